@@ -1,0 +1,1 @@
+//! Bidirectional Forwarding Detection sessions.

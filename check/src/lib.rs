@@ -1,0 +1,1 @@
+//! The load-balancing side: virtual servers, real servers and their health checks.

@@ -1,0 +1,289 @@
+//! Keyword tables: each keyword is declared once, beside the type that it fills.
+
+use crate::value::{parse_bool, parse_int, parse_micros, parse_uint};
+use crate::{Body, Class, Diagnostics, Limits, Statement};
+
+/// What a reload does with a changed value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reload {
+    /// The new value applies at once.
+    Live,
+    /// The reload is refused: a restart is needed.
+    Refused,
+    /// Only looked at when the daemon starts.
+    StartOnly,
+}
+
+/// The arguments of a keyword. The text of the variants that carry one is what `--keywords` shows.
+#[derive(Clone, Copy)]
+pub enum Args {
+    /// None; further words are ignored.
+    Flag,
+    /// `on`, `true`, `yes`, `off`, `false`, `no`; nothing means on.
+    Bool,
+    /// A signed decimal number. `strict` refuses trailing junk instead of warning.
+    Int {
+        /// Smallest accepted.
+        min: i64,
+        /// Greatest accepted.
+        max: i64,
+        /// Whether junk behind the number refuses it.
+        strict: bool,
+    },
+    /// An unsigned decimal number; the text names its unit (`UINT`, `SECS`, `BYTES` …).
+    Uint {
+        /// Name of the value.
+        unit: &'static str,
+        /// Smallest accepted.
+        min: u64,
+        /// Greatest accepted.
+        max: u64,
+        /// Whether junk behind the number refuses it.
+        strict: bool,
+    },
+    /// Seconds with up to six decimals; the limits are microseconds.
+    Timer {
+        /// Smallest accepted, in microseconds.
+        min: u64,
+        /// Greatest accepted, in microseconds.
+        max: u64,
+    },
+    /// Exactly one word that must be there.
+    Word(&'static str),
+    /// Whatever words there are; the keyword looks at them itself.
+    Words(&'static str),
+    /// A command with optional user and group, split by the rules for scripts.
+    Script(&'static str),
+    /// A block of keywords.
+    Block(&'static str, &'static dyn Schema),
+    /// A block of entries, one per line.
+    Lines(&'static str),
+    /// A block of words, however they are spread over lines.
+    WordList(&'static str),
+}
+
+/// What the tree builder must know of a keyword.
+#[derive(Clone, Copy)]
+pub enum Shape {
+    /// No braces follow.
+    Leaf,
+    /// Braces with keywords follow.
+    Block(&'static dyn Schema),
+    /// Braces with entries follow.
+    Lines,
+    /// Braces with words follow.
+    WordList,
+}
+
+/// One keyword, without the type that it fills: for listings, completions and the tree builder.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    /// The keyword.
+    pub name: &'static str,
+    /// Its arguments.
+    pub args: Args,
+    /// What a reload does with it.
+    pub reload: Reload,
+    /// One line of help.
+    pub help: &'static str,
+}
+
+/// The keywords of a block, whatever type they fill.
+pub trait Schema: Sync {
+    /// The keyword called `name`.
+    fn find(&self, name: &str) -> Option<Entry>;
+    /// All keywords, in the order of the table.
+    fn entries(&self) -> Vec<Entry>;
+}
+
+/// An argument that was checked against its [`Args`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// [`Args::Flag`], [`Args::Words`] and the blocks: look at the statement.
+    Given,
+    /// [`Args::Bool`].
+    Bool(bool),
+    /// [`Args::Int`].
+    Int(i64),
+    /// [`Args::Uint`].
+    Uint(u64),
+    /// [`Args::Timer`], in microseconds.
+    Micros(u64),
+    /// [`Args::Word`].
+    Word(&'a str),
+}
+
+impl<'a> Value<'a> {
+    /// The switch; `false` where the keyword takes none.
+    pub fn bool(self) -> bool {
+        matches!(self, Value::Bool(true))
+    }
+
+    /// The signed number; 0 where the keyword takes none.
+    pub fn int(self) -> i64 {
+        if let Value::Int(value) = self { value } else { 0 }
+    }
+
+    /// The unsigned number; 0 where the keyword takes none.
+    pub fn uint(self) -> u64 {
+        if let Value::Uint(value) = self { value } else { 0 }
+    }
+
+    /// The time; zero where the keyword takes none.
+    pub fn duration(self) -> std::time::Duration {
+        if let Value::Micros(value) = self {
+            std::time::Duration::from_micros(value)
+        } else {
+            Default::default()
+        }
+    }
+
+    /// The word; empty where the keyword takes none.
+    pub fn word(self) -> &'a str {
+        if let Value::Word(text) = self { text } else { "" }
+    }
+}
+
+/// A keyword of the block that fills a `T`. Made by [`keyword`].
+pub struct Keyword<T: 'static> {
+    entry: Entry,
+    missing: Option<&'static str>,
+    replaced_by: Option<&'static str>,
+    apply: Apply<T>,
+}
+
+type Apply<T> = fn(&mut T, Value<'_>, &Statement, &mut Diagnostics);
+
+/// Declares a keyword: its name, its arguments, a line of help, and how it fills a `T`.
+pub const fn keyword<T>(
+    name: &'static str,
+    args: Args,
+    help: &'static str,
+    apply: Apply<T>,
+) -> Keyword<T> {
+    let entry = Entry { name, args, reload: Reload::Live, help };
+    Keyword { entry, missing: None, replaced_by: None, apply }
+}
+
+impl<T> Keyword<T> {
+    /// What a reload does with a changed value, where it is not [`Reload::Live`].
+    pub const fn reload(mut self, reload: Reload) -> Self {
+        self.entry.reload = reload;
+        self
+    }
+
+    /// The message for an absent argument. Without one an absent argument is fatal ([`Class::MissingParameter`]).
+    pub const fn missing(mut self, message: &'static str) -> Self {
+        self.missing = Some(message);
+        self
+    }
+
+    /// Marks an old spelling: it works, and a diagnostic names the new one.
+    pub const fn deprecated(mut self, by: &'static str) -> Self {
+        self.replaced_by = Some(by);
+        self
+    }
+}
+
+/// The keywords of one block.
+pub struct Table<T: 'static>(pub &'static [Keyword<T>]);
+
+impl<T> Schema for Table<T> {
+    fn find(&self, name: &str) -> Option<Entry> {
+        self.0.iter().map(|keyword| keyword.entry).find(|entry| entry.name == name)
+    }
+
+    fn entries(&self) -> Vec<Entry> {
+        self.0.iter().map(|keyword| keyword.entry).collect()
+    }
+}
+
+impl<T> Table<T> {
+    /// Applies the statements in the braces of `block` to `target`, in order.
+    pub fn fill(&self, target: &mut T, block: &Statement, diagnostics: &mut Diagnostics) {
+        if let Body::Block(statements) = &block.body {
+            for statement in statements {
+                self.apply(target, statement, diagnostics);
+            }
+        }
+    }
+
+    /// Applies one statement to `target`. Unknown keywords were reported when the tree was built and are passed over.
+    pub fn apply(&self, target: &mut T, statement: &Statement, diagnostics: &mut Diagnostics) {
+        let Some(keyword) = self.0.iter().find(|keyword| keyword.entry.name == statement.keyword())
+        else {
+            return;
+        };
+        if let Some(new) = keyword.replaced_by {
+            let old = keyword.entry.name;
+            let text = format!("'{old}' is deprecated - please use '{new}'");
+            diagnostics.report(Class::Deprecated, statement.place(), text);
+        }
+        if let Some(value) = keyword.value(statement, diagnostics) {
+            (keyword.apply)(target, value, statement, diagnostics);
+        }
+    }
+}
+
+impl<T> Keyword<T> {
+    /// Checks the arguments; `None` when they were refused, which has been reported then.
+    fn value<'a>(
+        &self,
+        statement: &'a Statement,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Value<'a>> {
+        let mut first = || {
+            let word = statement.arg(0);
+            if word.is_none() {
+                self.report_missing(statement, diagnostics);
+            }
+            word
+        };
+        match self.entry.args {
+            Args::Bool => match statement.arg(0) {
+                None => Some(Value::Bool(true)),
+                Some(word) => match parse_bool(word.text) {
+                    Some(on) => Some(Value::Bool(on)),
+                    None => {
+                        let text = format!(
+                            "Invalid value '{}' for {} specified",
+                            word.text, self.entry.name
+                        );
+                        diagnostics.report(Class::GeneralError, word.place, text);
+                        None
+                    }
+                },
+            },
+            Args::Int { min, max, strict } => {
+                let word = first()?;
+                parse_int(word, Limits { min, max, strict }, diagnostics).map(Value::Int)
+            }
+            Args::Uint { min, max, strict, .. } => {
+                let word = first()?;
+                parse_uint(word, Limits { min, max, strict }, diagnostics).map(Value::Uint)
+            }
+            Args::Timer { min, max } => {
+                let word = first()?;
+                parse_micros(word, Limits { min, max, strict: true }, diagnostics)
+                    .map(Value::Micros)
+            }
+            Args::Word(_) | Args::Script(_) => first().map(|word| Value::Word(word.text)),
+            Args::Flag | Args::Words(_) | Args::Block(..) | Args::Lines(_) | Args::WordList(_) => {
+                Some(Value::Given)
+            }
+        }
+    }
+
+    fn report_missing(&self, statement: &Statement, diagnostics: &mut Diagnostics) {
+        let name = self.entry.name;
+        match self.missing {
+            Some(message) => diagnostics.report(Class::GeneralError, statement.place(), message),
+            None => {
+                let text = format!(
+                    "*** Configuration line starting `{name}` is missing a parameter after keyword `{name}` at word position 2"
+                );
+                diagnostics.report(Class::MissingParameter, statement.place(), text);
+            }
+        }
+    }
+}

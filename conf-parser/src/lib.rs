@@ -1,0 +1,20 @@
+//! The keepalived configuration language: sources, expansion, block tree, diagnostics, keyword tables and value parsers.
+//!
+//! Text goes through three stages. [`parse`] reads the files and expands them into one tree of [`Statement`]s in which
+//! every word still knows its place. A subsystem then walks the statements that it owns with [`Table`]s of
+//! [`Keyword`]s, which fill typed drafts. Whatever is wrong on the way is gathered in [`Diagnostics`]; nothing stops at
+//! the first error.
+
+mod diagnostic;
+mod keyword;
+mod language;
+mod place;
+mod statement;
+mod value;
+
+pub use diagnostic::{Class, Diagnostic, Diagnostics};
+pub use keyword::{Args, Entry, Keyword, Reload, Schema, Shape, Table, Value, keyword};
+pub use language::{Options, parse};
+pub use place::{FileId, Place, Spanned};
+pub use statement::{Body, Line, Statement, Word};
+pub use value::{Limits, parse_bool, parse_int, parse_micros, parse_uint};

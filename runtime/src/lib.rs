@@ -1,0 +1,1 @@
+//! What every keepalived process needs: reactor, timers, signals, scripts, logging, netlink.

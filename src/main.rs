@@ -1,0 +1,2 @@
+//! The parent process.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The lab: network namespaces, peers, captures; simulations, conformance, benches and fuzzing.

@@ -1,0 +1,1 @@
+//! The VRRP engine: elections, virtual addresses, announcements.
