@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Lays the files down where distributions expect them, or removes them again:
+#   install.sh [--remove] DESTDIR PREFIX SYSCONFDIR UNITDIR
+# A configuration that is there already is never touched.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+remove=false
+if [ "${1:-}" = --remove ]; then
+    remove=true
+    shift
+fi
+[ $# = 4 ] || { echo "usage: $0 [--remove] DESTDIR PREFIX SYSCONFDIR UNITDIR" >&2; exit 2; }
+destdir=$1 prefix=$2 sysconfdir=$3 unitdir=$4
+binary=target/release/keepalived
+
+lay() { # MODE SOURCE TARGET
+    if $remove; then
+        rm -f "$destdir$3"
+    else
+        install -D -m "$1" "$2" "$destdir$3"
+    fi
+}
+
+if ! $remove && [ ! -x "$binary" ]; then
+    echo "$binary is missing: run make first" >&2
+    exit 1
+fi
+unit=$(mktemp)
+trap 'rm -f "$unit"' EXIT
+sed -e "s|@SBINDIR@|$prefix/sbin|" -e "s|@SYSCONFDIR@|$sysconfdir|" packaging/keepalived.service.in >"$unit"
+
+lay 755 "$binary" "$prefix/sbin/keepalived"
+lay 644 "$unit" "$unitdir/keepalived.service"
+lay 644 doc/keepalived.8 "$prefix/share/man/man8/keepalived.8"
+lay 644 doc/samples/keepalived.conf "$sysconfdir/keepalived/keepalived.conf.sample"
+lay 644 COPYING "$prefix/share/doc/keepalived/copyright"
+if $remove; then
+    rm -f "$destdir$prefix/bin/genhash"
+else
+    [ -e "$destdir$sysconfdir/sysconfig/keepalived" ] ||
+        lay 644 packaging/keepalived.sysconfig "$sysconfdir/sysconfig/keepalived"
+    install -d "$destdir$prefix/bin"
+    ln -sfn ../sbin/keepalived "$destdir$prefix/bin/genhash"
+fi

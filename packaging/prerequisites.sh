@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Installs what a goal of the Makefile needs on Debian or Ubuntu: prerequisites.sh build|demo|test|msrv.
+# Does nothing, and asks for no privilege, where everything is there already.
+set -euo pipefail
+
+declare -A provides=(
+    [cc]=gcc [make]=make [ip]=iproute2 [ping]=iputils-ping [tc]=iproute2 [tshark]=tshark [tcpdump]=tcpdump [nft]=nftables
+    [ps]=procps [strace]=strace [jq]=jq
+)
+case "${1:-build}" in
+    build) commands=(cc) ;;
+    demo) commands=(cc ip) ;;
+    test) commands=(cc ip ping tc tshark tcpdump nft ps) ;;
+    *) echo "usage: $0 build|demo|test" >&2; exit 2 ;;
+esac
+
+command -v cargo >/dev/null || {
+    echo "Rust is missing: install version 1.85 or newer (Debian 13: apt install cargo; elsewhere: https://rustup.rs)" >&2
+    exit 1
+}
+
+missing=()
+for command in "${commands[@]}"; do
+    PATH=$PATH:/usr/sbin:/sbin command -v "$command" >/dev/null || missing+=("${provides[$command]}")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+as_root=()
+[ "$(id -u)" = 0 ] || as_root=(sudo)
+echo "installing: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
