@@ -1,1 +1,3 @@
 //! What every keepalived process needs: reactor, timers, signals, scripts, logging, netlink.
+
+pub mod global;

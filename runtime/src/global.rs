@@ -1,0 +1,81 @@
+//! The settings of the whole daemon: `global_defs` and the daemon keywords of the top level, typed.
+//!
+//! The parent loads them once and hands every child the same [`Global`]. Each concept has a module that holds its type
+//! beside the keywords that fill it.
+
+mod files;
+mod firewall;
+mod lvs;
+mod mail;
+mod processes;
+mod scripts;
+mod snmp_dbus;
+mod vrrp_defaults;
+
+use serde::{Deserialize, Serialize};
+
+pub use files::{Files, ReloadFile};
+pub use firewall::{Firewall, Ipsets, Iptables, IpvsNftables, Nftables};
+pub use lvs::{FlushOnStop, Lvs, SyncDaemon, Timeouts};
+pub use mail::Mail;
+pub use processes::{Child, IpvsNamespace, Processes};
+pub use scripts::{Account, Fifo, Script, Scripts};
+pub use snmp_dbus::{Dbus, Snmp};
+pub use vrrp_defaults::{ExtraGarp, GarpDefaults, NetlinkBuffer, ReceiveBuffer, VrrpDefaults};
+
+/// Everything that `global_defs` and the daemon keywords of the top level say, complete and in range.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Global {
+    /// Names, namespaces, priorities and limits of the processes.
+    pub processes: Processes,
+    /// Script accounts and security, startup and shutdown scripts, FIFOs.
+    pub scripts: Scripts,
+    /// E-mail alerts and the router's name.
+    pub mail: Mail,
+    /// What VRRP instances start from, and VRRP's own settings.
+    pub vrrp: VrrpDefaults,
+    /// Which firewall VRRP and IPVS use, and the names there.
+    pub firewall: Firewall,
+    /// IPVS and the checkers.
+    pub lvs: Lvs,
+    /// SNMP.
+    pub snmp: Snmp,
+    /// D-Bus.
+    pub dbus: Dbus,
+    /// Reload handling and files that are written.
+    pub files: Files,
+    /// The BFD sessions that others may track. The parent fills it from the BFD configuration.
+    pub bfd_names: Vec<BfdName>,
+    /// The files whose value others may track.
+    pub track_files: Vec<TrackFile>,
+}
+
+/// A BFD session as those see it who track it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BfdName {
+    /// The name of the `bfd_instance`.
+    pub name: String,
+    /// What an instance that gives no weight adds to its priority while the session is up or down; 0 means fault.
+    pub weight: i32,
+    /// Whether the weight counts while the session is up rather than down.
+    pub reverse: bool,
+    /// Whether VRRP hears of it.
+    pub vrrp: bool,
+    /// Whether the checkers hear of it.
+    pub checker: bool,
+}
+
+/// A file that holds a number, watched for changes (`track_file`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackFile {
+    /// The name by which it is tracked.
+    pub name: String,
+    /// The file.
+    pub path: String,
+    /// What the number is multiplied with where the tracker gives no weight; 0 means fault when not 0.
+    pub weight: i32,
+    /// Whether the weight is turned round.
+    pub reverse: bool,
+    /// What to write at start: the number, and whether an existing file is overwritten.
+    pub initial: Option<(i32, bool)>,
+}
