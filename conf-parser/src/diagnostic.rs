@@ -5,6 +5,9 @@ use crate::{FileId, Place};
 /// How grave a diagnostic is. The order is that of 2.4.3: the greatest class of a run decides its exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
+    /// Worth a line in the log, and no fault of the configuration: not shown by a test, and without influence on its
+    /// exit status.
+    Notice,
     /// A file is missing or unusable.
     FileNotFound,
     /// A network interface is missing.
@@ -114,7 +117,7 @@ impl Diagnostics {
 
     /// The greatest class found; `None` when all is well.
     pub fn worst(&self) -> Option<Class> {
-        self.items.iter().map(|item| item.class).max()
+        self.items.iter().map(|item| item.class).filter(|&class| class != Class::Notice).max()
     }
 
     /// Notes that `name` is read, and returns its number.

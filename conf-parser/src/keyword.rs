@@ -1,7 +1,7 @@
 //! Keyword tables: each keyword is declared once, beside the type that it fills.
 
 use crate::value::{parse_bool, parse_int, parse_micros, parse_uint};
-use crate::{Body, Class, Diagnostics, Limits, Statement};
+use crate::{Class, Diagnostics, Limits, Statement, Word};
 
 /// What a reload does with a changed value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,8 @@ pub enum Args {
     Block(&'static str, &'static dyn Schema),
     /// A block of entries, one per line.
     Lines(&'static str),
+    /// A name, then a block of entries, one per line.
+    NamedLines(&'static str, &'static str),
     /// A block of words, however they are spread over lines.
     WordList(&'static str),
 }
@@ -148,6 +150,7 @@ impl<'a> Value<'a> {
 pub struct Keyword<T: 'static> {
     entry: Entry,
     missing: Option<&'static str>,
+    invalid: Option<&'static str>,
     replaced_by: Option<&'static str>,
     apply: Apply<T>,
 }
@@ -162,7 +165,7 @@ pub const fn keyword<T>(
     apply: Apply<T>,
 ) -> Keyword<T> {
     let entry = Entry { name, args, reload: Reload::Live, help };
-    Keyword { entry, missing: None, replaced_by: None, apply }
+    Keyword { entry, missing: None, invalid: None, replaced_by: None, apply }
 }
 
 impl<T> Keyword<T> {
@@ -178,6 +181,13 @@ impl<T> Keyword<T> {
         self
     }
 
+    /// The message for an argument that was refused, after what is wrong with it as a number or switch. `{}` stands
+    /// for the argument.
+    pub const fn invalid(mut self, message: &'static str) -> Self {
+        self.invalid = Some(message);
+        self
+    }
+
     /// Marks an old spelling: it works, and a diagnostic names the new one.
     pub const fn deprecated(mut self, by: &'static str) -> Self {
         self.replaced_by = Some(by);
@@ -187,6 +197,9 @@ impl<T> Keyword<T> {
 
 /// The keywords of one block.
 pub struct Table<T: 'static>(pub &'static [Keyword<T>]);
+
+/// The keywords of one block, declared in several places.
+pub struct Joined<T: 'static>(pub &'static [&'static [Keyword<T>]]);
 
 impl<T> Schema for Table<T> {
     fn find(&self, name: &str) -> Option<Entry> {
@@ -198,92 +211,139 @@ impl<T> Schema for Table<T> {
     }
 }
 
+impl<T> Schema for Joined<T> {
+    fn find(&self, name: &str) -> Option<Entry> {
+        self.keywords().map(|keyword| keyword.entry).find(|entry| entry.name == name)
+    }
+
+    fn entries(&self) -> Vec<Entry> {
+        self.keywords().map(|keyword| keyword.entry).collect()
+    }
+}
+
 impl<T> Table<T> {
     /// Applies the statements in the braces of `block` to `target`, in order.
     pub fn fill(&self, target: &mut T, block: &Statement, diagnostics: &mut Diagnostics) {
-        if let Body::Block(statements) = &block.body {
-            for statement in statements {
-                self.apply(target, statement, diagnostics);
-            }
+        for statement in block.statements() {
+            self.apply(target, statement, diagnostics);
         }
     }
 
     /// Applies one statement to `target`. Unknown keywords were reported when the tree was built and are passed over.
     pub fn apply(&self, target: &mut T, statement: &Statement, diagnostics: &mut Diagnostics) {
-        let Some(keyword) = self.0.iter().find(|keyword| keyword.entry.name == statement.keyword())
-        else {
-            return;
-        };
-        if let Some(new) = keyword.replaced_by {
-            let old = keyword.entry.name;
-            let text = format!("'{old}' is deprecated - please use '{new}'");
-            diagnostics.report(Class::Deprecated, statement.place(), text);
+        let name = statement.keyword();
+        if let Some(keyword) = self.0.iter().find(|keyword| keyword.entry.name == name) {
+            keyword.run(target, statement, diagnostics);
         }
-        if let Some(value) = keyword.value(statement, diagnostics) {
-            (keyword.apply)(target, value, statement, diagnostics);
+    }
+}
+
+impl<T> Joined<T> {
+    fn keywords(&self) -> impl Iterator<Item = &'static Keyword<T>> {
+        self.0.iter().copied().flatten()
+    }
+
+    /// Applies the statements in the braces of `block` to `target`, in order.
+    pub fn fill(&self, target: &mut T, block: &Statement, diagnostics: &mut Diagnostics) {
+        for statement in block.statements() {
+            self.apply(target, statement, diagnostics);
+        }
+    }
+
+    /// Applies one statement to `target`. Unknown keywords were reported when the tree was built and are passed over.
+    pub fn apply(&self, target: &mut T, statement: &Statement, diagnostics: &mut Diagnostics) {
+        let name = statement.keyword();
+        if let Some(keyword) = self.keywords().find(|keyword| keyword.entry.name == name) {
+            keyword.run(target, statement, diagnostics);
         }
     }
 }
 
 impl<T> Keyword<T> {
+    fn run(&self, target: &mut T, statement: &Statement, diagnostics: &mut Diagnostics) {
+        if let Some(new) = self.replaced_by {
+            let old = self.entry.name;
+            let text = format!("'{old}' is deprecated - please use '{new}'");
+            diagnostics.report(Class::Deprecated, statement.place(), text);
+        }
+        if let Some(value) = self.value(statement, diagnostics) {
+            (self.apply)(target, value, statement, diagnostics);
+        }
+    }
+
     /// Checks the arguments; `None` when they were refused, which has been reported then.
     fn value<'a>(
         &self,
         statement: &'a Statement,
         diagnostics: &mut Diagnostics,
     ) -> Option<Value<'a>> {
-        let mut first = || {
-            let word = statement.arg(0);
-            if word.is_none() {
+        let word = match (self.entry.args, statement.arg(0)) {
+            (Args::Bool, None) => return Some(Value::Bool(true)),
+            (
+                Args::Flag
+                | Args::Words(_)
+                | Args::Block(..)
+                | Args::Lines(_)
+                | Args::NamedLines(..)
+                | Args::WordList(_),
+                _,
+            ) => return Some(Value::Given),
+            (_, None) => {
                 self.report_missing(statement, diagnostics);
+                return None;
             }
-            word
+            (_, Some(word)) => word,
         };
-        match self.entry.args {
-            Args::Bool => match statement.arg(0) {
-                None => Some(Value::Bool(true)),
-                Some(word) => match parse_bool(word.text) {
-                    Some(on) => Some(Value::Bool(on)),
-                    None => {
-                        let text = format!(
-                            "Invalid value '{}' for {} specified",
-                            word.text, self.entry.name
-                        );
-                        diagnostics.report(Class::GeneralError, word.place, text);
-                        None
-                    }
-                },
-            },
+        let value = match self.entry.args {
+            Args::Bool => parse_bool(word.text).map(Value::Bool),
             Args::Int { min, max, strict } => {
-                let word = first()?;
                 parse_int(word, Limits { min, max, strict }, diagnostics).map(Value::Int)
             }
             Args::Uint { min, max, strict, .. } => {
-                let word = first()?;
                 parse_uint(word, Limits { min, max, strict }, diagnostics).map(Value::Uint)
             }
             Args::Timer { min, max } => {
-                let word = first()?;
-                parse_micros(word, Limits { min, max, strict: true }, diagnostics)
-                    .map(Value::Micros)
+                let limits = Limits { min, max, strict: true };
+                parse_micros(word, limits, diagnostics).map(Value::Micros)
             }
-            Args::Word(_) | Args::Script(_) => first().map(|word| Value::Word(word.text)),
-            Args::Flag | Args::Words(_) | Args::Block(..) | Args::Lines(_) | Args::WordList(_) => {
-                Some(Value::Given)
-            }
+            _ => Some(Value::Word(word.text)),
+        };
+        if value.is_none() {
+            self.report_invalid(word, diagnostics);
         }
+        value
+    }
+
+    fn report_invalid(&self, word: Word<'_>, diagnostics: &mut Diagnostics) {
+        let text = match (self.invalid, self.entry.args) {
+            (Some(message), _) => message.replace("{}", word.text),
+            (None, Args::Bool) => {
+                format!("Invalid value '{}' for {} specified", word.text, self.entry.name)
+            }
+            (None, _) => return,
+        };
+        diagnostics.report(Class::GeneralError, word.place, text);
     }
 
     fn report_missing(&self, statement: &Statement, diagnostics: &mut Diagnostics) {
-        let name = self.entry.name;
         match self.missing {
             Some(message) => diagnostics.report(Class::GeneralError, statement.place(), message),
-            None => {
-                let text = format!(
-                    "*** Configuration line starting `{name}` is missing a parameter after keyword `{name}` at word position 2"
-                );
-                diagnostics.report(Class::MissingParameter, statement.place(), text);
-            }
+            None => report_missing_parameter(statement, 0, diagnostics),
         }
     }
+}
+
+/// Reports that argument `index`, from 0, is not there where the configuration cannot be used without it.
+pub fn report_missing_parameter(
+    statement: &Statement,
+    index: usize,
+    diagnostics: &mut Diagnostics,
+) {
+    let start = statement.keyword();
+    let before = statement.line.word(index).map_or("", |word| word.text);
+    let text = format!(
+        "*** Configuration line starting `{start}` is missing a parameter after keyword `{before}` at word position {}",
+        index + 2
+    );
+    diagnostics.report(Class::MissingParameter, statement.place(), text);
 }

@@ -8,13 +8,18 @@
 mod diagnostic;
 mod keyword;
 mod language;
+mod listing;
 mod place;
 mod statement;
 mod value;
 
 pub use diagnostic::{Class, Diagnostic, Diagnostics};
-pub use keyword::{Args, Entry, Keyword, Reload, Schema, Shape, Table, Value, keyword};
+pub use keyword::{
+    Args, Entry, Joined, Keyword, Reload, Schema, Shape, Table, Value, keyword,
+    report_missing_parameter,
+};
 pub use language::{Options, parse};
+pub use listing::list_keywords;
 pub use place::{FileId, Place, Spanned};
 pub use statement::{Body, Line, Statement, Word};
 pub use value::{Limits, parse_bool, parse_int, parse_micros, parse_uint};

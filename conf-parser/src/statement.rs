@@ -98,6 +98,14 @@ impl Statement {
         self.line.place()
     }
 
+    /// The statements in a block of keywords; none for any other body.
+    pub fn statements(&self) -> &[Statement] {
+        match &self.body {
+            Body::Block(statements) => statements,
+            Body::None | Body::Lines(_) => &[],
+        }
+    }
+
     /// The entries of a value block; none for any other body.
     pub fn lines(&self) -> &[Line] {
         match &self.body {
