@@ -1,1 +1,3 @@
 //! The VRRP engine: elections, virtual addresses, announcements.
+
+pub mod auth;
