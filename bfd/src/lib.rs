@@ -1,1 +1,4 @@
-//! Bidirectional Forwarding Detection sessions.
+//! Bidirectional Forwarding Detection sessions (RFC 5880, 5881, 5883).
+
+pub mod packet;
+pub mod session;

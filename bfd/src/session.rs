@@ -1,0 +1,382 @@
+//! One BFD session as a value (RFC 5880 §6.8): packets and deadlines go in, packets and state changes come out.
+//!
+//! It opens no socket and reads no clock. The engine performs the [`Action`]s and re-arms [`Session::deadline`] after
+//! every event.
+
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use crate::packet::{ControlPacket, Diagnostic, Micros, State};
+
+/// What the configuration says of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameters {
+    /// How often to send while up, at most.
+    pub min_tx: Micros,
+    /// How often we can receive.
+    pub min_rx: Micros,
+    /// How often to send while not up; a second or more (RFC 5880 §6.8.3).
+    pub idle_tx: Micros,
+    /// How many missed packets make a failure.
+    pub multiplier: u8,
+    /// Whether to stay silent until the other side is heard (RFC 5880 §6.1).
+    pub passive: bool,
+}
+
+/// What happens to a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A packet that belongs to this session came.
+    Packet(ControlPacket),
+    /// [`Session::deadline`] has come.
+    Deadline,
+    /// The configuration changed.
+    Reconfigure(Parameters),
+    /// The operator, or the end of the daemon, takes the session down.
+    Disable,
+    /// The operator allows the session again.
+    Enable,
+}
+
+/// What the engine has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Send this packet.
+    Send(ControlPacket),
+    /// The state changed: log it, and tell those who watch the session.
+    Enter {
+        /// The new state.
+        state: State,
+        /// The state before.
+        from: State,
+        /// Why, if it fell.
+        diagnostic: Diagnostic,
+    },
+    /// The detection time changed; for the log.
+    DetectionTime {
+        /// The new one.
+        now: Duration,
+        /// The one before.
+        before: Duration,
+    },
+}
+
+/// What the other side last said (RFC 5880 §6.8.1, `bfd.Remote…`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Remote {
+    state: State,
+    discriminator: u32,
+    min_tx: Micros,
+    min_rx: Micros,
+    multiplier: u8,
+    demand: bool,
+    diagnostic: Diagnostic,
+}
+
+impl Remote {
+    /// RFC 5880 §6.8.1: nothing is known yet; one microsecond stands for "as often as you like".
+    const UNKNOWN: Self = Self {
+        state: State::Down,
+        discriminator: 0,
+        min_tx: Micros(0),
+        min_rx: Micros(1),
+        multiplier: 0,
+        demand: false,
+        diagnostic: Diagnostic::None,
+    };
+}
+
+/// One session.
+#[derive(Clone, Debug)]
+pub struct Session {
+    parameters: Parameters,
+    state: State,
+    diagnostic: Diagnostic,
+    discriminator: NonZeroU32,
+    remote: Remote,
+    /// A poll sequence is under way (RFC 5880 §6.5).
+    polling: bool,
+    /// The intervals that are in force; a change to the slower side waits for the end of its poll sequence (§6.8.3).
+    active_tx: Micros,
+    active_rx: Micros,
+    /// When the last periodic packet left.
+    sent: Option<Instant>,
+    next_send: Option<Instant>,
+    expiry: Option<Instant>,
+    jitter: Jitter,
+}
+
+impl Session {
+    /// A session that is down. `discriminator` is unique among the sessions of this system, and random, as is `seed`.
+    pub fn new(parameters: Parameters, discriminator: NonZeroU32, seed: u32, now: Instant) -> Self {
+        Self {
+            parameters,
+            state: State::Down,
+            diagnostic: Diagnostic::None,
+            discriminator,
+            remote: Remote::UNKNOWN,
+            polling: false,
+            active_tx: parameters.idle_tx,
+            active_rx: parameters.min_rx,
+            sent: None,
+            next_send: (!parameters.passive).then_some(now),
+            expiry: None,
+            jitter: Jitter::new(seed, parameters.multiplier),
+        }
+    }
+
+    /// The state of our side.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Our number for the session.
+    pub fn discriminator(&self) -> NonZeroU32 {
+        self.discriminator
+    }
+
+    /// What the other side last said of itself.
+    pub fn remote_diagnostic(&self) -> Diagnostic {
+        self.remote.diagnostic
+    }
+
+    /// When [`Event::Deadline`] is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        [self.next_send, self.expiry].into_iter().flatten().min()
+    }
+
+    /// After how long without a packet the session falls (RFC 5880 §6.8.4); zero before anything was heard.
+    pub fn detection_time(&self) -> Duration {
+        let interval = self.active_rx.max(self.remote.min_tx);
+        micros(interval) * u32::from(self.remote.multiplier)
+    }
+
+    /// How often we send now, before jitter (RFC 5880 §6.8.7).
+    pub fn transmit_interval(&self) -> Duration {
+        micros(self.active_tx.max(self.remote.min_rx))
+    }
+
+    /// Takes an event at `now`; what has to be done is added to `out`.
+    pub fn on_event(&mut self, event: Event, now: Instant, out: &mut Vec<Action>) {
+        let detection_before = self.detection_time();
+        match event {
+            Event::Packet(_) | Event::Deadline if self.state == State::AdminDown => {}
+            Event::Packet(packet) => self.receive(&packet, now, out),
+            Event::Deadline => self.serve_deadlines(now, out),
+            Event::Reconfigure(parameters) => self.reconfigure(parameters, now),
+            Event::Disable => self.disable(out),
+            Event::Enable => self.enable(now, out),
+        }
+        let detection_now = self.detection_time();
+        if detection_now != detection_before && self.state == State::Up {
+            out.push(Action::DetectionTime { now: detection_now, before: detection_before });
+        }
+    }
+
+    /// RFC 5880 §6.8.6, from where the packet has been assigned to this session.
+    fn receive(&mut self, packet: &ControlPacket, now: Instant, out: &mut Vec<Action>) {
+        self.remote = Remote {
+            state: packet.state,
+            discriminator: packet.my_discriminator.get(),
+            min_tx: packet.desired_min_tx,
+            min_rx: packet.required_min_rx,
+            multiplier: packet.detect_multiplier,
+            demand: packet.demand,
+            diagnostic: packet.diagnostic,
+        };
+        if packet.final_ {
+            self.end_poll();
+        }
+        match (self.state, packet.state) {
+            (State::Init | State::Up, State::AdminDown) | (State::Up, State::Down) => {
+                self.enter(State::Down, Diagnostic::NeighborSignaledDown, out);
+            }
+            (State::Down, State::Down) => self.enter(State::Init, Diagnostic::None, out),
+            (State::Down, State::Init) | (State::Init, State::Init | State::Up) => {
+                self.enter(State::Up, Diagnostic::None, out);
+            }
+            (State::Down, State::AdminDown | State::Up) | (State::Init, State::Down) => {}
+            (State::Up, State::Init | State::Up) | (State::AdminDown, _) => {}
+        }
+        self.expiry = Some(now + self.detection_time());
+        if packet.poll {
+            self.polling = false;
+            self.settle_intervals();
+            out.push(Action::Send(self.packet(Answer::Final)));
+        }
+        self.schedule(now);
+    }
+
+    fn serve_deadlines(&mut self, now: Instant, out: &mut Vec<Action>) {
+        if self.expiry.is_some_and(|at| at <= now) {
+            self.expire(out);
+        }
+        if self.next_send.is_some_and(|at| at <= now) {
+            out.push(Action::Send(self.packet(Answer::None)));
+            self.sent = Some(now);
+            self.next_send = None;
+            self.jitter.draw(self.parameters.multiplier);
+        }
+        self.schedule(now);
+    }
+
+    /// The other side was silent for the detection time (RFC 5880 §6.8.4). In Down only its number is forgotten (§6.8.1).
+    fn expire(&mut self, out: &mut Vec<Action>) {
+        self.expiry = None;
+        self.remote = Remote { state: State::Down, ..Remote::UNKNOWN };
+        if matches!(self.state, State::Init | State::Up) {
+            self.enter(State::Down, Diagnostic::DetectionTimeExpired, out);
+        }
+    }
+
+    fn enter(&mut self, state: State, diagnostic: Diagnostic, out: &mut Vec<Action>) {
+        let from = self.state;
+        self.state = state;
+        self.diagnostic = diagnostic;
+        match state {
+            // Faster from now on; the poll tells the other side, which may still expect the idle interval.
+            State::Up => {
+                self.active_tx = self.parameters.min_tx;
+                self.polling = self.parameters.min_tx != self.parameters.idle_tx;
+            }
+            State::Down | State::Init | State::AdminDown => {
+                self.active_tx = self.parameters.idle_tx;
+                self.active_rx = self.parameters.min_rx;
+                self.polling = false;
+            }
+        }
+        out.push(Action::Enter { state, from, diagnostic });
+    }
+
+    /// RFC 5880 §6.8.3: while up, sending less often and receiving more often wait until the other side has agreed.
+    fn reconfigure(&mut self, parameters: Parameters, now: Instant) {
+        let intervals = |p: &Parameters| (p.min_tx, p.min_rx);
+        let changed = intervals(&self.parameters) != intervals(&parameters);
+        self.parameters = parameters;
+        if self.state == State::Up {
+            self.polling |= changed;
+            self.active_tx = self.active_tx.min(parameters.min_tx);
+            self.active_rx = self.active_rx.max(parameters.min_rx);
+        } else {
+            self.active_tx = parameters.idle_tx;
+            self.active_rx = parameters.min_rx;
+        }
+        self.schedule(now);
+    }
+
+    fn disable(&mut self, out: &mut Vec<Action>) {
+        if self.state == State::AdminDown {
+            return;
+        }
+        self.enter(State::AdminDown, Diagnostic::AdministrativelyDown, out);
+        // RFC 5880 §6.8.16: said once, so that the other side need not wait for its detection time.
+        out.push(Action::Send(self.packet(Answer::None)));
+        self.next_send = None;
+        self.expiry = None;
+        self.sent = None;
+    }
+
+    fn enable(&mut self, now: Instant, out: &mut Vec<Action>) {
+        if self.state != State::AdminDown {
+            return;
+        }
+        self.remote = Remote::UNKNOWN;
+        self.enter(State::Down, Diagnostic::None, out);
+        self.schedule(now);
+    }
+
+    fn end_poll(&mut self) {
+        if self.polling {
+            self.polling = false;
+            self.settle_intervals();
+        }
+    }
+
+    fn settle_intervals(&mut self) {
+        if self.state == State::Up {
+            self.active_tx = self.parameters.min_tx;
+        }
+        self.active_rx = self.parameters.min_rx;
+    }
+
+    /// Whether periodic packets leave at all (RFC 5880 §6.8.7).
+    fn transmits(&self) -> bool {
+        let unheard_passive = self.parameters.passive && self.remote.discriminator == 0;
+        let quiet_by_demand = self.remote.demand
+            && self.state == State::Up
+            && self.remote.state == State::Up
+            && !self.polling;
+        let refused = self.remote.min_rx == Micros(0);
+        self.state != State::AdminDown && !unheard_passive && !quiet_by_demand && !refused
+    }
+
+    /// Moves the next periodic packet nearer when the interval shrank; a longer one counts from that packet on.
+    fn schedule(&mut self, now: Instant) {
+        if !self.transmits() {
+            self.next_send = None;
+            return;
+        }
+        let due =
+            self.sent.map_or(now, |sent| sent + self.jitter.shorten(self.transmit_interval()));
+        self.next_send = Some(self.next_send.map_or(due, |planned| planned.min(due)));
+    }
+
+    fn packet(&self, answer: Answer) -> ControlPacket {
+        let desired_min_tx =
+            if self.state == State::Up { self.parameters.min_tx } else { self.parameters.idle_tx };
+        ControlPacket {
+            diagnostic: self.diagnostic,
+            state: self.state,
+            poll: self.polling && answer == Answer::None,
+            final_: answer == Answer::Final,
+            control_plane_independent: false,
+            demand: false,
+            detect_multiplier: self.parameters.multiplier,
+            my_discriminator: self.discriminator,
+            your_discriminator: self.remote.discriminator,
+            desired_min_tx,
+            required_min_rx: self.parameters.min_rx,
+            required_min_echo_rx: Micros(0),
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    None,
+    Final,
+}
+
+fn micros(value: Micros) -> Duration {
+    Duration::from_micros(u64::from(value.0))
+}
+
+/// RFC 5880 §6.8.7: each interval is shortened by a random 0 to 25 %, by 10 to 25 % with a multiplier of 1, so that
+/// systems do not fall into step. A weak generator is enough.
+#[derive(Clone, Debug)]
+struct Jitter {
+    state: u32,
+    permille: u32,
+}
+
+impl Jitter {
+    fn new(seed: u32, multiplier: u8) -> Self {
+        let mut jitter = Self { state: seed, permille: 1000 };
+        jitter.draw(multiplier);
+        jitter
+    }
+
+    /// Chooses the share for the next period.
+    fn draw(&mut self, multiplier: u8) {
+        self.state = self.state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let (least, span) = if multiplier == 1 { (100, 151) } else { (0, 251) };
+        self.permille = 1000 - least - (self.state >> 16) % span;
+    }
+
+    fn shorten(&self, interval: Duration) -> Duration {
+        interval * self.permille / 1000
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,209 @@
+//! Two sessions on a wire with virtual time, loss and pauses, held against RFC 5880 §6.8.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const FAST: Parameters = Parameters {
+    min_tx: Micros(50_000),
+    min_rx: Micros(50_000),
+    idle_tx: Micros(1_000_000),
+    multiplier: 3,
+    passive: false,
+};
+
+/// Two sessions, the packets under way between them, and what each was told to do.
+struct Wire {
+    now: Instant,
+    ends: [Session; 2],
+    flying: Vec<(Instant, usize, ControlPacket)>,
+    delay: Duration,
+    cut: [bool; 2],
+    sent: [Vec<(Instant, ControlPacket)>; 2],
+    entered: [Vec<(Instant, State, Diagnostic)>; 2],
+}
+
+impl Wire {
+    fn new(first: Parameters, second: Parameters) -> Self {
+        let now = Instant::now();
+        let number = |n| NonZeroU32::new(n).unwrap();
+        let ends =
+            [Session::new(first, number(11), 1, now), Session::new(second, number(22), 2, now)];
+        Self {
+            now,
+            ends,
+            flying: vec![],
+            delay: Duration::from_micros(200),
+            cut: [false; 2],
+            sent: Default::default(),
+            entered: Default::default(),
+        }
+    }
+
+    fn event(&mut self, end: usize, event: Event) {
+        let mut out = vec![];
+        self.ends[end].on_event(event, self.now, &mut out);
+        for action in out {
+            match action {
+                Action::Send(packet) => {
+                    self.sent[end].push((self.now, packet));
+                    if !self.cut[end] {
+                        self.flying.push((self.now + self.delay, 1 - end, packet));
+                    }
+                }
+                Action::Enter { state, diagnostic, .. } => {
+                    self.entered[end].push((self.now, state, diagnostic))
+                }
+                Action::DetectionTime { .. } => {}
+            }
+        }
+    }
+
+    /// Lets time pass in steps of what is due next.
+    fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        loop {
+            let packet = self.flying.iter().map(|&(at, ..)| at).min();
+            let deadlines = [self.ends[0].deadline(), self.ends[1].deadline()];
+            let Some(next) = [packet, deadlines[0], deadlines[1]].into_iter().flatten().min()
+            else {
+                break;
+            };
+            if next > end {
+                break;
+            }
+            self.now = self.now.max(next);
+            if packet.is_some_and(|at| at <= self.now) {
+                let index = self.flying.iter().position(|&(at, ..)| at <= self.now).unwrap();
+                let (_, to, packet) = self.flying.remove(index);
+                self.event(to, Event::Packet(packet));
+            } else {
+                let due = (0..2).find(|&i| deadlines[i].is_some_and(|at| at <= self.now)).unwrap();
+                self.event(due, Event::Deadline);
+            }
+        }
+        self.now = end;
+    }
+
+    fn states(&self) -> [State; 2] {
+        [self.ends[0].state(), self.ends[1].state()]
+    }
+
+    fn up(first: Parameters, second: Parameters) -> Self {
+        let mut wire = Self::new(first, second);
+        wire.run(Duration::from_secs(5));
+        assert_eq!(wire.states(), [State::Up; 2]);
+        wire
+    }
+}
+
+#[test]
+fn two_ends_come_up_and_settle_on_the_negotiated_interval() {
+    let slow =
+        Parameters { min_tx: Micros(100_000), min_rx: Micros(200_000), multiplier: 5, ..FAST };
+    let mut wire = Wire::up(FAST, slow);
+    assert_eq!(wire.ends[0].transmit_interval(), Duration::from_millis(200));
+    assert_eq!(wire.ends[1].transmit_interval(), Duration::from_millis(100));
+    assert_eq!(wire.ends[0].detection_time(), Duration::from_millis(500), "5 × max(50, 100)");
+    assert_eq!(wire.ends[1].detection_time(), Duration::from_millis(600), "3 × max(200, 50)");
+    wire.sent = Default::default();
+    wire.run(Duration::from_secs(20));
+    for end in 0..2 {
+        let interval = wire.ends[end].transmit_interval();
+        for pair in wire.sent[end].windows(2) {
+            let gap = pair[1].0 - pair[0].0;
+            assert!(gap >= interval * 3 / 4 && gap <= interval, "{gap:?} of {interval:?}");
+            assert!(!pair[1].1.poll, "the poll sequence has ended");
+        }
+    }
+}
+
+#[test]
+fn silence_is_detected_after_the_detection_time_and_not_before() {
+    let mut wire = Wire::up(FAST, FAST);
+    wire.cut = [true, false];
+    wire.entered = Default::default();
+    let last = wire.sent[0].last().unwrap().0 + wire.delay;
+    wire.run(Duration::from_secs(1));
+    let (at, state, diagnostic) = wire.entered[1][0];
+    assert_eq!((state, diagnostic), (State::Down, Diagnostic::DetectionTimeExpired));
+    assert_eq!(at - last, Duration::from_millis(150));
+    let (_, state, diagnostic) = wire.entered[0][0];
+    assert_eq!((state, diagnostic), (State::Down, Diagnostic::NeighborSignaledDown));
+}
+
+#[test]
+fn an_operator_is_believed_at_once() {
+    let mut wire = Wire::up(FAST, FAST);
+    wire.entered = Default::default();
+    let start = wire.now;
+    wire.event(0, Event::Disable);
+    wire.run(Duration::from_secs(3));
+    assert_eq!(
+        wire.entered[1][0],
+        (start + wire.delay, State::Down, Diagnostic::NeighborSignaledDown)
+    );
+    assert_eq!(wire.states(), [State::AdminDown, State::Down]);
+    wire.event(0, Event::Enable);
+    wire.run(Duration::from_secs(5));
+    assert_eq!(wire.states(), [State::Up; 2]);
+}
+
+#[test]
+fn slower_intervals_wait_for_the_poll_and_nothing_flaps() {
+    let mut wire = Wire::up(FAST, FAST);
+    wire.entered = Default::default();
+    wire.cut = [false, true];
+    let slow = Parameters { min_tx: Micros(400_000), min_rx: Micros(300_000), ..FAST };
+    wire.event(0, Event::Reconfigure(slow));
+    wire.run(Duration::from_millis(60));
+    assert_eq!(
+        wire.ends[0].transmit_interval(),
+        Duration::from_millis(50),
+        "no answer yet: the old interval"
+    );
+    assert!(wire.sent[0].last().unwrap().1.poll);
+    wire.cut = [false, false];
+    wire.run(Duration::from_secs(5));
+    assert_eq!(wire.ends[0].transmit_interval(), Duration::from_millis(400));
+    assert_eq!(wire.ends[1].detection_time(), Duration::from_millis(1200));
+    assert_eq!(wire.entered, [vec![], vec![]]);
+}
+
+#[test]
+fn a_passive_end_speaks_only_when_spoken_to() {
+    let passive = Parameters { passive: true, ..FAST };
+    let mut wire = Wire::new(passive, passive);
+    wire.run(Duration::from_secs(10));
+    assert_eq!(wire.sent, [vec![], vec![]]);
+    Wire::up(passive, FAST);
+}
+
+#[test]
+fn no_receive_interval_means_no_packets() {
+    let mut wire = Wire::up(FAST, FAST);
+    wire.event(1, Event::Reconfigure(Parameters { min_rx: Micros(0), ..FAST }));
+    wire.run(Duration::from_secs(1));
+    wire.sent = Default::default();
+    wire.run(Duration::from_secs(1));
+    assert_eq!(wire.sent[0], vec![]);
+}
+
+proptest! {
+    /// Whatever is lost and delayed: when the wire is whole again the session comes up, and it never falls by
+    /// expiry while packets arrive within the detection time.
+    #[test]
+    fn sessions_heal(cuts in proptest::collection::vec((0_u64..3000, any::<bool>(), any::<bool>()), 0..12)) {
+        let mut wire = Wire::new(FAST, Parameters { multiplier: 1, ..FAST });
+        for (time, first, second) in cuts {
+            wire.cut = [first, second];
+            wire.run(Duration::from_millis(time));
+        }
+        wire.cut = [false, false];
+        wire.run(Duration::from_secs(10));
+        prop_assert_eq!(wire.states(), [State::Up; 2]);
+        wire.entered = Default::default();
+        wire.run(Duration::from_secs(60));
+        prop_assert_eq!(&wire.entered, &[vec![], vec![]]);
+    }
+}
