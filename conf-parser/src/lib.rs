@@ -5,6 +5,8 @@
 //! [`Keyword`]s, which fill typed drafts. Whatever is wrong on the way is gathered in [`Diagnostics`]; nothing stops at
 //! the first error.
 
+mod address;
+mod command;
 mod diagnostic;
 mod keyword;
 mod language;
@@ -13,6 +15,8 @@ mod place;
 mod statement;
 mod value;
 
+pub use address::{parse_address, parse_port};
+pub use command::{Command, split_command, split_escaped};
 pub use diagnostic::{Class, Diagnostic, Diagnostics};
 pub use keyword::{
     Args, Entry, Joined, Keyword, Reload, Schema, Shape, Table, Value, keyword,
