@@ -1,0 +1,758 @@
+//! The election: one virtual router instance as a value (RFC 3768 §6.4, RFC 9568 §6.4).
+//!
+//! An event and the time go in, actions come out, and the next deadline is a property. Whether a received advert is
+//! acceptable at all has been decided before ([`crate::packet::Expect`]).
+
+mod action;
+mod fault;
+mod timers;
+
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Ordering;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+pub use action::{Action, Cause, Note, Transition};
+pub use fault::{Fault, Faults};
+
+use crate::packet::{Priority, Version};
+
+/// How many own adverts another address owner is given to give in.
+const RIVAL_ADVERTS: u8 = 2;
+/// How long an address owner takes to become master: at once, but through its timer like all others.
+const AT_ONCE: Duration = Duration::from_micros(1);
+
+/// Where an instance stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Not started.
+    Init,
+    /// Listening.
+    Backup,
+    /// Holding the addresses and sending adverts.
+    Master,
+    /// Not taking part.
+    Fault,
+}
+
+impl State {
+    /// The number in data dumps, SNMP and D-Bus.
+    pub fn number(self) -> u8 {
+        match self {
+            State::Init => 0,
+            State::Backup => 1,
+            State::Master => 2,
+            State::Fault => 3,
+        }
+    }
+
+    /// The name in logs and for scripts.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Init => "INIT",
+            State::Backup => "BACKUP",
+            State::Master => "MASTER",
+            State::Fault => "FAULT",
+        }
+    }
+}
+
+/// When a lower-priority master is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preempt {
+    /// Never: whoever is master stays it.
+    Never,
+    /// As soon as our timer expires.
+    AtOnce,
+    /// As [`Preempt::AtOnce`], this long after its first advert.
+    After(Duration),
+}
+
+/// What the configuration decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Protocol version.
+    pub version: Version,
+    /// Own advertisement interval.
+    pub interval: Duration,
+    /// So many missed adverts make a master dead.
+    pub down_timer_adverts: u32,
+    /// Configured priority.
+    pub priority: Priority,
+    /// When a lower-priority master is replaced.
+    pub preempt: Preempt,
+    /// An address owner that starts as MASTER instead of waiting.
+    pub starts_as_master: bool,
+    /// A MASTER does not answer a lower-priority advert.
+    pub lower_prio_no_advert: bool,
+    /// A MASTER answers a higher-priority advert before it gives in.
+    pub higher_prio_send_advert: bool,
+    /// Give up MASTER after having been stopped for long; the highest priority of the other routers.
+    pub timer_expired_backup: Option<Priority>,
+}
+
+/// An accepted advert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Who sent it.
+    pub source: IpAddr,
+    /// How its address compares with our own source address.
+    pub order: Ordering,
+    /// Its priority.
+    pub priority: Priority,
+    /// Its advertisement interval.
+    pub interval: Duration,
+}
+
+/// What can happen to an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The engine is ready.
+    Start,
+    /// An advert was accepted.
+    Advert(Heard),
+    /// The deadline is reached. `may_lead` is false while the other members of the sync group are not ready.
+    Deadline {
+        /// Whether it may become master.
+        may_lead: bool,
+    },
+    /// Something failed.
+    Fault(Fault),
+    /// Something is all right again.
+    Cleared(Fault),
+    /// The sum of all weights that tracking contributes now.
+    Weight(i32),
+    /// An address, route or rule was taken away by somebody else.
+    ObjectLost,
+    /// The sync group becomes master.
+    FollowMaster,
+    /// The sync group becomes backup.
+    FollowBackup,
+    /// Nothing is sent and no deadline falls before this time.
+    Delay(Instant),
+    /// A reload changed the settings.
+    Reconfigure(Box<Settings>),
+    /// The instance ends.
+    Stop,
+}
+
+/// What will have made us master when the deadline is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expecting {
+    Silence,
+    MasterLeft(IpAddr),
+    Preemption(IpAddr, Priority),
+    Ownership,
+}
+
+/// What a master knows about another address owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rival {
+    None,
+    /// It is given so many more adverts of ours.
+    Warned {
+        adverts: u8,
+        interval: Duration,
+    },
+    /// It should be silent by now; when this time comes, it is.
+    Watched {
+        until: Instant,
+    },
+}
+
+/// A virtual router instance.
+#[derive(Clone, Debug)]
+pub struct Router {
+    settings: Settings,
+    state: State,
+    /// The state that it would have without its sync group.
+    wants: State,
+    weight: i32,
+    effective: Priority,
+    /// The interval of the master that we listen to.
+    master_interval: Duration,
+    master: Option<(IpAddr, Priority)>,
+    faults: Faults,
+    deadline: Option<Instant>,
+    /// Since when no advert was accepted, for the log.
+    silent_since: Option<Instant>,
+    last_sent: Option<Instant>,
+    preempt_at: Option<Instant>,
+    delayed_until: Option<Instant>,
+    expecting: Expecting,
+    rival: Rival,
+}
+
+impl Router {
+    /// An instance that has not started.
+    pub fn new(settings: Settings) -> Self {
+        let wants = if settings.starts_as_master { State::Master } else { State::Backup };
+        Self {
+            state: State::Init,
+            wants,
+            weight: 0,
+            effective: settings.priority,
+            master_interval: settings.interval,
+            master: None,
+            faults: Faults::default(),
+            deadline: None,
+            silent_since: None,
+            last_sent: None,
+            preempt_at: None,
+            delayed_until: None,
+            expecting: Expecting::Silence,
+            rival: Rival::None,
+            settings,
+        }
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Where it would stand without its sync group.
+    pub fn wants(&self) -> State {
+        self.wants
+    }
+
+    /// The priority that it advertises.
+    pub fn effective_priority(&self) -> Priority {
+        self.effective
+    }
+
+    /// The master that it last listened to.
+    pub fn master(&self) -> Option<IpAddr> {
+        self.master.map(|(address, _)| address)
+    }
+
+    /// The priority of the master that it last listened to.
+    pub fn master_priority(&self) -> Option<Priority> {
+        self.master.map(|(_, priority)| priority)
+    }
+
+    /// The interval of the master that it last listened to.
+    pub fn master_interval(&self) -> Duration {
+        self.master_interval
+    }
+
+    /// When the last advert was sent.
+    pub fn last_sent(&self) -> Option<Instant> {
+        self.last_sent
+    }
+
+    /// Why it is in FAULT.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// How long it waits for an advert.
+    pub fn master_down(&self) -> Duration {
+        let Settings { version, down_timer_adverts, .. } = self.settings;
+        timers::master_down(version, self.master_interval, down_timer_adverts, self.effective)
+    }
+
+    /// How long it waits after the master has left.
+    pub fn skew(&self) -> Duration {
+        timers::skew(self.settings.version, self.master_interval, self.effective)
+    }
+
+    /// When [`Event::Deadline`] is due. It is read after every event, so that no timer is forgotten.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.rival {
+            Rival::Watched { until } => self.deadline.map(|deadline| deadline.min(until)),
+            Rival::None | Rival::Warned { .. } => self.deadline,
+        }
+    }
+
+    /// Takes `event` in at `now` and appends what is to be done to `out`.
+    pub fn on_event(&mut self, event: Event, now: Instant, out: &mut Vec<Action>) {
+        match (self.state, event) {
+            (State::Init, Event::Start) => self.start(now, out),
+            (State::Init, Event::Fault(fault)) => self.note_fault(fault),
+            (State::Init, Event::Cleared(fault)) => self.faults.remove(&fault),
+
+            (State::Backup, Event::Advert(heard)) => self.backup_heard(heard, now, out),
+            (State::Backup, Event::Deadline { may_lead }) => self.backup_due(may_lead, now, out),
+            (State::Backup, Event::FollowMaster) => self.become_master(Cause::Group, now, out),
+            (State::Backup, Event::Fault(fault)) => self.backup_fails(fault, out),
+
+            (State::Master, Event::Advert(heard)) => self.master_heard(heard, now, out),
+            (State::Master, Event::Deadline { .. }) => self.master_due(now, out),
+            (State::Master, Event::FollowBackup) => self.leave_master(Cause::Group, now, out),
+            (State::Master, Event::Fault(fault)) => self.master_fails(fault, out),
+            (State::Master, Event::ObjectLost) => self.lose_object(now, out),
+
+            (State::Fault, Event::Fault(fault)) => self.note_fault(fault),
+            (State::Fault, Event::Cleared(fault)) => self.fault_cleared(&fault, now, out),
+
+            (_, Event::Weight(weight)) => self.weigh(weight, out),
+            (_, Event::Delay(until)) => self.delay(until),
+            (_, Event::Reconfigure(settings)) => self.reconfigure(*settings, now),
+            (_, Event::Stop) => self.stop(out),
+
+            // A faulty or unborn router hears nothing and has no deadline, and a group moves only those that can move.
+            (State::Init | State::Fault, Event::Advert(_) | Event::Deadline { .. }) => {}
+            (State::Init | State::Fault | State::Master, Event::FollowMaster) => {}
+            (State::Init | State::Fault | State::Backup, Event::FollowBackup) => {}
+            // Whoever does not hold the addresses cannot lose them.
+            (State::Init | State::Fault | State::Backup, Event::ObjectLost) => {}
+            // A router starts once, and one without faults has none to clear.
+            (State::Backup | State::Master | State::Fault, Event::Start) => {}
+            (State::Backup | State::Master, Event::Cleared(_)) => {}
+        }
+    }
+
+    fn start(&mut self, now: Instant, out: &mut Vec<Action>) {
+        if self.faults.is_empty() && self.wants == State::Master {
+            // It takes the way of a backup whose master is dead, and never says that it was a backup.
+            self.state = State::Backup;
+            self.expecting = Expecting::Ownership;
+            self.arm(now, AT_ONCE);
+            return;
+        }
+        out.push(Action::Release { forced: true });
+        let to = if self.faults.is_empty() { State::Backup } else { State::Fault };
+        if to == State::Backup || self.faults.any_told() {
+            out.push(self.entering(to, Cause::Start));
+        }
+        self.state = to;
+        if to == State::Backup {
+            self.wants = State::Backup;
+            self.listen(now);
+        }
+        if to == State::Backup || self.faults.any_told() {
+            out.push(Action::Notify(to));
+        }
+    }
+
+    /// RFC 9568 §6.4.2.
+    fn backup_heard(&mut self, heard: Heard, now: Instant, out: &mut Vec<Action>) {
+        let new_source = self.master() != Some(heard.source);
+        if new_source {
+            out.push(Action::ForgetRefusals);
+        }
+        let contested = self.settings.priority == Priority::OWNER
+            && self.effective == Priority::CONTESTED_OWNER;
+        if contested && (new_source || heard.priority != Priority::OWNER) {
+            out.push(Action::Note(Note::OwnerRestoredByAdvert));
+            self.effective = Priority::OWNER;
+        }
+        if heard.priority == Priority::STOP {
+            out.push(Action::Note(Note::BackupHeardStop));
+            self.expecting = Expecting::MasterLeft(heard.source);
+            self.arm(now, self.skew());
+            return;
+        }
+        if !self.accepts_as_master(heard.priority, now) {
+            out.push(Action::Note(Note::LowerDiscarded(heard.source, heard.priority)));
+            self.expecting = Expecting::Preemption(heard.source, heard.priority);
+            self.set_master(heard, out);
+            return;
+        }
+        self.learn_interval(heard.interval, out);
+        self.set_master(heard, out);
+        self.delay_preemption(heard.priority, now, out);
+        self.wants = State::Backup;
+        self.listen(now);
+    }
+
+    fn accepts_as_master(&self, theirs: Priority, now: Instant) -> bool {
+        let tolerated = match self.settings.preempt {
+            Preempt::Never => true,
+            Preempt::AtOnce => false,
+            Preempt::After(_) => self.preempt_at.is_none_or(|at| at > now),
+        };
+        tolerated || theirs >= self.effective
+    }
+
+    /// The delay runs from the first advert of a lower-priority master.
+    fn delay_preemption(&mut self, theirs: Priority, now: Instant, out: &mut Vec<Action>) {
+        let Preempt::After(delay) = self.settings.preempt else { return };
+        if theirs >= self.effective {
+            if self.preempt_at.take().is_some() {
+                out.push(Action::Note(Note::PreemptDelayStopped));
+            }
+        } else if self.preempt_at.is_none() {
+            out.push(Action::Note(Note::PreemptDelayStarted(delay)));
+            self.preempt_at = Some(now + delay);
+        }
+    }
+
+    fn backup_due(&mut self, may_lead: bool, now: Instant, out: &mut Vec<Action>) {
+        if self.deadline.is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        if self.is_delayed(now) {
+            self.arm(now, Duration::ZERO);
+            return;
+        }
+        out.push(Action::Note(Note::Timeout));
+        self.wants = State::Master;
+        if !may_lead {
+            self.arm(now, self.master_down());
+            return;
+        }
+        let cause = match self.expecting {
+            Expecting::Silence => {
+                let since = self.silent_since.unwrap_or(now);
+                Cause::Silence(now.saturating_duration_since(since))
+            }
+            Expecting::MasterLeft(source) => Cause::MasterLeft(source),
+            Expecting::Preemption(source, priority) => Cause::Preemption(source, priority),
+            Expecting::Ownership => Cause::Owner,
+        };
+        self.become_master(cause, now, out);
+    }
+
+    /// The advert goes first, so that the old master has taken the addresses away when we announce them.
+    fn become_master(&mut self, cause: Cause, now: Instant, out: &mut Vec<Action>) {
+        if self.is_delayed(now) {
+            self.arm(now, Duration::ZERO);
+            return;
+        }
+        self.wants = State::Master;
+        out.push(Action::ForgetRefusals);
+        self.advertise(now, out);
+        out.push(self.entering(State::Master, cause));
+        self.state = State::Master;
+        if self.settings.priority == Priority::OWNER && self.effective != Priority::OWNER {
+            out.push(Action::Note(Note::OwnerRestored));
+            self.effective = Priority::OWNER;
+        }
+        if self.master_interval != self.settings.interval {
+            let (before, now) = (self.master_interval, self.settings.interval);
+            out.push(Action::Note(Note::IntervalOwn { before, now }));
+            self.master_interval = now;
+        }
+        out.push(Action::Acquire);
+        out.push(Action::Notify(State::Master));
+    }
+
+    fn backup_fails(&mut self, fault: Fault, out: &mut Vec<Action>) {
+        // What another member of the group has logged is not logged again.
+        if fault != Fault::Group {
+            out.push(self.entering(State::Fault, Cause::Fault(fault.clone())));
+        }
+        self.note_fault(fault);
+        self.enter_fault();
+        out.push(Action::Notify(State::Fault));
+    }
+
+    /// RFC 9568 §6.4.3.
+    fn master_heard(&mut self, heard: Heard, now: Instant, out: &mut Vec<Action>) {
+        if heard.priority == Priority::STOP {
+            self.advertise(now, out);
+            out.push(Action::Note(Note::MasterHeardStop));
+            return;
+        }
+        let rank = heard.priority.cmp(&self.effective).then(heard.order);
+        if rank == Ordering::Greater && self.settings.higher_prio_send_advert {
+            self.advertise(now, out);
+        }
+        let equal = heard.priority == self.effective;
+        if equal && rank != Ordering::Equal && self.effective == Priority::OWNER {
+            self.face_rival(heard, rank, now, out);
+        }
+        match heard.priority.cmp(&self.effective).then(heard.order) {
+            Ordering::Equal => out.push(Action::Note(Note::OwnAddressHeard)),
+            Ordering::Less => self.contradict(heard, now, out),
+            Ordering::Greater => self.yield_to(heard, now, out),
+        }
+    }
+
+    /// Two address owners: the lower address gives in at once. The higher one waits for the other to do so, and gives
+    /// in itself when it does not, so that there are not two masters for ever.
+    fn face_rival(&mut self, heard: Heard, rank: Ordering, now: Instant, out: &mut Vec<Action>) {
+        let two_owners = Action::Note(Note::TwoOwners(heard.source));
+        match self.rival {
+            _ if rank == Ordering::Greater => out.push(two_owners),
+            Rival::Watched { until } if until > now => {
+                out.push(Action::Note(Note::OwnerPersists(heard.source)));
+                self.rival = Rival::None;
+                self.effective = Priority::CONTESTED_OWNER;
+            }
+            Rival::Warned { adverts, .. } => {
+                self.rival = Rival::Warned { adverts, interval: heard.interval };
+            }
+            Rival::None | Rival::Watched { .. } => {
+                out.push(two_owners);
+                self.rival = Rival::Warned { adverts: RIVAL_ADVERTS, interval: heard.interval };
+            }
+        }
+    }
+
+    fn contradict(&mut self, heard: Heard, now: Instant, out: &mut Vec<Action>) {
+        let contradict = !self.settings.lower_prio_no_advert;
+        let (source, theirs, ours) = (heard.source, heard.priority, self.effective);
+        out.push(Action::Note(Note::LowerHeard { source, theirs, ours, contradict }));
+        if contradict {
+            self.advertise(now, out);
+        }
+        out.push(Action::Reannounce);
+        out.push(Action::LowerPriorityHeard);
+    }
+
+    fn yield_to(&mut self, heard: Heard, now: Instant, out: &mut Vec<Action>) {
+        let Heard { source, priority: theirs, .. } = heard;
+        let ours = self.effective;
+        out.push(Action::Note(if theirs > ours && self.settings.priority != Priority::OWNER {
+            Note::HigherHeard { source, theirs, ours }
+        } else {
+            Note::HigherAddressHeard(source, theirs)
+        }));
+        self.learn_interval(heard.interval, out);
+        self.master = Some((source, theirs));
+        self.leave_master(Cause::Outranked(source, theirs), now, out);
+    }
+
+    fn master_due(&mut self, now: Instant, out: &mut Vec<Action>) {
+        if let Rival::Watched { until } = self.rival {
+            if until <= now {
+                out.push(Action::Note(Note::OwnerGone));
+                self.rival = Rival::None;
+            }
+        }
+        let Some(due) = self.deadline.filter(|&due| due <= now) else { return };
+        if let Some(late) = self.overslept(now) {
+            self.leave_master(Cause::Overslept(late), now, out);
+            return;
+        }
+        self.advertise(now, out);
+        // Keep the beat: what one wake-up was late is not added to all that follow.
+        if now.duration_since(due) < self.settings.interval {
+            self.deadline = Some(due + self.settings.interval);
+        }
+        if let Rival::Warned { adverts, interval } = self.rival {
+            self.rival = if adverts > 1 {
+                Rival::Warned { adverts: adverts - 1, interval }
+            } else {
+                Rival::Watched { until: now + interval.max(self.settings.interval) * 12 / 10 }
+            };
+        }
+    }
+
+    /// By how much we are late, if that was long enough for the others to have elected a new master.
+    fn overslept(&self, now: Instant) -> Option<Duration> {
+        let others = self.settings.timer_expired_backup?;
+        let interval = self.settings.interval;
+        let silent = now.saturating_duration_since(self.last_sent?);
+        let skew = match self.settings.version {
+            Version::V2 => timers::skew(Version::V2, interval, others),
+            Version::V3 => interval * (256 - u32::from(others.0)) / 256,
+        };
+        (silent >= interval * 3 + skew).then(|| silent.saturating_sub(interval))
+    }
+
+    /// MASTER to BACKUP.
+    fn leave_master(&mut self, cause: Cause, now: Instant, out: &mut Vec<Action>) {
+        out.push(Action::ForgetRefusals);
+        out.push(self.entering(State::Backup, cause));
+        out.push(Action::Release { forced: false });
+        self.enter_backup(now);
+        out.push(Action::Notify(State::Backup));
+    }
+
+    /// The priority 0 makes somebody else take over at once; nobody being there, we are back after the skew time.
+    fn lose_object(&mut self, now: Instant, out: &mut Vec<Action>) {
+        out.push(Action::ForgetRefusals);
+        out.push(self.entering(State::Backup, Cause::ObjectLost));
+        out.push(Action::Resign);
+        out.push(Action::Release { forced: false });
+        self.enter_backup(now);
+        self.arm(now, self.skew());
+        out.push(Action::Notify(State::Backup));
+    }
+
+    fn master_fails(&mut self, fault: Fault, out: &mut Vec<Action>) {
+        out.push(Action::ForgetRefusals);
+        out.push(self.entering(State::Fault, Cause::Fault(fault.clone())));
+        out.push(Action::Advertise(Priority::STOP));
+        // Only the member that failed itself says it twice.
+        if fault != Fault::Group {
+            out.push(Action::Resign);
+        }
+        out.push(Action::Release { forced: false });
+        self.note_fault(fault);
+        self.enter_fault();
+        out.push(Action::Notify(State::Fault));
+    }
+
+    fn fault_cleared(&mut self, fault: &Fault, now: Instant, out: &mut Vec<Action>) {
+        self.faults.remove(fault);
+        if !self.faults.is_empty() {
+            return;
+        }
+        self.master_interval = self.settings.interval;
+        // An owner that only waited for a script starts as it would have.
+        if self.wants == State::Master {
+            self.expecting = Expecting::Ownership;
+            self.state = State::Backup;
+            self.arm(now, AT_ONCE);
+            return;
+        }
+        out.push(self.entering(State::Backup, Cause::Recovered));
+        self.enter_backup(now);
+        out.push(Action::Notify(State::Backup));
+        if !self.is_delayed(now) {
+            out.push(Action::AnnounceSource);
+        }
+    }
+
+    fn weigh(&mut self, weight: i32, out: &mut Vec<Action>) {
+        self.weight = weight;
+        let before = self.effective;
+        let effective = self.weighted();
+        if effective == before {
+            return;
+        }
+        out.push(Action::Note(Note::PriorityChanged(before, effective)));
+        self.set_effective(effective);
+        out.push(Action::PriorityChanged);
+    }
+
+    /// Configured priority with what tracking contributes. Nothing changes that of an address owner but another one.
+    fn weighted(&self) -> Priority {
+        if self.settings.priority == Priority::OWNER {
+            return if self.effective == Priority::CONTESTED_OWNER {
+                self.effective
+            } else {
+                Priority::OWNER
+            };
+        }
+        let total = i32::from(self.settings.priority.0).saturating_add(self.weight);
+        Priority(u8::try_from(total.clamp(1, 254)).unwrap_or(Priority::DEFAULT.0))
+    }
+
+    /// Moves the deadline of a backup by what the change makes of the master down time.
+    fn set_effective(&mut self, effective: Priority) {
+        let before = self.master_down();
+        self.effective = effective;
+        self.shift(before);
+    }
+
+    fn shift(&mut self, before: Duration) {
+        if self.state != State::Backup {
+            return;
+        }
+        let after = self.master_down();
+        self.deadline = self.deadline.map(|deadline| {
+            let shifted = deadline + after.saturating_sub(before);
+            shifted.checked_sub(before.saturating_sub(after)).unwrap_or(shifted)
+        });
+    }
+
+    fn delay(&mut self, until: Instant) {
+        let before = self.delayed_until.replace(until);
+        let Some(before) = before else { return };
+        self.deadline = self.deadline.map(|deadline| {
+            let shifted = deadline + until.saturating_duration_since(before);
+            shifted.checked_sub(before.saturating_duration_since(until)).unwrap_or(shifted)
+        });
+    }
+
+    /// A reload keeps the state. A master says at once what has changed; a backup waits on, by the new rules.
+    fn reconfigure(&mut self, settings: Settings, now: Instant) {
+        let before = self.master_down();
+        let learnt = self.settings.version == Version::V3
+            && settings.version == Version::V3
+            && self.state == State::Backup
+            && self.master_interval != self.settings.interval;
+        if !learnt {
+            self.master_interval = settings.interval;
+        }
+        if self.state == State::Init && settings.starts_as_master != self.settings.starts_as_master
+        {
+            self.wants = if settings.starts_as_master { State::Master } else { State::Backup };
+        }
+        self.settings = settings;
+        self.rival = Rival::None;
+        self.effective = self.weighted();
+        self.shift(before);
+        if !matches!(self.settings.preempt, Preempt::After(_)) {
+            self.preempt_at = None;
+        }
+        if self.state == State::Master {
+            self.deadline = Some(now);
+        }
+    }
+
+    fn stop(&mut self, out: &mut Vec<Action>) {
+        if self.state == State::Master {
+            out.push(Action::Resign);
+            out.push(Action::Release { forced: false });
+        }
+        self.state = State::Init;
+        self.deadline = None;
+        self.rival = Rival::None;
+    }
+
+    fn entering(&self, to: State, cause: Cause) -> Action {
+        Action::Entering(Transition { from: self.state, to, cause })
+    }
+
+    fn enter_backup(&mut self, now: Instant) {
+        self.state = State::Backup;
+        self.wants = State::Backup;
+        self.preempt_at = None;
+        self.rival = Rival::None;
+        self.listen(now);
+    }
+
+    fn enter_fault(&mut self) {
+        self.state = State::Fault;
+        self.deadline = None;
+        self.rival = Rival::None;
+    }
+
+    fn note_fault(&mut self, fault: Fault) {
+        if !fault.is_pending() {
+            self.wants = State::Fault;
+        }
+        self.faults.insert(fault);
+    }
+
+    /// Waits a master down time from now.
+    fn listen(&mut self, now: Instant) {
+        self.silent_since = Some(now);
+        self.expecting = Expecting::Silence;
+        self.arm(now, self.master_down());
+    }
+
+    fn arm(&mut self, now: Instant, after: Duration) {
+        let base = self.delayed_until.map_or(now, |until| until.max(now));
+        self.deadline = Some(base + after);
+    }
+
+    fn is_delayed(&self, now: Instant) -> bool {
+        self.delayed_until.is_some_and(|until| until > now)
+    }
+
+    /// Only a transmission restarts the timer of a master: nobody can silence it by sending.
+    fn advertise(&mut self, now: Instant, out: &mut Vec<Action>) {
+        out.push(Action::Advertise(self.effective));
+        self.last_sent = Some(now);
+        self.deadline = Some(now + self.settings.interval);
+    }
+
+    fn set_master(&mut self, heard: Heard, out: &mut Vec<Action>) {
+        let before = self.master();
+        if before != Some(heard.source) {
+            out.push(Action::Note(Note::MasterIs { before, now: heard.source }));
+        }
+        self.master = Some((heard.source, heard.priority));
+    }
+
+    /// Version 3 waits by the interval of its master (RFC 9568 §6.4.2). Zero is no interval.
+    fn learn_interval(&mut self, interval: Duration, out: &mut Vec<Action>) {
+        let unchanged = interval == self.master_interval || interval.is_zero();
+        if self.settings.version == Version::V2 || unchanged {
+            return;
+        }
+        let (before, now) = (self.master_interval, interval);
+        out.push(Action::Note(Note::IntervalLearnt { before, now }));
+        self.master_interval = interval;
+    }
+}

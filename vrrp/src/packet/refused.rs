@@ -1,0 +1,205 @@
+//! Why an advert was refused. One variant, one counter, one log text.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::Version;
+
+/// Why an advert was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It has an authentication header and should not.
+    UnexpectedAh,
+    /// It is longer or shorter than its address count says.
+    Length {
+        /// Octets received, IPv4 header included.
+        got: usize,
+        /// Octets that there should be.
+        expected: usize,
+    },
+    /// It came through a router (RFC 9568 §5.1.1.3).
+    HopLimit(u8),
+    /// It is of another protocol version.
+    Version {
+        /// What it says.
+        got: u8,
+        /// What we speak.
+        expected: Version,
+    },
+    /// No such authentication type is known.
+    AuthType(u8),
+    /// The authentication type is not ours.
+    AuthMismatch {
+        /// What it says.
+        got: u8,
+        /// What we use.
+        expected: u8,
+    },
+    /// Wrong password.
+    Password,
+    /// Version 2 wants all routers to use one interval; in seconds.
+    Interval {
+        /// What it says.
+        got: u8,
+        /// What we use.
+        expected: u64,
+    },
+    /// It is no advertisement.
+    Kind(u8),
+    /// The length in the IPv4 header is not the length received.
+    TotalLength {
+        /// What the header says.
+        header: usize,
+        /// Octets received.
+        got: usize,
+    },
+    /// Wrong checksum.
+    Checksum(Version),
+    /// It was sent to a group and should have been sent to us, or the reverse.
+    Cast {
+        /// Whether we expect unicast.
+        unicast: bool,
+    },
+    /// We own the addresses and need not listen.
+    Owner,
+    /// A unicast sender that is no peer of ours.
+    NotAPeer,
+    /// A peer is nearer or farther than configured.
+    PeerHopLimit {
+        /// What it has.
+        got: u8,
+        /// Smallest accepted.
+        min: u8,
+        /// Greatest accepted.
+        max: u8,
+    },
+}
+
+/// What a message about a received advert is about. A topic is logged once until something changes, so that a
+/// misconfigured neighbour does not fill the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Topic {
+    /// [`Refused::UnexpectedAh`].
+    AhHeader,
+    /// [`Refused::Length`].
+    Length,
+    /// [`Refused::HopLimit`].
+    HopLimit,
+    /// [`Refused::Version`].
+    Version,
+    /// [`Refused::AuthType`].
+    AuthType,
+    /// [`Refused::AuthMismatch`].
+    AuthMismatch,
+    /// [`Refused::Password`].
+    Password,
+    /// The advertisement interval differs.
+    Interval,
+    /// [`Refused::Kind`].
+    Kind,
+    /// [`Refused::TotalLength`].
+    TotalLength,
+    /// [`Refused::Checksum`].
+    Checksum,
+    /// [`Refused::Cast`].
+    Cast,
+    /// [`Refused::Owner`].
+    Owner,
+    /// [`Refused::NotAPeer`].
+    NotAPeer,
+    /// [`Refused::PeerHopLimit`].
+    PeerHopLimit,
+    /// The number of addresses differs.
+    AddressCount,
+    /// One of our addresses is missing.
+    AddressMissing,
+}
+
+impl Refused {
+    /// What it is about.
+    pub fn topic(&self) -> Topic {
+        match self {
+            Refused::UnexpectedAh => Topic::AhHeader,
+            Refused::Length { .. } => Topic::Length,
+            Refused::HopLimit(_) => Topic::HopLimit,
+            Refused::Version { .. } => Topic::Version,
+            Refused::AuthType(_) => Topic::AuthType,
+            Refused::AuthMismatch { .. } => Topic::AuthMismatch,
+            Refused::Password => Topic::Password,
+            Refused::Interval { .. } => Topic::Interval,
+            Refused::Kind(_) => Topic::Kind,
+            Refused::TotalLength { .. } => Topic::TotalLength,
+            Refused::Checksum(_) => Topic::Checksum,
+            Refused::Cast { .. } => Topic::Cast,
+            Refused::Owner => Topic::Owner,
+            Refused::NotAPeer => Topic::NotAPeer,
+            Refused::PeerHopLimit { .. } => Topic::PeerHopLimit,
+        }
+    }
+
+    /// The log text about an advert from `source`.
+    pub fn text(&self, source: IpAddr) -> impl fmt::Display {
+        Text { refused: *self, source }
+    }
+}
+
+struct Text {
+    refused: Refused,
+    source: IpAddr,
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let from = self.source;
+        match self.refused {
+            Refused::UnexpectedAh => {
+                write!(f, "Received AH header but auth type not AH from {from}")
+            }
+            Refused::Length { got, expected } => {
+                let how = if got > expected { "long" } else { "short" };
+                write!(f, "vrrp packet from {from} too {how}, length {got} and expect {expected}")
+            }
+            Refused::HopLimit(got) => {
+                write!(f, "invalid TTL/HL from {from}. Received {got} and expect 255")
+            }
+            Refused::Version { got, expected } => {
+                let expected = expected.number();
+                write!(f, "wrong VRRP version from {from}. Received {got} and expect {expected}")
+            }
+            Refused::AuthType(got) => write!(f, "Invalid auth type from {from}: {got}"),
+            Refused::AuthMismatch { got, expected } => {
+                write!(f, "received a {got} auth from {from}, expecting {expected}!")
+            }
+            Refused::Password => write!(f, "received an invalid passwd from {from}!"),
+            Refused::Interval { got, expected } => write!(
+                f,
+                "advertisement interval mismatch with {from} mine={expected} sec rcv'd={got} sec"
+            ),
+            Refused::Kind(got) => {
+                write!(f, "Invalid packet type from {from}. {got} and expect 1")
+            }
+            Refused::TotalLength { header, got } => write!(
+                f,
+                "ip_tot_len mismatch against received length from {from}. {header} and received {got}"
+            ),
+            Refused::Checksum(version) => {
+                write!(f, "Invalid VRRPv{} checksum from {from}", version.number())
+            }
+            Refused::Cast { unicast } => {
+                let (expected, got) = if unicast { ("un", "mult") } else { ("mult", "un") };
+                write!(
+                    f,
+                    "Expected {expected}icast packet but received {got}icast packet from {from}"
+                )
+            }
+            Refused::Owner => {
+                write!(f, "Dropping packet(s) from {from} since we are address owner")
+            }
+            Refused::NotAPeer => write!(f, "unicast source address {from} not a unicast peer"),
+            Refused::PeerHopLimit { got, min, max } => {
+                write!(f, "TTL/HL {got} from {from} not in range [{min}, {max}]")
+            }
+        }
+    }
+}
