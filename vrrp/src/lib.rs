@@ -1,9 +1,11 @@
 //! The VRRP engine: elections, virtual addresses, announcements.
 //!
-//! Three modules are pure: [`packet`] and [`auth`] read and write adverts, [`fsm`] decides what an instance does. None
+//! Four modules are pure: [`packet`] and [`auth`] read and write adverts, [`fsm`] decides what an instance does, [`track`]
+//! judges what it depends on. None
 //! opens a socket, reads a clock or writes a log line; the engine around them does.
 
 pub mod auth;
 pub mod fsm;
 pub mod packet;
 pub mod stats;
+pub mod track;
