@@ -1,1 +1,37 @@
-//! The lab: network namespaces, peers, captures; simulations, conformance, benches and fuzzing.
+//! The lab: networks made of namespaces, daemons running in them, and what can be seen of both from outside.
+//!
+//! A [`Lan`] is a bridge with [`Node`]s on it. A [`Daemon`] is any keepalived binary running in a node. What happens is
+//! recorded on [`Timeline`]s: log lines, frames on the wire, addresses of the kernel. A test waits *for* something on
+//! one of them, never just for time to pass, and judges afterwards by the time stamps.
+//!
+//! Everything that the lab makes bears the name `kl-PID-N`. It goes when its owner is dropped, also by a panic; what a
+//! killed process left behind is swept by the next one. A failed set-up panics: there is nothing else to do in a test.
+
+mod addresses;
+mod binary;
+mod capture;
+mod daemon;
+mod frame;
+mod lan;
+mod namespace;
+mod process;
+mod scratch;
+mod timeline;
+mod tshark;
+
+pub use addresses::{AddressEvent, AddressWatch};
+pub use binary::{Binary, target_directory};
+pub use capture::{Capture, Captured};
+pub use daemon::{Daemon, LogLine, Verdict};
+pub use frame::{Advert, Announcement, Content, Frame};
+pub use lan::{Lan, Node};
+pub use namespace::{Namespace, run};
+pub use process::Process;
+pub use scratch::Scratch;
+pub use timeline::{Mark, Timeline};
+pub use tshark::judge;
+
+use std::time::Duration;
+
+/// How long a test waits for what must happen, where the protocol sets no bound of its own.
+pub const PATIENCE: Duration = Duration::from_secs(10);

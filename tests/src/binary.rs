@@ -1,0 +1,83 @@
+//! Which keepalived is under test, and which is its peer.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A keepalived program, and what it needs to be started.
+#[derive(Clone, Debug)]
+pub struct Binary {
+    path: PathBuf,
+    libraries: Option<PathBuf>,
+    version: String,
+}
+
+impl Binary {
+    /// The program under test: `$KEEPALIVED`, or what was built last of this tree.
+    pub fn under_test() -> Self {
+        let path = std::env::var_os("KEEPALIVED").map(PathBuf::from).unwrap_or_else(|| {
+            let built = ["release", "debug"]
+                .map(|profile| target_directory().join(profile).join("keepalived"));
+            let age = |path: &PathBuf| path.metadata().and_then(|data| data.modified()).ok();
+            let latest = built.iter().filter(|path| path.exists()).max_by_key(|path| age(path));
+            latest.cloned().unwrap_or_else(|| panic!("build first: none of {built:?} is there"))
+        });
+        Self::new(path, None)
+    }
+
+    /// The C daemon that it must get along with: `$PEER`, or the distribution's that `tests/fetch-peers.sh` unpacked.
+    pub fn peer() -> Self {
+        if let Some(path) = std::env::var_os("PEER") {
+            return Self::new(PathBuf::from(path), None);
+        }
+        let root = target_directory().join("peer");
+        Self::new(root.join("usr/sbin/keepalived"), Some(root.join("usr/lib")))
+    }
+
+    fn new(path: PathBuf, libraries: Option<PathBuf>) -> Self {
+        let mut binary = Self { path, libraries, version: String::new() };
+        let output = binary.command().arg("--version").output();
+        let output = output.unwrap_or_else(|error| {
+            panic!("{}: {error} (tests/fetch-peers.sh fetches the peer)", binary.path.display())
+        });
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        let version = text.split_whitespace().nth(1).and_then(|word| word.strip_prefix('v'));
+        let version =
+            version.unwrap_or_else(|| panic!("{} told no version: {text}", binary.path.display()));
+        binary.version = version.to_owned();
+        binary
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its version, such as `2.4.3`.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// A command that runs it.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.path);
+        if let Some(libraries) = &self.libraries {
+            let mut directories = vec![libraries.clone()];
+            let inner =
+                libraries.read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
+            directories.extend(inner.filter(|path| path.is_dir()));
+            let joined = std::env::join_paths(directories).expect("no path of ours has a colon");
+            command.env("LD_LIBRARY_PATH", joined);
+        }
+        command
+    }
+}
+
+/// Where cargo puts what it builds: the `target` that the running program was built in.
+pub fn target_directory() -> PathBuf {
+    let program = std::env::current_exe().expect("a running program has a path");
+    let mut directory = program.parent().unwrap_or(Path::new("."));
+    if directory.ends_with("deps") {
+        directory = directory.parent().unwrap_or(directory);
+    }
+    directory.parent().unwrap_or(directory).to_owned()
+}

@@ -1,0 +1,135 @@
+//! Frames on the wire, recorded with the kernel's own time stamps.
+
+use std::fs::File;
+use std::io::{self, BufWriter, IoSliceMut, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use nix::cmsg_space;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{
+    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType,
+    recvmsg, setsockopt, socket, sockopt,
+};
+use nix::sys::time::TimeSpec;
+
+use crate::{Frame, Namespace, Timeline};
+
+/// A frame, when it passed, and where it came in.
+#[derive(Clone, Debug)]
+pub struct Captured {
+    /// When the kernel received it.
+    pub at: SystemTime,
+    /// The number of the interface that it came in by.
+    pub interface: usize,
+    /// The frame itself.
+    pub frame: Frame,
+}
+
+/// Records what comes in by every interface of a namespace, until it is dropped.
+#[derive(Debug)]
+pub struct Capture {
+    frames: Timeline<Captured>,
+    stop: Option<OwnedFd>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Capture {
+    /// Begins to record: whatever is sent after the return is seen.
+    pub fn start(namespace: &Namespace) -> Self {
+        let open = || {
+            let kind = (SockType::Raw, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK);
+            let socket = socket(AddressFamily::Packet, kind.0, kind.1, SockProtocol::EthAll)?;
+            setsockopt(&socket, sockopt::RcvBufForce, &(8 << 20))?;
+            setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
+            Ok::<_, nix::Error>(socket)
+        };
+        let socket = namespace.enter(open).expect("a packet socket needs root");
+        let (stopped, stop) = nix::unistd::pipe().expect("there are descriptors left");
+        let frames = Timeline::default();
+        let record = frames.clone();
+        let thread = thread::spawn(move || receive(&socket, &stopped, &record));
+        Self { frames, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// What was recorded, as it grows.
+    pub fn frames(&self) -> &Timeline<Captured> {
+        &self.frames
+    }
+
+    /// Writes what was recorded where tshark can read it: a classic pcap file of Ethernet frames.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        let mut file = BufWriter::new(File::create(path)?);
+        for word in [0xa1b2_3c4d_u32, 0x0004_0002, 0, 0, 0xffff, 1] {
+            file.write_all(&word.to_le_bytes())?;
+        }
+        for captured in self.frames.all() {
+            let since = captured.at.duration_since(UNIX_EPOCH).unwrap_or_default();
+            let seconds = u32::try_from(since.as_secs()).unwrap_or(u32::MAX);
+            let length = u32::try_from(captured.frame.bytes.len()).unwrap_or(u32::MAX);
+            for word in [seconds, since.subsec_nanos(), length, length] {
+                file.write_all(&word.to_le_bytes())?;
+            }
+            file.write_all(&captured.frame.bytes)?;
+        }
+        file.flush()
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// `PACKET_OUTGOING`: what the namespace itself sends is left to those who receive it.
+const OUTGOING: u8 = 4;
+
+fn receive(socket: &OwnedFd, stopped: &OwnedFd, record: &Timeline<Captured>) {
+    let mut buffer = vec![0; 65_536];
+    let mut control = cmsg_space!(TimeSpec);
+    loop {
+        let mut sources = [
+            PollFd::new(socket.as_fd(), PollFlags::POLLIN),
+            PollFd::new(stopped.as_fd(), PollFlags::POLLIN),
+        ];
+        if poll(&mut sources, PollTimeout::NONE).is_err() {
+            continue;
+        }
+        while let Some(captured) = receive_one(socket, &mut buffer, &mut control) {
+            if let Some(captured) = captured {
+                record.push(captured);
+            }
+        }
+        if sources[1].any().unwrap_or(true) {
+            return;
+        }
+    }
+}
+
+/// The next frame; `None` when there is no further one for now, `Some(None)` when it is none of ours.
+fn receive_one(
+    socket: &OwnedFd,
+    buffer: &mut [u8],
+    control: &mut [u8],
+) -> Option<Option<Captured>> {
+    let mut parts = [IoSliceMut::new(buffer)];
+    let got = recvmsg::<LinkAddr>(socket.as_raw_fd(), &mut parts, Some(control), MsgFlags::empty())
+        .ok()?;
+    let (length, source) = (got.bytes, got.address?);
+    let mut stamps = got.cmsgs().ok()?.filter_map(|message| match message {
+        ControlMessageOwned::ScmTimestampns(stamp) => Some(Duration::from(stamp)),
+        _ => None,
+    });
+    let at = stamps.next().map_or_else(SystemTime::now, |since| UNIX_EPOCH + since);
+    if source.pkttype() == OUTGOING {
+        return Some(None);
+    }
+    let frame = Frame::new(buffer.get(..length)?.to_vec());
+    Some(Some(Captured { at, interface: source.ifindex(), frame }))
+}

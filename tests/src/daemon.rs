@@ -1,0 +1,210 @@
+//! A keepalived in a namespace: started, watched, told to reload, ended.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus, Stdio};
+use std::thread;
+use std::time::SystemTime;
+
+use nix::sys::signal::Signal;
+
+use crate::{Binary, Mark, Namespace, PATIENCE, Process, Scratch, Timeline};
+
+/// A line of the log, without its time stamp.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// When it was read.
+    pub at: SystemTime,
+    /// What it says.
+    pub text: String,
+}
+
+/// A running keepalived with a configuration, pid files and a directory of its own. Dropping it kills it.
+#[derive(Debug)]
+pub struct Daemon {
+    process: Process,
+    child: Child,
+    log: Timeline<LogLine>,
+    scratch: Scratch,
+}
+
+/// What `-t` said of a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Its exit status; `None` where a signal ended it.
+    pub status: Option<i32>,
+    /// What it printed.
+    pub complaints: Vec<String>,
+}
+
+impl Daemon {
+    /// Starts `binary` with `config` in `namespace`. Returns at once: await what the log or the network will show.
+    pub fn start(binary: &Binary, namespace: &Namespace, config: &str) -> Self {
+        Self::start_with(binary, namespace, config, &[])
+    }
+
+    /// [`Daemon::start`], with more options.
+    pub fn start_with(
+        binary: &Binary,
+        namespace: &Namespace,
+        config: &str,
+        options: &[&str],
+    ) -> Self {
+        let scratch = Scratch::new();
+        let file = scratch.write("keepalived.conf", config);
+        let mut command = binary.command();
+        command.args(["-n", "-l", "-D", "-G", "-f"]).arg(file);
+        for (option, name) in [("-p", "parent"), ("-r", "vrrp"), ("-c", "checkers"), ("-b", "bfd")]
+        {
+            command.arg(option).arg(scratch.path().join(name).with_extension("pid"));
+        }
+        command.args(options).env("TMPDIR", scratch.path()).current_dir(scratch.path());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let spawned = namespace.enter(|| command.spawn());
+        let mut child =
+            spawned.unwrap_or_else(|error| panic!("{}: {error}", binary.path().display()));
+        let stderr = BufReader::new(child.stderr.take().expect("it was asked for"));
+        let log = Timeline::default();
+        let record = log.clone();
+        thread::spawn(move || {
+            for text in stderr.split(b'\n').map_while(Result::ok) {
+                let text = without_stamp(&String::from_utf8_lossy(&text)).to_owned();
+                record.push(LogLine { at: SystemTime::now(), text });
+            }
+        });
+        let pid = i32::try_from(child.id()).expect("the kernel numbers processes as int");
+        let process = Process::new(pid).expect("a child that is not reaped has a number");
+        Self { process, child, log, scratch }
+    }
+
+    /// Lets `binary` judge the configuration in `file` (`-t`), in `namespace`.
+    pub fn check(binary: &Binary, namespace: &Namespace, file: &Path, options: &[&str]) -> Verdict {
+        let scratch = Scratch::new();
+        let mut command = binary.command();
+        command.arg("-t").arg("-f").arg(file).args(options).env("TMPDIR", scratch.path());
+        let output = namespace.enter(|| command.stdin(Stdio::null()).output());
+        let output = output.unwrap_or_else(|error| panic!("{}: {error}", binary.path().display()));
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        Verdict {
+            status: output.status.code(),
+            complaints: text.lines().map(str::to_owned).collect(),
+        }
+    }
+
+    /// Its log.
+    pub fn log(&self) -> &Timeline<LogLine> {
+        &self.log
+    }
+
+    /// The parent process.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// The VRRP child, once it has written its pid file.
+    pub fn vrrp(&self) -> Option<Process> {
+        let text = fs::read_to_string(self.scratch.path().join("vrrp.pid")).ok()?;
+        Process::new(text.trim().parse().ok()?)
+    }
+
+    /// Its directory: configuration, pid files, dumps.
+    pub fn directory(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// Its configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.scratch.path().join("keepalived.conf")
+    }
+
+    /// Waits for a log line that contains `text`.
+    ///
+    /// # Panics
+    ///
+    /// With the whole log, if there is none in [`PATIENCE`].
+    #[track_caller]
+    pub fn await_log(&self, mark: Mark, text: &str) -> LogLine {
+        let found =
+            self.log.wait(mark, PATIENCE, |line| line.text.contains(text).then(|| line.clone()));
+        found.unwrap_or_else(|| panic!("the log does not say {text:?}:\n{}", self.log_text()))
+    }
+
+    /// The whole log, for the message of a failed test.
+    pub fn log_text(&self) -> String {
+        self.log.all().iter().map(|line| format!("  {}\n", line.text)).collect()
+    }
+
+    /// Replaces the configuration and tells it to read it again.
+    pub fn reload(&self, config: &str) {
+        self.scratch.write("keepalived.conf", config);
+        self.process.signal(Signal::SIGHUP);
+    }
+
+    /// Asks it to stop, and waits until it did.
+    ///
+    /// # Panics
+    ///
+    /// If it is still there after [`PATIENCE`].
+    #[track_caller]
+    pub fn stop(&mut self) -> ExitStatus {
+        self.process.signal(Signal::SIGTERM);
+        self.wait()
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    ///
+    /// If it is still there after [`PATIENCE`].
+    #[track_caller]
+    pub fn wait(&mut self) -> ExitStatus {
+        assert!(self.process.wait(PATIENCE), "it does not end:\n{}", self.log_text());
+        self.child.wait().expect("it is our child")
+    }
+
+    /// Kills the parent and all its children with SIGKILL, so that none of them can do anything more.
+    pub fn kill(&mut self) {
+        // A stopped parent cannot replace the children; a living one could, and an ended one warns them.
+        self.process.signal(Signal::SIGSTOP);
+        let children = self.process.children();
+        for process in children.iter().chain([&self.process]) {
+            process.signal(Signal::SIGKILL);
+        }
+        for child in &children {
+            child.wait(PATIENCE);
+        }
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// `Tue Nov 24 16:01:05 2026: text`
+fn without_stamp(line: &str) -> &str {
+    let Some((stamp, text)) = line.split_at_checked(24) else { return line };
+    let is_stamp = stamp.as_bytes()[13] == b':' && stamp.as_bytes()[16] == b':';
+    if is_stamp { text.strip_prefix(": ").unwrap_or(line) } else { line }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_stamps_are_no_part_of_what_a_line_says() {
+        assert_eq!(
+            without_stamp("Tue Nov 24 16:01:05 2026: (web) Entering MASTER STATE"),
+            "(web) Entering MASTER STATE"
+        );
+        assert_eq!(without_stamp("Tue Nov  4 16:01:05 2026: "), "");
+        assert_eq!(
+            without_stamp("keepalived.conf:12:5: unknown keyword"),
+            "keepalived.conf:12:5: unknown keyword"
+        );
+    }
+}
