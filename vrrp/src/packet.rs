@@ -9,6 +9,9 @@ mod datagram;
 mod encode;
 mod refused;
 
+#[cfg(test)]
+mod tests;
+
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};

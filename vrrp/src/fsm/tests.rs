@@ -1,1 +1,714 @@
+//! The election, case by case, then over all states and events, then over random histories.
 
+use std::net::Ipv4Addr;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+const LOWER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+const HIGHER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 9));
+const DOWN: Duration = Duration::from_micros(3_609_375); // 3 s and 156/256 s
+const DUE: Event = Event::Deadline { may_lead: true };
+
+fn settings(priority: u8) -> Settings {
+    Settings {
+        version: Version::V2,
+        interval: SECOND,
+        down_timer_adverts: 3,
+        priority: Priority(priority),
+        preempt: Preempt::AtOnce,
+        starts_as_master: priority == 255,
+        lower_prio_no_advert: false,
+        higher_prio_send_advert: false,
+        timer_expired_backup: None,
+    }
+}
+
+fn heard(priority: u8, source: IpAddr) -> Event {
+    let order = if source == HIGHER { Ordering::Greater } else { Ordering::Less };
+    Event::Advert(Heard { source, order, priority: Priority(priority), interval: SECOND })
+}
+
+fn down() -> Fault {
+    Fault::InterfaceDown("eth0".into())
+}
+
+/// A router, its clock, and what it has wanted since the last look.
+struct Bench {
+    router: Router,
+    now: Instant,
+    out: Vec<Action>,
+}
+
+impl Bench {
+    fn new(settings: Settings) -> Self {
+        Self { router: Router::new(settings), now: Instant::now(), out: vec![] }
+    }
+
+    fn backup(settings: Settings) -> Self {
+        let mut bench = Self::new(settings);
+        bench.take(Event::Start);
+        bench.out.clear();
+        bench
+    }
+
+    fn master(settings: Settings) -> Self {
+        let mut bench = Self::backup(settings);
+        bench.expire();
+        bench.out.clear();
+        bench
+    }
+
+    fn take(&mut self, event: Event) -> &mut Self {
+        self.router.on_event(event, self.now, &mut self.out);
+        self
+    }
+
+    fn wait(&mut self, time: Duration) -> &mut Self {
+        self.now += time;
+        self
+    }
+
+    /// Waits for the deadline and serves it.
+    fn expire(&mut self) -> &mut Self {
+        self.now = self.router.deadline().expect("a deadline");
+        self.take(DUE)
+    }
+
+    fn left(&self) -> Duration {
+        self.router.deadline().expect("a deadline") - self.now
+    }
+
+    /// What was wanted, without the notes.
+    fn wanted(&mut self) -> Vec<Action> {
+        let all = std::mem::take(&mut self.out);
+        all.into_iter().filter(|action| !matches!(action, Action::Note(_))).collect()
+    }
+
+    fn notes(&self) -> Vec<Note> {
+        let note = |action: &Action| match action {
+            Action::Note(note) => Some(note.clone()),
+            _ => None,
+        };
+        self.out.iter().filter_map(note).collect()
+    }
+}
+
+fn entering(from: State, to: State, cause: Cause) -> Action {
+    Action::Entering(Transition { from, to, cause })
+}
+
+const RELEASE: Action = Action::Release { forced: false };
+
+#[test]
+fn silence_makes_a_master() {
+    let mut bench = Bench::new(settings(100));
+    bench.take(Event::Start);
+    let start = entering(State::Init, State::Backup, Cause::Start);
+    assert_eq!(
+        bench.wanted(),
+        [Action::Release { forced: true }, start, Action::Notify(State::Backup)]
+    );
+    assert_eq!(bench.left(), DOWN);
+    bench.expire();
+    assert_eq!(
+        bench.wanted(),
+        [
+            Action::ForgetRefusals,
+            Action::Advertise(Priority(100)),
+            entering(State::Backup, State::Master, Cause::Silence(DOWN)),
+            Action::Acquire,
+            Action::Notify(State::Master),
+        ]
+    );
+    assert_eq!(bench.left(), SECOND);
+    bench.expire();
+    assert_eq!(bench.wanted(), [Action::Advertise(Priority(100))]);
+}
+
+#[test]
+fn an_owner_becomes_master_at_once_and_was_never_a_backup() {
+    let mut bench = Bench::new(settings(255));
+    bench.take(Event::Start);
+    assert_eq!((bench.wanted(), bench.left()), (vec![], Duration::from_micros(1)));
+    bench.expire();
+    assert_eq!(bench.wanted()[2], entering(State::Backup, State::Master, Cause::Owner));
+}
+
+#[test]
+fn a_late_wake_up_does_not_shift_the_beat() {
+    let mut bench = Bench::master(settings(100));
+    bench.wait(Duration::from_millis(1_300)).take(DUE);
+    assert_eq!(bench.left(), Duration::from_millis(700));
+    bench.wait(Duration::from_secs(5)).take(DUE);
+    assert_eq!(bench.left(), SECOND);
+}
+
+#[test]
+fn a_backup_obeys_its_equal_and_better() {
+    for priority in [100, 200] {
+        let mut bench = Bench::backup(settings(100));
+        bench.wait(SECOND).take(heard(priority, LOWER));
+        assert_eq!(bench.left(), DOWN);
+        assert_eq!(bench.router.master(), Some(LOWER));
+        assert_eq!(bench.notes(), [Note::MasterIs { before: None, now: LOWER }]);
+        assert_eq!(bench.wanted(), [Action::ForgetRefusals]);
+        bench.take(heard(priority, LOWER));
+        assert_eq!(bench.out, []);
+    }
+}
+
+#[test]
+fn a_leaving_master_is_replaced_after_the_skew_time() {
+    let mut bench = Bench::backup(settings(100));
+    bench.take(heard(0, LOWER));
+    assert_eq!(bench.left(), Duration::from_micros(609_375));
+    bench.expire();
+    assert_eq!(bench.wanted()[3], entering(State::Backup, State::Master, Cause::MasterLeft(LOWER)));
+}
+
+#[test]
+fn a_lower_priority_master_is_preempted_by_the_running_timer() {
+    let mut bench = Bench::backup(settings(100));
+    bench.wait(SECOND).take(heard(50, LOWER));
+    assert_eq!(bench.notes()[0], Note::LowerDiscarded(LOWER, Priority(50)));
+    assert_eq!(bench.left(), DOWN - SECOND);
+    bench.out.clear();
+    bench.expire();
+    let cause = Cause::Preemption(LOWER, Priority(50));
+    assert_eq!(bench.wanted()[2], entering(State::Backup, State::Master, cause));
+}
+
+#[test]
+fn nopreempt_obeys_anybody() {
+    let mut bench = Bench::backup(Settings { preempt: Preempt::Never, ..settings(100) });
+    bench.wait(SECOND).take(heard(50, LOWER));
+    assert_eq!(bench.left(), DOWN);
+}
+
+#[test]
+fn preempt_delay_counts_from_the_first_lower_advert() {
+    let delay = Duration::from_secs(2);
+    let mut bench = Bench::backup(Settings { preempt: Preempt::After(delay), ..settings(100) });
+    bench.take(heard(50, LOWER));
+    assert!(bench.notes().contains(&Note::PreemptDelayStarted(delay)));
+    bench.wait(SECOND).take(heard(50, LOWER));
+    assert_eq!(bench.left(), DOWN);
+    bench.wait(SECOND).take(heard(50, LOWER));
+    assert_eq!(bench.left(), DOWN - SECOND, "the delay is over, the timer runs on");
+    bench.take(heard(150, HIGHER));
+    assert!(bench.notes().contains(&Note::PreemptDelayStopped));
+    bench.wait(SECOND).take(heard(50, LOWER));
+    assert_eq!(bench.left(), DOWN, "it starts anew");
+}
+
+#[test]
+fn a_master_yields_to_a_higher_priority_without_a_word() {
+    let mut bench = Bench::master(settings(100));
+    bench.take(heard(150, LOWER));
+    let cause = Cause::Outranked(LOWER, Priority(150));
+    assert_eq!(
+        bench.wanted(),
+        [
+            Action::ForgetRefusals,
+            entering(State::Master, State::Backup, cause),
+            RELEASE,
+            Action::Notify(State::Backup),
+        ]
+    );
+    assert_eq!((bench.left(), bench.router.master()), (DOWN, Some(LOWER)));
+}
+
+#[test]
+fn higher_prio_send_advert_speaks_before_it_yields() {
+    let mut bench = Bench::master(Settings { higher_prio_send_advert: true, ..settings(100) });
+    bench.take(heard(150, LOWER));
+    assert_eq!(bench.out[0], Action::Advertise(Priority(100)));
+    assert_eq!(bench.router.state(), State::Backup);
+}
+
+#[test]
+fn the_higher_address_wins_among_equals() {
+    let mut bench = Bench::master(settings(100));
+    bench.take(heard(100, LOWER));
+    assert_eq!(bench.router.state(), State::Master);
+    bench.take(heard(100, HIGHER));
+    assert!(bench.notes().contains(&Note::HigherAddressHeard(HIGHER, Priority(100))));
+    assert_eq!(bench.router.state(), State::Backup);
+}
+
+#[test]
+fn our_own_advert_changes_nothing() {
+    let mut bench = Bench::master(settings(100));
+    let advert =
+        Heard { source: LOWER, order: Ordering::Equal, priority: Priority(100), interval: SECOND };
+    bench.take(Event::Advert(advert));
+    assert_eq!(bench.out, [Action::Note(Note::OwnAddressHeard)]);
+}
+
+#[test]
+fn a_lower_priority_is_contradicted() {
+    let mut bench = Bench::master(settings(100));
+    bench.wait(SECOND / 2).take(heard(50, HIGHER));
+    let ours = Priority(100);
+    assert_eq!(
+        bench.wanted(),
+        [Action::Advertise(ours), Action::Reannounce, Action::LowerPriorityHeard]
+    );
+    assert_eq!(bench.left(), SECOND);
+}
+
+#[test]
+fn lower_prio_no_advert_keeps_silent_and_keeps_its_timer() {
+    let mut bench = Bench::master(Settings { lower_prio_no_advert: true, ..settings(100) });
+    bench.wait(SECOND / 2).take(heard(50, HIGHER));
+    assert_eq!(bench.wanted(), [Action::Reannounce, Action::LowerPriorityHeard]);
+    assert_eq!(bench.left(), SECOND / 2);
+}
+
+#[test]
+fn a_master_answers_a_leaving_router() {
+    let mut bench = Bench::master(settings(100));
+    bench.wait(SECOND / 2).take(heard(0, HIGHER));
+    assert_eq!(bench.wanted(), [Action::Advertise(Priority(100))]);
+    assert_eq!(bench.left(), SECOND);
+}
+
+#[test]
+fn a_fault_resigns_at_once_and_recovery_waits() {
+    let mut bench = Bench::master(settings(100));
+    bench.take(Event::Fault(down()));
+    assert_eq!(
+        bench.wanted(),
+        [
+            Action::ForgetRefusals,
+            entering(State::Master, State::Fault, Cause::Fault(down())),
+            Action::Advertise(Priority::STOP),
+            Action::Resign,
+            RELEASE,
+            Action::Notify(State::Fault),
+        ]
+    );
+    assert_eq!(bench.router.deadline(), None);
+    bench.take(Event::Cleared(down()));
+    assert_eq!(
+        bench.wanted(),
+        [
+            entering(State::Fault, State::Backup, Cause::Recovered),
+            Action::Notify(State::Backup),
+            Action::AnnounceSource,
+        ]
+    );
+    assert_eq!(bench.left(), DOWN);
+}
+
+#[test]
+fn each_fault_counts_for_itself() {
+    let other = Fault::InterfaceDown("eth1".into());
+    let mut bench = Bench::backup(settings(100));
+    bench.take(Event::Fault(down())).take(Event::Fault(other.clone())).take(Event::Fault(down()));
+    bench.take(Event::Cleared(other));
+    assert_eq!(bench.router.state(), State::Fault);
+    bench.take(Event::Cleared(down()));
+    assert_eq!(bench.router.state(), State::Backup);
+}
+
+#[test]
+fn an_owner_comes_back_from_a_fault_through_backup() {
+    let mut bench = Bench::master(settings(255));
+    bench.take(Event::Fault(down())).take(Event::Cleared(down()));
+    assert_eq!(bench.router.state(), State::Backup);
+    assert_eq!(bench.left(), Duration::from_micros(3_003_906));
+}
+
+#[test]
+fn waiting_for_a_script_is_silent_and_an_owner_then_starts_as_usual() {
+    let pending = Fault::Pending("check".into());
+    let mut bench = Bench::new(settings(255));
+    bench.take(Event::Fault(pending.clone())).take(Event::Start);
+    assert_eq!(bench.wanted(), [Action::Release { forced: true }]);
+    assert_eq!(bench.router.state(), State::Fault);
+    bench.take(Event::Cleared(pending)).expire();
+    assert_eq!(bench.router.state(), State::Master);
+}
+
+#[test]
+fn a_fault_at_start_is_told() {
+    let mut bench = Bench::new(settings(100));
+    bench.take(Event::Fault(down())).take(Event::Start);
+    assert_eq!(
+        bench.wanted(),
+        [
+            Action::Release { forced: true },
+            entering(State::Init, State::Fault, Cause::Start),
+            Action::Notify(State::Fault),
+        ]
+    );
+}
+
+#[test]
+fn a_fault_that_is_gone_before_the_start_is_forgotten() {
+    let mut bench = Bench::new(settings(100));
+    bench.take(Event::Fault(down())).take(Event::Cleared(down())).take(Event::Start);
+    assert_eq!((bench.router.state(), bench.router.wants()), (State::Backup, State::Backup));
+}
+
+#[test]
+fn a_lost_address_makes_a_quick_return() {
+    let mut bench = Bench::master(settings(100));
+    bench.take(Event::ObjectLost);
+    assert_eq!(
+        bench.wanted(),
+        [
+            Action::ForgetRefusals,
+            entering(State::Master, State::Backup, Cause::ObjectLost),
+            Action::Resign,
+            RELEASE,
+            Action::Notify(State::Backup),
+        ]
+    );
+    assert_eq!(bench.left(), Duration::from_micros(609_375));
+}
+
+#[test]
+fn tracking_shifts_the_deadline_of_a_backup() {
+    let mut bench = Bench::backup(settings(100));
+    bench.wait(SECOND).take(Event::Weight(-60));
+    assert_eq!(
+        bench.out,
+        [Action::Note(Note::PriorityChanged(Priority(100), Priority(40))), Action::PriorityChanged]
+    );
+    assert_eq!(bench.left(), DOWN - SECOND + Duration::from_micros(234_375)); // 60/256 s
+    bench.take(Event::Weight(0));
+    assert_eq!(bench.left(), DOWN - SECOND);
+    bench.take(Event::Weight(-1000));
+    assert_eq!(bench.router.effective_priority(), Priority(1));
+    bench.take(Event::Weight(1000));
+    assert_eq!(bench.router.effective_priority(), Priority(254));
+}
+
+#[test]
+fn nothing_tracked_moves_an_owner() {
+    let mut bench = Bench::backup(settings(255));
+    bench.take(Event::Weight(-100));
+    assert_eq!((bench.router.effective_priority(), bench.out.len()), (Priority::OWNER, 0));
+}
+
+#[test]
+fn version_3_waits_by_the_interval_of_its_master() {
+    let mut bench = Bench::backup(Settings { version: Version::V3, ..settings(100) });
+    let quarter = Duration::from_millis(250);
+    let advert =
+        Heard { source: LOWER, order: Ordering::Less, priority: Priority(200), interval: quarter };
+    bench.take(Event::Advert(advert));
+    assert_eq!(bench.left(), Duration::from_micros(902_343));
+    bench.out.clear();
+    bench.expire();
+    assert!(bench.notes().contains(&Note::IntervalOwn { before: quarter, now: SECOND }));
+    assert_eq!((bench.left(), bench.router.master_interval()), (SECOND, SECOND));
+    let zero = Heard { interval: Duration::ZERO, ..advert };
+    bench.take(Event::Advert(zero));
+    assert_eq!(bench.router.master_interval(), SECOND, "zero is no interval");
+}
+
+#[test]
+fn a_held_member_keeps_waiting_and_says_what_it_wants() {
+    let mut bench = Bench::backup(settings(100));
+    bench.now = bench.router.deadline().unwrap();
+    bench.take(Event::Deadline { may_lead: false });
+    assert_eq!((bench.router.state(), bench.router.wants()), (State::Backup, State::Master));
+    assert_eq!(bench.left(), DOWN);
+    bench.take(heard(150, LOWER));
+    assert_eq!(bench.router.wants(), State::Backup);
+}
+
+#[test]
+fn a_group_takes_its_members_along() {
+    let mut bench = Bench::backup(settings(100));
+    bench.take(Event::FollowMaster);
+    assert_eq!(bench.router.state(), State::Master);
+    bench.out.clear();
+    bench.take(Event::FollowBackup);
+    assert_eq!(
+        bench.wanted(),
+        [
+            Action::ForgetRefusals,
+            entering(State::Master, State::Backup, Cause::Group),
+            RELEASE,
+            Action::Notify(State::Backup),
+        ]
+    );
+    bench.take(Event::Fault(Fault::Group));
+    assert_eq!(bench.wanted(), [Action::Notify(State::Fault)], "without a line in the log");
+}
+
+#[test]
+fn a_master_pulled_into_fault_by_its_group_resigns_once() {
+    let mut bench = Bench::master(settings(100));
+    bench.take(Event::Fault(Fault::Group));
+    let wanted = bench.wanted();
+    assert!(wanted.contains(&Action::Advertise(Priority::STOP)));
+    assert!(!wanted.contains(&Action::Resign));
+}
+
+#[test]
+fn a_reload_keeps_a_master_and_has_it_speak_at_once() {
+    let mut bench = Bench::master(settings(100));
+    bench.wait(SECOND / 2).take(Event::Reconfigure(Box::new(settings(120))));
+    assert_eq!((bench.out.len(), bench.left()), (0, Duration::ZERO));
+    bench.take(DUE);
+    assert_eq!(bench.wanted(), [Action::Advertise(Priority(120))]);
+}
+
+#[test]
+fn a_reload_does_not_restart_a_backup() {
+    let mut bench = Bench::backup(settings(100));
+    bench.wait(SECOND).take(Event::Reconfigure(Box::new(settings(100))));
+    assert_eq!(bench.left(), DOWN - SECOND);
+    let slower = Settings { interval: SECOND * 2, ..settings(100) };
+    bench.take(Event::Reconfigure(Box::new(slower)));
+    assert_eq!(bench.left(), DOWN + SECOND * 2);
+}
+
+#[test]
+fn a_start_up_delay_moves_everything_behind_its_end() {
+    let mut bench = Bench::new(settings(255));
+    let end = bench.now + SECOND * 5;
+    bench.take(Event::Delay(end)).take(Event::Start);
+    assert_eq!(bench.left(), SECOND * 5 + Duration::from_micros(1));
+    bench.take(Event::FollowMaster);
+    assert_eq!(bench.router.state(), State::Backup, "not even its group hurries it");
+    bench.take(Event::Delay(end + SECOND));
+    assert_eq!(bench.left(), SECOND * 6);
+    bench.expire();
+    assert_eq!(bench.router.state(), State::Master);
+}
+
+#[test]
+fn stopping_hands_over() {
+    let mut bench = Bench::master(settings(100));
+    bench.take(Event::Stop);
+    assert_eq!(bench.wanted(), [Action::Resign, RELEASE]);
+    assert_eq!(bench.router.deadline(), None);
+    let mut bench = Bench::backup(settings(100));
+    bench.take(Event::Stop);
+    assert_eq!(bench.out, []);
+}
+
+#[test]
+fn sleeping_through_an_election_gives_up_where_configured() {
+    let careful = Settings { timer_expired_backup: Some(Priority(254)), ..settings(100) };
+    let mut bench = Bench::master(careful);
+    bench.wait(Duration::from_secs(3)).take(DUE);
+    assert_eq!(bench.router.state(), State::Master);
+    bench.out.clear();
+    bench.wait(Duration::from_secs(4)).take(DUE);
+    assert_eq!(bench.router.state(), State::Backup);
+    assert!(
+        !bench
+            .wanted()
+            .iter()
+            .any(|action| matches!(action, Action::Advertise(_) | Action::Resign))
+    );
+}
+
+#[test]
+fn of_two_owners_the_lower_address_gives_in() {
+    let mut bench = Bench::master(settings(255));
+    bench.take(heard(255, HIGHER));
+    assert_eq!(bench.router.state(), State::Backup);
+    assert_eq!(bench.notes()[0], Note::TwoOwners(HIGHER));
+}
+
+#[test]
+fn an_owner_that_does_not_give_in_makes_the_other_step_down() {
+    let mut bench = Bench::master(settings(255));
+    bench.take(heard(255, LOWER));
+    assert_eq!(bench.notes()[0], Note::TwoOwners(LOWER));
+    bench.expire().expire(); // two adverts to convince it
+    bench.out.clear();
+    assert_eq!(bench.left(), SECOND);
+    bench.wait(SECOND / 2).take(heard(255, LOWER));
+    assert_eq!(bench.notes()[0], Note::OwnerPersists(LOWER));
+    assert_eq!(bench.router.effective_priority(), Priority::CONTESTED_OWNER);
+    assert_eq!(bench.router.state(), State::Backup, "254 has no chance against 255");
+    bench.take(heard(255, LOWER));
+    assert_eq!(bench.router.effective_priority(), Priority::CONTESTED_OWNER);
+    bench.take(heard(100, LOWER));
+    assert_eq!(bench.router.effective_priority(), Priority::OWNER);
+}
+
+#[test]
+fn an_owner_that_gives_in_is_forgotten() {
+    let mut bench = Bench::master(settings(255));
+    bench.take(heard(255, LOWER)).expire().expire();
+    bench.out.clear();
+    bench.expire(); // the next advert, after 1 s
+    assert_eq!(bench.left(), SECOND / 5, "the other one is watched for 1.2 s");
+    bench.expire();
+    assert_eq!(bench.notes(), [Note::OwnerGone]);
+    assert_eq!(bench.router.state(), State::Master);
+}
+
+#[test]
+fn two_faced_deadlines_do_not_send_twice() {
+    let mut bench = Bench::master(settings(255));
+    bench.take(heard(255, LOWER)).expire().expire().expire();
+    bench.out.clear();
+    bench.expire();
+    assert_eq!(bench.wanted(), [], "only the watch has ended");
+}
+
+/// What each state makes of each event: the state that follows, and whether an advert is sent.
+#[test]
+fn all_states_and_events() {
+    use State::{Backup, Fault as Faulty, Init, Master};
+    let reload = || Event::Reconfigure(Box::new(settings(100)));
+    let later = Instant::now() + Duration::from_secs(60);
+    type Row = (Event, [(State, bool); 4]);
+    #[rustfmt::skip]
+    let table: Vec<Row> = vec![
+        //                            Init             Backup           Master           Fault
+        (Event::Start,              [(Backup, false), (Backup, false), (Master, false), (Faulty, false)]),
+        (heard(0, LOWER),           [(Init, false),   (Backup, false), (Master, true),  (Faulty, false)]),
+        (heard(50, LOWER),          [(Init, false),   (Backup, false), (Master, true),  (Faulty, false)]),
+        (heard(100, LOWER),         [(Init, false),   (Backup, false), (Master, true),  (Faulty, false)]),
+        (heard(100, HIGHER),        [(Init, false),   (Backup, false), (Backup, false), (Faulty, false)]),
+        (heard(200, LOWER),         [(Init, false),   (Backup, false), (Backup, false), (Faulty, false)]),
+        (DUE,                       [(Init, false),   (Master, true),  (Master, true),  (Faulty, false)]),
+        (Event::Deadline { may_lead: false },
+                                    [(Init, false),   (Backup, false), (Master, true),  (Faulty, false)]),
+        (Event::Fault(down()),      [(Init, false),   (Faulty, false), (Faulty, true),  (Faulty, false)]),
+        (Event::Fault(Fault::Group),[(Init, false),   (Faulty, false), (Faulty, true),  (Faulty, false)]),
+        (Event::Cleared(down()),    [(Init, false),   (Backup, false), (Master, false), (Backup, false)]),
+        (Event::Weight(-50),        [(Init, false),   (Backup, false), (Master, false), (Faulty, false)]),
+        (Event::ObjectLost,         [(Init, false),   (Backup, false), (Backup, true),  (Faulty, false)]),
+        (Event::FollowMaster,       [(Init, false),   (Master, true),  (Master, false), (Faulty, false)]),
+        (Event::FollowBackup,       [(Init, false),   (Backup, false), (Backup, false), (Faulty, false)]),
+        (Event::Delay(later),       [(Init, false),   (Backup, false), (Master, false), (Faulty, false)]),
+        (reload(),                  [(Init, false),   (Backup, false), (Master, false), (Faulty, false)]),
+        (Event::Stop,               [(Init, false),   (Init, false),   (Init, true),    (Init, false)]),
+    ];
+    for (event, row) in table {
+        for (state, (next, sends)) in [Init, Backup, Master, Faulty].into_iter().zip(row) {
+            let mut bench = match state {
+                Init => Bench::new(settings(100)),
+                Backup => Bench::backup(settings(100)),
+                Master => Bench::master(settings(100)),
+                Faulty => Bench::backup(settings(100)),
+            };
+            if state == Faulty {
+                bench.take(Event::Fault(down()));
+                bench.out.clear();
+            }
+            assert_eq!(bench.router.state(), state);
+            if let Some(deadline) = bench.router.deadline() {
+                bench.now = deadline;
+            }
+            bench.take(event.clone());
+            let sent = bench.out.iter().any(|a| matches!(a, Action::Advertise(_) | Action::Resign));
+            assert_eq!((bench.router.state(), sent), (next, sends), "{state:?} {event:?}");
+            let timed = matches!(next, Backup | Master);
+            assert_eq!(bench.router.deadline().is_some(), timed, "{state:?} {event:?}");
+        }
+    }
+}
+
+/// One step of a random history.
+#[derive(Clone, Debug)]
+enum Step {
+    Take(Event),
+    Wait(u64),
+    Expire(bool),
+}
+
+fn event() -> impl Strategy<Value = Step> {
+    let fault = prop_oneof![
+        Just(down()),
+        Just(Fault::Group),
+        Just(Fault::Pending("check".into())),
+        Just(Fault::InterfaceDown("eth1".into())),
+    ];
+    let advert = (any::<u8>(), any::<bool>(), 0u64..2000).prop_map(|(priority, higher, millis)| {
+        let source = if higher { HIGHER } else { LOWER };
+        let order = if higher { Ordering::Greater } else { Ordering::Less };
+        let interval = Duration::from_millis(millis);
+        Event::Advert(Heard { source, order, priority: Priority(priority), interval })
+    });
+    prop_oneof![
+        4 => advert.prop_map(Step::Take),
+        2 => fault.clone().prop_map(|fault| Step::Take(Event::Fault(fault))),
+        3 => fault.prop_map(|fault| Step::Take(Event::Cleared(fault))),
+        1 => (-300i32..300).prop_map(|weight| Step::Take(Event::Weight(weight))),
+        1 => Just(Step::Take(Event::ObjectLost)),
+        1 => Just(Step::Take(Event::FollowMaster)),
+        1 => Just(Step::Take(Event::FollowBackup)),
+        1 => (1u8..=255).prop_map(|p| Step::Take(Event::Reconfigure(Box::new(settings(p))))),
+        3 => (0u64..3000).prop_map(Step::Wait),
+        6 => any::<bool>().prop_map(Step::Expire),
+    ]
+}
+
+fn any_settings() -> impl Strategy<Value = Settings> {
+    let preempt = prop_oneof![
+        Just(Preempt::Never),
+        Just(Preempt::AtOnce),
+        (1u64..5000).prop_map(|millis| Preempt::After(Duration::from_millis(millis))),
+    ];
+    (1u8..=255, preempt, any::<[bool; 3]>(), 1u32..=5).prop_map(
+        |(priority, preempt, [v3, a, b], adverts)| Settings {
+            version: if v3 { Version::V3 } else { Version::V2 },
+            preempt,
+            lower_prio_no_advert: a,
+            higher_prio_send_advert: b,
+            down_timer_adverts: adverts,
+            ..settings(priority)
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens(settings in any_settings(), steps in proptest::collection::vec(event(), 1..80)) {
+        let mut bench = Bench::new(settings);
+        bench.take(Event::Start);
+        let mut holds = false;
+        for step in steps {
+            match step {
+                Step::Take(event) => { bench.take(event); }
+                Step::Wait(millis) => { bench.wait(Duration::from_millis(millis)); }
+                Step::Expire(may_lead) => {
+                    if let Some(deadline) = bench.router.deadline() {
+                        bench.now = bench.now.max(deadline);
+                        bench.take(Event::Deadline { may_lead });
+                    }
+                }
+            }
+            let state = bench.router.state();
+            for action in bench.out.drain(..) {
+                match action {
+                    Action::Acquire => { prop_assert!(!holds); holds = true; }
+                    Action::Release { forced: false } => { prop_assert!(holds); holds = false; }
+                    Action::Advertise(priority) => prop_assert!(priority == Priority::STOP || state != State::Fault),
+                    _ => {}
+                }
+            }
+            // Addresses are there exactly while it is master, and a fault exactly when it has a reason.
+            prop_assert_eq!(holds, state == State::Master);
+            prop_assert_eq!(!bench.router.faults().is_empty(), state == State::Fault);
+            // Whoever takes part has a deadline, and never one that is out of reach.
+            match bench.router.deadline() {
+                None => prop_assert_eq!(state, State::Fault),
+                Some(deadline) => {
+                    prop_assert!(matches!(state, State::Backup | State::Master));
+                    prop_assert!(deadline <= bench.now + Duration::from_secs(16));
+                }
+            }
+        }
+        bench.take(Event::Stop);
+        holds &= !bench.out.contains(&RELEASE);
+        prop_assert!(!holds, "what was put in place is taken away");
+    }
+}
