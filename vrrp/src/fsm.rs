@@ -14,6 +14,8 @@ use std::cmp::Ordering;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 pub use action::{Action, Cause, Note, Transition};
 pub use fault::{Fault, Faults};
 
@@ -60,7 +62,7 @@ impl State {
 }
 
 /// When a lower-priority master is replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Preempt {
     /// Never: whoever is master stays it.
     Never,

@@ -5,6 +5,7 @@
 //! opens a socket, reads a clock or writes a log line; the engine around them does.
 
 pub mod auth;
+pub mod config;
 pub mod fsm;
 pub mod packet;
 pub mod stats;

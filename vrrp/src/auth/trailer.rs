@@ -3,6 +3,8 @@
 
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
@@ -55,7 +57,7 @@ impl Stamp {
 }
 
 /// How a receiver recognises old packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AntiReplay {
     /// The stamp must lie within this many seconds of our clock, and grow.
     Time {

@@ -5,6 +5,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::checksum::Sum;
 use super::{
     ADVERTISEMENT, AUTH_LEN, Auth, Datagram, HEADER_LEN, OldChecksum, Priority, Refused, Topic,
@@ -52,7 +54,7 @@ pub enum Cast {
 }
 
 /// A router that we send adverts to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Peer {
     /// Its address.
     pub address: IpAddr,

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// How the parameters of a process must agree with those that were configured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Parameters {
     /// All are equal, and no more follow.
     Exact,
@@ -14,7 +16,7 @@ pub enum Parameters {
 }
 
 /// Which processes are meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pattern {
     /// By the kernel's name of the command, at most 15 bytes.
     Name(String),
@@ -56,7 +58,7 @@ impl Pattern {
 }
 
 /// How many processes there should be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quorum {
     /// At least.
     pub least: u32,

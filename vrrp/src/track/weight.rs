@@ -1,7 +1,9 @@
 //! What a tracked thing is worth to an instance.
 
+use serde::{Deserialize, Serialize};
+
 /// How a tracked thing counts: its weight, and whether good and bad are swapped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Weighting {
     /// Added to the priority; 0 makes a bad thing a fault.
     pub weight: i32,
