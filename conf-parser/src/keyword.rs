@@ -131,6 +131,36 @@ impl<'a> Value<'a> {
         if let Value::Uint(value) = self { value } else { 0 }
     }
 
+    /// The unsigned number, limited to what the type holds. The keyword's limits make sure that nothing is lost.
+    pub fn u32(self) -> u32 {
+        u32::try_from(self.uint()).unwrap_or(u32::MAX)
+    }
+
+    /// As [`Self::u32`].
+    pub fn u16(self) -> u16 {
+        u16::try_from(self.uint()).unwrap_or(u16::MAX)
+    }
+
+    /// As [`Self::u32`].
+    pub fn u8(self) -> u8 {
+        u8::try_from(self.uint()).unwrap_or(u8::MAX)
+    }
+
+    /// The signed number; 0 where the type cannot hold it, which the keyword's limits exclude.
+    pub fn i32(self) -> i32 {
+        i32::try_from(self.int()).unwrap_or(0)
+    }
+
+    /// As [`Self::i32`].
+    pub fn i8(self) -> i8 {
+        i8::try_from(self.int()).unwrap_or(0)
+    }
+
+    /// The unsigned number as whole seconds.
+    pub fn seconds(self) -> std::time::Duration {
+        std::time::Duration::from_secs(self.uint())
+    }
+
     /// The time; zero where the keyword takes none.
     pub fn duration(self) -> std::time::Duration {
         if let Value::Micros(value) = self {

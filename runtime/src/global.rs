@@ -3,8 +3,10 @@
 //! The parent loads them once and hands every child the same [`Global`]. Each concept has a module that holds its type
 //! beside the keywords that fill it.
 
+mod account;
 mod files;
 mod firewall;
+mod garp;
 mod lvs;
 mod mail;
 mod processes;
@@ -12,16 +14,19 @@ mod scripts;
 mod snmp_dbus;
 mod vrrp_defaults;
 
+use conf_parser::{Args, Diagnostics, Joined, Statement, keyword};
 use serde::{Deserialize, Serialize};
 
+pub use account::{Account, Script, find_account};
 pub use files::{Files, ReloadFile};
 pub use firewall::{Firewall, Ipsets, Iptables, IpvsNftables, Nftables};
+pub use garp::{ExtraGarp, GarpDefaults};
 pub use lvs::{FlushOnStop, Lvs, SyncDaemon, Timeouts};
 pub use mail::Mail;
 pub use processes::{Child, IpvsNamespace, Processes};
-pub use scripts::{Account, Fifo, Script, Scripts};
+pub use scripts::{Fifo, Scripts};
 pub use snmp_dbus::{Dbus, Snmp};
-pub use vrrp_defaults::{ExtraGarp, GarpDefaults, NetlinkBuffer, ReceiveBuffer, VrrpDefaults};
+pub use vrrp_defaults::{NetlinkBuffer, ReceiveBuffer, VrrpDefaults};
 
 /// Everything that `global_defs` and the daemon keywords of the top level say, complete and in range.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,4 +83,82 @@ pub struct TrackFile {
     pub reverse: bool,
     /// What to write at start: the number, and whether an existing file is overwritten.
     pub initial: Option<(i32, bool)>,
+}
+
+/// What the keywords fill.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    processes: Processes,
+    scripts: scripts::Draft,
+    mail: Mail,
+    vrrp: VrrpDefaults,
+    vmac_prefix: Option<String>,
+    vmac_addr_prefix: Option<String>,
+    firewall: firewall::Draft,
+    lvs: Lvs,
+    snmp: Snmp,
+    dbus: Dbus,
+    files: Files,
+}
+
+/// The keywords of the top level that are settings of the whole daemon.
+pub static ROOT: Joined<Draft> = Joined(&[
+    &[keyword(
+        "global_defs",
+        Args::Block("", &GLOBAL_DEFS),
+        "settings of the whole daemon",
+        |draft, _, statement, diagnostics| GLOBAL_DEFS.fill(draft, statement, diagnostics),
+    )],
+    processes::TOP,
+    vrrp_defaults::TOP,
+]);
+
+static GLOBAL_DEFS: Joined<Draft> = Joined(&[
+    processes::KEYWORDS,
+    scripts::KEYWORDS,
+    mail::KEYWORDS,
+    vrrp_defaults::KEYWORDS,
+    garp::KEYWORDS,
+    firewall::KEYWORDS,
+    lvs::KEYWORDS,
+    snmp_dbus::KEYWORDS,
+    files::KEYWORDS,
+]);
+
+/// Loads the settings from the statements of the top level; those of others are passed over.
+pub fn load(statements: &[Statement], diagnostics: &mut Diagnostics) -> Global {
+    let mut draft = Draft::default();
+    for statement in statements {
+        ROOT.apply(&mut draft, statement, diagnostics);
+    }
+    draft.finish(diagnostics)
+}
+
+impl Draft {
+    fn finish(self, diagnostics: &mut Diagnostics) -> Global {
+        let mut vrrp = self.vrrp;
+        if let Some(prefix) = self.vmac_prefix {
+            vrrp.vmac_addr_prefix.clone_from(&prefix);
+            vrrp.vmac_prefix = prefix;
+        }
+        if let Some(prefix) = self.vmac_addr_prefix {
+            vrrp.vmac_addr_prefix = prefix;
+        }
+        let mut processes = self.processes;
+        processes.use_pid_dir |=
+            processes.network_namespace.is_some() || processes.instance.is_some();
+        Global {
+            processes,
+            scripts: self.scripts.finish(diagnostics),
+            mail: self.mail,
+            vrrp,
+            firewall: self.firewall.finish(),
+            lvs: self.lvs,
+            snmp: self.snmp,
+            dbus: self.dbus,
+            files: self.files,
+            bfd_names: Vec::new(),
+            track_files: Vec::new(),
+        }
+    }
 }

@@ -1,9 +1,18 @@
 //! What VRRP instances start from, and VRRP's own settings.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use conf_parser::{
+    Args, Class, Diagnostics, Keyword, Limits, Reload, Statement, Value, Word, keyword,
+    parse_address, parse_bool, parse_uint, report_missing_parameter,
+};
+use nix::time::{ClockId, clock_gettime};
+use nix::unistd::{AccessFlags, access};
 use serde::{Deserialize, Serialize};
+
+use super::Draft;
+use super::garp::GarpDefaults;
 
 /// Defaults for instances, and the settings of the VRRP process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,54 +116,6 @@ impl Default for VrrpDefaults {
     }
 }
 
-/// How a new master announces its addresses: gratuitous ARP, and unsolicited neighbour advertisements for IPv6.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GarpDefaults {
-    /// Time until the second burst; zero is none.
-    pub master_delay: Duration,
-    /// Messages per address in a burst.
-    pub master_repeat: u32,
-    /// Period of the refresh while master; zero is none.
-    pub master_refresh: Duration,
-    /// Messages per address in a refresh.
-    pub master_refresh_repeat: u32,
-    /// Time until the second burst after an advert of lower priority; `None` is [`Self::master_delay`].
-    pub lower_prio_delay: Option<Duration>,
-    /// Messages per address after an advert of lower priority; `None` is [`Self::master_repeat`].
-    pub lower_prio_repeat: Option<u32>,
-    /// Gap between ARP messages on an interface.
-    pub garp_interval: Duration,
-    /// Gap between neighbour advertisements on an interface.
-    pub gna_interval: Duration,
-    /// Periodic messages on other interfaces.
-    pub extra_if: Option<ExtraGarp>,
-}
-
-impl Default for GarpDefaults {
-    fn default() -> Self {
-        Self {
-            master_delay: Duration::from_secs(5),
-            master_repeat: 5,
-            master_refresh: Duration::ZERO,
-            master_refresh_repeat: 1,
-            lower_prio_delay: None,
-            lower_prio_repeat: None,
-            garp_interval: Duration::ZERO,
-            gna_interval: Duration::ZERO,
-            extra_if: None,
-        }
-    }
-}
-
-/// Periodic announcements on interfaces other than the instance's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ExtraGarp {
-    /// On all interfaces rather than the VMAC ones only.
-    pub all: bool,
-    /// Period.
-    pub interval: Duration,
-}
-
 /// Receive buffer of a netlink socket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetlinkBuffer {
@@ -176,4 +137,465 @@ pub enum ReceiveBuffer {
     Advert,
     /// So many bytes.
     Bytes(u32),
+}
+
+/// The keywords of `global_defs`.
+pub(super) const KEYWORDS: &[Keyword<Draft>] = &[
+    keyword(
+        "dynamic_interfaces",
+        Args::Words("[allow_if_changes]"),
+        "interfaces may be missing, and come and go",
+        dynamic_interfaces,
+    ),
+    keyword(
+        "default_interface",
+        Args::Word("IFNAME"),
+        "interface of addresses and routes that name none",
+        |draft: &mut Draft, value, _, _| value.word().clone_into(&mut draft.vrrp.default_interface),
+    )
+    .missing("default_interface requires interface name"),
+    keyword(
+        "disable_local_igmp",
+        Args::Flag,
+        "switch the kernel's IGMP reports for link-local groups off while running",
+        disable_local_igmp,
+    )
+    .reload(Reload::Refused),
+    keyword(
+        "vrrp_mcast_group4",
+        Args::Word("IPV4_MULTICAST"),
+        "where IPv4 adverts go",
+        |draft: &mut Draft, value, statement, diagnostics| {
+            if let Some(IpAddr::V4(group)) = group(value.word(), "4", statement, diagnostics) {
+                draft.vrrp.multicast4 = group;
+            }
+        },
+    ),
+    keyword(
+        "vrrp_mcast_group6",
+        Args::Word("IPV6_MULTICAST"),
+        "where IPv6 adverts go",
+        |draft: &mut Draft, value, statement, diagnostics| {
+            if let Some(IpAddr::V6(group)) = group(value.word(), "6", statement, diagnostics) {
+                draft.vrrp.multicast6 = group;
+            }
+        },
+    ),
+    keyword(
+        "vrrp_down_timer_adverts",
+        Args::Uint { unit: "UINT", min: 1, max: 100, strict: false },
+        "how many missed adverts make a master be down",
+        |draft: &mut Draft, value, _, _| draft.vrrp.down_timer_adverts = value.u8(),
+    )
+    .invalid("Invalid vrrp_down_timer_adverts [1:100] '{}'"),
+    keyword(
+        "vrrp_lower_prio_no_advert",
+        Args::Bool,
+        "do not answer an advert of lower priority",
+        |draft: &mut Draft, value, _, _| {
+            draft.vrrp.lower_prio_no_advert = value.bool();
+        },
+    )
+    .invalid("Invalid value for vrrp_lower_prio_no_advert specified"),
+    keyword(
+        "vrrp_higher_prio_send_advert",
+        Args::Bool,
+        "send a last advert when one of higher priority takes over",
+        |draft: &mut Draft, value, _, _| {
+            draft.vrrp.higher_prio_send_advert = value.bool();
+        },
+    )
+    .invalid("Invalid value for vrrp_higher_prio_send_advert specified"),
+    keyword(
+        "vrrp_owner_ignore_adverts",
+        Args::Bool,
+        "the owner of the addresses ignores adverts",
+        |draft: &mut Draft, value, _, _| {
+            draft.vrrp.owner_ignore_adverts = value.bool();
+        },
+    )
+    .invalid("Invalid value '{}' for global vrrp_owner_ignore_adverts specified"),
+    keyword("vrrp_version", Args::Words("2|3"), "protocol version for IPv4", version),
+    keyword(
+        "v3_checksum_as_v2",
+        Args::Flag,
+        "leave the pseudo-header out of the checksum of version 3 over IPv4",
+        |draft: &mut Draft, _, statement, _| {
+            let off = statement.arg(0).and_then(|word| parse_bool(word.text)) == Some(false);
+            draft.vrrp.v3_checksum_as_v2 = !off;
+        },
+    ),
+    keyword(
+        "vrrp_check_unicast_src",
+        Args::Flag,
+        "accept unicast adverts of configured peers only",
+        |draft: &mut Draft, _, _, _| {
+            draft.vrrp.check_unicast_src = true;
+        },
+    ),
+    keyword(
+        "vrrp_skip_check_adv_addr",
+        Args::Bool,
+        "compare the addresses in adverts of a new master only",
+        |draft: &mut Draft, value, _, _| {
+            draft.vrrp.skip_check_adv_addr = value.bool();
+        },
+    )
+    .invalid("Invalid value '{}' for global vrrp_check_adv_addr specified"),
+    keyword(
+        "vrrp_strict",
+        Args::Bool,
+        "follow the protocol strictly",
+        |draft: &mut Draft, value, _, _| {
+            draft.vrrp.strict = value.bool();
+        },
+    )
+    .invalid("Invalid value '{}' for global vrrp_strict specified"),
+    keyword(
+        "log_unknown_vrids",
+        Args::Flag,
+        "log adverts for unknown virtual routers",
+        |draft: &mut Draft, _, _, _| {
+            draft.vrrp.log_unknown_vrids = true;
+        },
+    ),
+    keyword(
+        "vrrp_startup_delay",
+        DELAY,
+        "how long instances wait after the start of the daemon",
+        |draft: &mut Draft, value, statement, diagnostics| {
+            let delay = value.duration();
+            if delay >= LONG_DELAY {
+                large("vrrp_startup_delay", statement, diagnostics);
+            }
+            draft.vrrp.startup_delay = draft.vrrp.startup_delay.max(delay);
+        },
+    )
+    .invalid("vrrp_startup_delay '{}' is invalid"),
+    keyword(
+        "vrrp_delay_after_boot",
+        DELAY,
+        "until which uptime of the machine instances wait",
+        |draft: &mut Draft, value, statement, diagnostics| {
+            delay_after_boot(draft, value, statement, diagnostics)
+        },
+    )
+    .invalid("vrrp_delay_after_boot '{}' is invalid"),
+    keyword(
+        "vrrp_notify_priority_changes",
+        Args::Bool,
+        "notify changes of priority",
+        |draft: &mut Draft, value, _, _| {
+            draft.vrrp.notify_priority_changes = value.bool();
+        },
+    )
+    .invalid("Invalid value '{}' for global vrrp_notify_priority_changes specified"),
+    keyword(
+        "vmac_prefix",
+        Args::Word("STRING"),
+        "prefix of generated VMAC names",
+        |draft: &mut Draft, value, statement, diagnostics| {
+            prefix(&mut draft.vmac_prefix, "vmac", value, statement, diagnostics);
+        },
+    ),
+    keyword(
+        "vmac_addr_prefix",
+        Args::Word("STRING"),
+        "prefix of generated names of VMACs for addresses",
+        |draft: &mut Draft, value, statement, diagnostics| {
+            prefix(&mut draft.vmac_addr_prefix, "vmac_addr", value, statement, diagnostics);
+        },
+    ),
+    keyword(
+        "vrrp_rx_bufs_policy",
+        Args::Words("MTU|ADVERT|BYTES"),
+        "size of the sockets' receive buffers",
+        receive_buffer,
+    ),
+    keyword(
+        "vrrp_rx_bufs_multiplier",
+        Args::Uint { unit: "UINT", min: 1, max: 4_294_967_295, strict: true },
+        "how many packets a receive buffer holds",
+        |draft: &mut Draft, value, statement, diagnostics| match statement.arg(1) {
+            None => draft.vrrp.receive_buffer_multiplier = value.u32(),
+            Some(more) => {
+                let text = "Invalid vrrp_rx_bufs_multiplier";
+                diagnostics.report(Class::GeneralError, more.place, text);
+            }
+        },
+    )
+    .missing("Invalid vrrp_rx_bufs_multiplier")
+    .invalid("Invalid vrrp_rx_bufs_multiplier {}"),
+    keyword(
+        "vrrp_netlink_cmd_rcv_bufs",
+        BUFFER,
+        "receive buffer for netlink requests",
+        |draft: &mut Draft, _, statement, diagnostics| {
+            buffer(&mut draft.vrrp.netlink_command, statement, diagnostics);
+        },
+    ),
+    keyword(
+        "vrrp_netlink_cmd_rcv_bufs_force",
+        FORCE,
+        "pass over the system's limit of that buffer",
+        |draft: &mut Draft, value, _, _| draft.vrrp.netlink_command.force = value.bool(),
+    )
+    .invalid("Invalid value '{}' for global vrrp_netlink_cmd_rcv_bufs_force specified"),
+    keyword(
+        "vrrp_netlink_monitor_rcv_bufs",
+        BUFFER,
+        "receive buffer for netlink events",
+        |draft: &mut Draft, _, statement, diagnostics| {
+            buffer(&mut draft.vrrp.netlink_monitor, statement, diagnostics);
+        },
+    ),
+    keyword(
+        "vrrp_netlink_monitor_rcv_bufs_force",
+        FORCE,
+        "pass over the system's limit of that buffer",
+        |draft: &mut Draft, value, _, _| draft.vrrp.netlink_monitor.force = value.bool(),
+    )
+    .invalid("Invalid value '{}' for global vrrp_netlink_monitor_rcv_bufs_force specified"),
+    keyword(
+        "process_monitor_rcv_bufs",
+        BUFFER,
+        "receive buffer for process events",
+        |draft: &mut Draft, _, statement, diagnostics| {
+            buffer(&mut draft.vrrp.process_monitor, statement, diagnostics);
+        },
+    ),
+    keyword(
+        "process_monitor_rcv_bufs_force",
+        FORCE,
+        "pass over the system's limit of that buffer",
+        |draft: &mut Draft, value, _, _| draft.vrrp.process_monitor.force = value.bool(),
+    )
+    .invalid("Invalid value '{}' for global process_monitor_rcv_bufs_force specified"),
+    keyword(
+        "iproute_usr_dir",
+        Args::Words("PATH"),
+        "where iproute2's tables are, as shipped",
+        |draft: &mut Draft, _, statement, diagnostics| {
+            only_path(&mut draft.vrrp.iproute_usr_dir, statement, diagnostics);
+        },
+    ),
+    keyword(
+        "iproute_etc_dir",
+        Args::Words("PATH"),
+        "where iproute2's tables are, as changed by the administrator",
+        |draft: &mut Draft, _, statement, diagnostics| {
+            only_path(&mut draft.vrrp.iproute_etc_dir, statement, diagnostics);
+        },
+    ),
+];
+
+/// The keywords of the top level.
+pub(super) const TOP: &[Keyword<Draft>] = &[keyword(
+    "linkbeat_use_polling",
+    Args::Flag,
+    "poll link states of all interfaces",
+    |draft: &mut Draft, _, _, _| draft.vrrp.linkbeat_use_polling = true,
+)];
+
+pub(super) const BUFFER: Args = Args::Words("BYTES:0..4294967295");
+pub(super) const FORCE: Args = Args::Bool;
+const DELAY: Args = Args::Timer { min: 1_000, max: 4_294_967_295 };
+
+/// From here on a delay at start is worth a word.
+const LONG_DELAY: Duration = Duration::from_secs(60);
+
+const LOCAL_IGMP: &str = "/proc/sys/net/ipv4/igmp_link_local_mcast_reports";
+
+fn dynamic_interfaces(
+    draft: &mut Draft,
+    _: Value<'_>,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    draft.vrrp.dynamic_interfaces = true;
+    match statement.arg(0) {
+        None => {}
+        Some(word) if word.text == "allow_if_changes" => draft.vrrp.allow_if_changes = true,
+        Some(word) => {
+            let text = format!("Unknown dynamic_interfaces option '{}'", word.text);
+            diagnostics.report(Class::GeneralError, word.place, text);
+        }
+    }
+}
+
+fn disable_local_igmp(
+    draft: &mut Draft,
+    _: Value<'_>,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    if access(LOCAL_IGMP, AccessFlags::W_OK).is_ok() {
+        draft.vrrp.disable_local_igmp = true;
+    } else {
+        let text = format!("kernel does not support {LOCAL_IGMP}");
+        diagnostics.report(Class::GeneralError, statement.place(), text);
+    }
+}
+
+/// A multicast group of IP version `version`.
+fn group(
+    text: &str,
+    version: &str,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) -> Option<IpAddr> {
+    let keyword = statement.keyword();
+    let mut refuse = |problem| diagnostics.report(Class::GeneralError, statement.place(), problem);
+    let Some(group) = parse_address(text) else {
+        refuse(format!("Can't parse {keyword} [{text}]. Skipping"));
+        return None;
+    };
+    if group.is_ipv4() != (version == "4") {
+        refuse(format!("{keyword} [{text}] is not IPv{version}. Skipping"));
+        return None;
+    }
+    if !group.is_multicast() {
+        refuse(format!("{keyword} [{text}] is not multicast. Skipping"));
+        return None;
+    }
+    if matches!(group, IpAddr::V6(group) if group.segments()[0] & 0x000f != 2) {
+        let problem = format!("{keyword} [{text}] should be link-local multicast.");
+        diagnostics.report(Class::Warning, statement.place(), problem);
+    }
+    Some(group)
+}
+
+fn version(draft: &mut Draft, _: Value<'_>, statement: &Statement, diagnostics: &mut Diagnostics) {
+    let Some(word) = statement.arg(0) else {
+        return report_missing_parameter(statement, 0, diagnostics);
+    };
+    match parse_uint(word, Limits { min: 2, max: 3, strict: false }, diagnostics) {
+        Some(version) => draft.vrrp.version = u8::try_from(version).unwrap_or(3),
+        None => {
+            let text = "VRRP Error: Version must be either 2 or 3";
+            diagnostics.report(Class::GeneralError, word.place, text);
+        }
+    }
+}
+
+fn large(keyword: &str, statement: &Statement, diagnostics: &mut Diagnostics) {
+    let given = statement.arg(0).map_or("", |word| word.text);
+    let text = format!("The {keyword} is very large - {given} seconds");
+    diagnostics.report(Class::Notice, statement.place(), text);
+}
+
+fn delay_after_boot(
+    draft: &mut Draft,
+    value: Value<'_>,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    let Ok(uptime) = clock_gettime(ClockId::CLOCK_BOOTTIME) else {
+        let text = "Unable to read /proc/uptime for vrrp_delay_after_boot - ignoring";
+        return diagnostics.report(Class::Warning, statement.place(), text);
+    };
+    let left = value.duration().saturating_sub(Duration::from(uptime));
+    if left >= LONG_DELAY && left > draft.vrrp.startup_delay {
+        let text = format!("The vrrp_wait_after_boot is very large - {} seconds", left.as_secs());
+        diagnostics.report(Class::Notice, statement.place(), text);
+    }
+    draft.vrrp.delay_after_boot = draft.vrrp.delay_after_boot.max(value.duration());
+}
+
+impl VrrpDefaults {
+    /// How long instances still wait on a machine that has been up for `uptime`, counted from the start of the daemon.
+    pub fn delay(&self, uptime: Duration) -> Duration {
+        self.startup_delay.max(self.delay_after_boot.saturating_sub(uptime))
+    }
+}
+
+fn prefix(
+    place: &mut Option<String>,
+    kind: &str,
+    value: Value<'_>,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    if place.is_none() {
+        *place = Some(value.word().to_owned());
+        return;
+    }
+    let text = format!("{kind} prefix has already been specified - ignoring {}", value.word());
+    diagnostics.report(Class::GeneralError, statement.place(), text);
+}
+
+fn receive_buffer(
+    draft: &mut Draft,
+    _: Value<'_>,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    let mut report = |text: &str| {
+        diagnostics.report(Class::GeneralError, statement.place(), text);
+    };
+    if statement.arg(0).is_none() {
+        return report("vrrp_rx_bufs_policy missing");
+    }
+    let is = |word: Word<'_>, name| word.text.eq_ignore_ascii_case(name);
+    let mtu = statement.args().any(|word| is(word, "MTU"));
+    let advert = statement.args().any(|word| is(word, "ADVERT"));
+    let number = statement.args().find(|&word| !is(word, "MTU") && !is(word, "ADVERT"));
+    if let Some(word) = number {
+        let limits = Limits { min: 0, max: u64::from(u32::MAX), strict: true };
+        match parse_uint(word, limits, diagnostics).and_then(|bytes| u32::try_from(bytes).ok()) {
+            Some(bytes) => {
+                draft.vrrp.receive_buffer = ReceiveBuffer::Bytes(bytes);
+                if mtu || advert {
+                    let text = "Cannot set vrrp_rx_bufs_policy size and policy, ignoring policy";
+                    diagnostics.report(Class::GeneralError, statement.place(), text);
+                }
+                return;
+            }
+            None => {
+                let text = format!("Invalid vrrp_rx_bufs_policy {}", word.text);
+                diagnostics.report(Class::GeneralError, word.place, text);
+            }
+        }
+    }
+    if mtu && advert {
+        let text = "Cannot set both vrrp_rx_bufs_policy MTU and ADVERT, ignoring ADVERT";
+        diagnostics.report(Class::GeneralError, statement.place(), text);
+    }
+    if mtu {
+        draft.vrrp.receive_buffer = ReceiveBuffer::Mtu;
+    } else if advert {
+        draft.vrrp.receive_buffer = ReceiveBuffer::Advert;
+    }
+}
+
+/// The size of a netlink socket's buffer; 0 leaves what was said before.
+pub(super) fn buffer(
+    buffer: &mut NetlinkBuffer,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    let keyword = statement.keyword();
+    let Some(word) = statement.arg(0) else {
+        let text = format!("{keyword} size missing");
+        return diagnostics.report(Class::GeneralError, statement.place(), text);
+    };
+    let limits = Limits { min: 0, max: u64::from(u32::MAX), strict: true };
+    match parse_uint(word, limits, diagnostics).and_then(|bytes| u32::try_from(bytes).ok()) {
+        Some(0) => {}
+        Some(bytes) => buffer.size = Some(bytes),
+        None => {
+            let text = format!("{keyword} size ({}) invalid", word.text);
+            diagnostics.report(Class::GeneralError, word.place, text);
+        }
+    }
+}
+
+fn only_path(path: &mut String, statement: &Statement, diagnostics: &mut Diagnostics) {
+    match (statement.arg(0), statement.arg(1)) {
+        (Some(word), None) => word.text.clone_into(path),
+        _ => {
+            let text = format!("{} requires path", statement.keyword());
+            diagnostics.report(Class::GeneralError, statement.place(), text);
+        }
+    }
 }
