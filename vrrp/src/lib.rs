@@ -7,6 +7,7 @@
 pub mod auth;
 pub mod config;
 pub mod fsm;
+pub mod group;
 pub mod packet;
 pub mod stats;
 pub mod track;

@@ -31,12 +31,14 @@ pub enum Fault {
     Pending(Rc<str>),
     /// Another member of the sync group is in FAULT.
     Group,
+    /// Another member of the sync group waits for a script.
+    GroupPending,
 }
 
 impl Fault {
     /// Waiting is no failure: nobody is told about it.
     pub fn is_pending(&self) -> bool {
-        matches!(self, Fault::Pending(_))
+        matches!(self, Fault::Pending(_) | Fault::GroupPending)
     }
 }
 
@@ -55,6 +57,7 @@ impl fmt::Display for Fault {
             Fault::Bfd(name) => write!(f, "BFD instance {name} down"),
             Fault::Pending(name) => write!(f, "waiting for script {name}"),
             Fault::Group => f.write_str("sync group"),
+            Fault::GroupPending => f.write_str("waiting for the sync group"),
         }
     }
 }
@@ -72,16 +75,6 @@ impl Faults {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-
-    /// Whether something is really wrong with the instance itself: neither waiting, nor another member of its group.
-    pub fn any_own(&self) -> bool {
-        self.0.iter().any(|fault| !fault.is_pending() && *fault != Fault::Group)
-    }
-
-    /// Whether it waits for the first result of a script.
-    pub fn any_pending(&self) -> bool {
-        self.0.iter().any(Fault::is_pending)
     }
 
     /// Whether anybody should be told.

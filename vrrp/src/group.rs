@@ -1,0 +1,201 @@
+//! Sync groups: instances that are master, backup or in fault only together.
+//!
+//! A group looks at its members from outside: what they are and what they want. After each event of a member it says
+//! what the others are to do. The engine does that without asking the group about each of them again.
+
+#[cfg(test)]
+mod tests;
+
+use crate::fsm::{Event, Fault, Router, State};
+
+/// What a group sees of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Where it stands.
+    pub state: State,
+    /// Where it would stand alone.
+    pub wants: State,
+    /// What keeps it out of service.
+    pub trouble: Trouble,
+    /// What it was told about the others.
+    pub told: Trouble,
+}
+
+/// What keeps a member out of service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trouble {
+    /// Nothing.
+    None,
+    /// A script has not given its first result.
+    Waiting,
+    /// A fault.
+    Faulty,
+}
+
+impl Member {
+    /// What can be seen of `router`.
+    pub fn of(router: &Router) -> Self {
+        let (mut trouble, mut told) = (Trouble::None, Trouble::None);
+        for fault in router.faults().iter() {
+            match fault {
+                Fault::Group => told = Trouble::Faulty,
+                Fault::GroupPending => told = told.max(Trouble::Waiting),
+                Fault::Pending(_) => trouble = trouble.max(Trouble::Waiting),
+                _ => trouble = Trouble::Faulty,
+            }
+        }
+        Self { state: router.state(), wants: router.wants(), trouble, told }
+    }
+}
+
+/// What a group wants done, in order. Members are known by their place in the group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Log that the members are brought to this state.
+    Say(State),
+    /// Give the member this event.
+    Drive(usize, Event),
+    /// Call [`Group::settle`] and tell scripts and listeners of the group.
+    Settle(State),
+    /// Call [`Group::settle`], without telling anybody.
+    SettleSilently(State),
+}
+
+/// A sync group.
+#[derive(Clone, Debug)]
+pub struct Group {
+    state: State,
+    /// Whether the world knows the state.
+    told: bool,
+}
+
+impl Group {
+    /// A group whose members have not started. It begins as master only when all of them own their addresses and want
+    /// to begin so.
+    pub fn new(members: &[Member]) -> Self {
+        let state = if members.iter().any(|member| member.trouble == Trouble::Faulty) {
+            State::Fault
+        } else if members.iter().all(|member| member.wants == State::Master) {
+            State::Master
+        } else {
+            State::Backup
+        };
+        Self { state, told: false }
+    }
+
+    /// A group after a reload, known by what its members are. `before` is what it was, if there was such a group.
+    pub fn resume(members: &[Member], before: Option<State>) -> Self {
+        let state = if members.iter().any(|member| member.trouble == Trouble::Faulty) {
+            State::Fault
+        } else if members.iter().all(|member| member.state == State::Master) {
+            State::Master
+        } else {
+            State::Backup
+        };
+        Self { state, told: before == Some(state) }
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// What to do before the members start, or go on after a reload.
+    pub fn begin(&self, members: &[Member], out: &mut Vec<Step>) {
+        share(members, out);
+        if self.state == State::Backup {
+            drive(members, State::Master, &Event::FollowBackup, None, out);
+        }
+        if !self.told && self.state != State::Master {
+            out.push(Step::Settle(self.state));
+        }
+    }
+
+    /// Notes that the group is brought to `state`.
+    pub fn settle(&mut self, state: State) {
+        self.state = state;
+        self.told = true;
+    }
+
+    /// Whether the member at `place` may become master: the group is, or all the others want to.
+    pub fn may_lead(&self, members: &[Member], place: usize) -> bool {
+        let mut others = members.iter().enumerate().filter(|&(other, _)| other != place);
+        self.state == State::Master || others.all(|(_, other)| other.wants == State::Master)
+    }
+
+    /// What follows from an event that took the member at `place` from `before` to where it is now.
+    pub fn after(&self, members: &[Member], place: usize, before: State, out: &mut Vec<Step>) {
+        let Some(mover) = members.get(place) else { return };
+        let reached = match (before, mover.state) {
+            (State::Backup | State::Fault, State::Master) => Some(State::Master),
+            (State::Master | State::Fault, State::Backup) => Some(State::Backup),
+            (_, State::Fault) if mover.trouble == Trouble::Faulty => Some(State::Fault),
+            _ => None,
+        };
+        let change = reached.filter(|&state| state != self.state || !self.told);
+        if let Some(state) = change {
+            out.push(Step::Say(state));
+        }
+        match change {
+            Some(State::Master) => {
+                drive(members, State::Backup, &Event::FollowMaster, Some(place), out);
+            }
+            Some(State::Backup) => {
+                drive(members, State::Master, &Event::FollowBackup, Some(place), out);
+            }
+            _ => {}
+        }
+        share(members, out);
+        if let Some(state) = change {
+            out.push(Step::Settle(state));
+        }
+    }
+
+    /// What follows when the member at `place` has lost an address, route or rule and is backup for a moment: so are
+    /// all, and nobody is told about the group.
+    pub fn after_loss(&self, members: &[Member], place: usize, out: &mut Vec<Step>) {
+        drive(members, State::Master, &Event::ObjectLost, Some(place), out);
+        out.push(Step::SettleSilently(State::Backup));
+    }
+}
+
+/// Gives `event` to all members in `state` but the one at `except`.
+fn drive(
+    members: &[Member],
+    state: State,
+    event: &Event,
+    except: Option<usize>,
+    out: &mut Vec<Step>,
+) {
+    for (place, member) in members.iter().enumerate() {
+        if member.state == state && Some(place) != except {
+            out.push(Step::Drive(place, event.clone()));
+        }
+    }
+}
+
+/// Tells each member what keeps the others out of service, where it does not know yet.
+fn share(members: &[Member], out: &mut Vec<Step>) {
+    for (place, member) in members.iter().enumerate() {
+        let others = members.iter().enumerate().filter(|&(other, _)| other != place);
+        let trouble = others.map(|(_, other)| other.trouble).max().unwrap_or(Trouble::None);
+        if trouble == member.told {
+            continue;
+        }
+        // The new reason comes before the old one goes, so that the member does not recover in between.
+        if let Some(fault) = fault(trouble) {
+            out.push(Step::Drive(place, Event::Fault(fault)));
+        }
+        if let Some(fault) = fault(member.told) {
+            out.push(Step::Drive(place, Event::Cleared(fault)));
+        }
+    }
+}
+
+fn fault(trouble: Trouble) -> Option<Fault> {
+    match trouble {
+        Trouble::None => None,
+        Trouble::Waiting => Some(Fault::GroupPending),
+        Trouble::Faulty => Some(Fault::Group),
+    }
+}
