@@ -180,12 +180,20 @@ impl<'a> Value<'a> {
 pub struct Keyword<T: 'static> {
     entry: Entry,
     missing: Option<&'static str>,
-    invalid: Option<&'static str>,
+    invalid: Option<Invalid<T>>,
     replaced_by: Option<&'static str>,
     apply: Apply<T>,
 }
 
 type Apply<T> = fn(&mut T, Value<'_>, &Statement, &mut Diagnostics);
+
+/// What is said of an argument that was refused.
+enum Invalid<T: 'static> {
+    /// `{}` stands for the argument.
+    Text(&'static str),
+    /// Made from what the block is about and the argument.
+    About(fn(&T, &str) -> String),
+}
 
 /// Declares a keyword: its name, its arguments, a line of help, and how it fills a `T`.
 pub const fn keyword<T>(
@@ -214,7 +222,13 @@ impl<T> Keyword<T> {
     /// The message for an argument that was refused, after what is wrong with it as a number or switch. `{}` stands
     /// for the argument.
     pub const fn invalid(mut self, message: &'static str) -> Self {
-        self.invalid = Some(message);
+        self.invalid = Some(Invalid::Text(message));
+        self
+    }
+
+    /// As [`Self::invalid`], for a message that names what the block is about.
+    pub const fn invalid_for(mut self, message: fn(&T, &str) -> String) -> Self {
+        self.invalid = Some(Invalid::About(message));
         self
     }
 
@@ -296,7 +310,7 @@ impl<T> Keyword<T> {
             let text = format!("'{old}' is deprecated - please use '{new}'");
             diagnostics.report(Class::Deprecated, statement.place(), text);
         }
-        if let Some(value) = self.value(statement, diagnostics) {
+        if let Some(value) = self.value(target, statement, diagnostics) {
             (self.apply)(target, value, statement, diagnostics);
         }
     }
@@ -304,6 +318,7 @@ impl<T> Keyword<T> {
     /// Checks the arguments; `None` when they were refused, which has been reported then.
     fn value<'a>(
         &self,
+        target: &T,
         statement: &'a Statement,
         diagnostics: &mut Diagnostics,
     ) -> Option<Value<'a>> {
@@ -339,14 +354,15 @@ impl<T> Keyword<T> {
             _ => Some(Value::Word(word.text)),
         };
         if value.is_none() {
-            self.report_invalid(word, diagnostics);
+            self.report_invalid(target, word, diagnostics);
         }
         value
     }
 
-    fn report_invalid(&self, word: Word<'_>, diagnostics: &mut Diagnostics) {
-        let text = match (self.invalid, self.entry.args) {
-            (Some(message), _) => message.replace("{}", word.text),
+    fn report_invalid(&self, target: &T, word: Word<'_>, diagnostics: &mut Diagnostics) {
+        let text = match (&self.invalid, self.entry.args) {
+            (Some(Invalid::Text(message)), _) => message.replace("{}", word.text),
+            (Some(Invalid::About(message)), _) => message(target, word.text),
             (None, Args::Bool) => {
                 format!("Invalid value '{}' for {} specified", word.text, self.entry.name)
             }
