@@ -10,8 +10,10 @@ mod garp;
 mod lvs;
 mod mail;
 mod processes;
+mod reload;
 mod scripts;
 mod snmp_dbus;
+mod track_file;
 mod vrrp_defaults;
 
 use conf_parser::{Args, Diagnostics, Joined, Statement, keyword};
@@ -24,8 +26,10 @@ pub use garp::{ExtraGarp, GarpDefaults};
 pub use lvs::{FlushOnStop, Lvs, SyncDaemon, Timeouts};
 pub use mail::Mail;
 pub use processes::{Child, IpvsNamespace, Processes};
+pub use reload::Fixed;
 pub use scripts::{Fifo, Scripts};
 pub use snmp_dbus::{Dbus, Snmp};
+pub use track_file::{InitialValue, TrackFile};
 pub use vrrp_defaults::{NetlinkBuffer, ReceiveBuffer, VrrpDefaults};
 
 /// Everything that `global_defs` and the daemon keywords of the top level say, complete and in range.
@@ -70,21 +74,6 @@ pub struct BfdName {
     pub checker: bool,
 }
 
-/// A file that holds a number, watched for changes (`track_file`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrackFile {
-    /// The name by which it is tracked.
-    pub name: String,
-    /// The file.
-    pub path: String,
-    /// What the number is multiplied with where the tracker gives no weight; 0 means fault when not 0.
-    pub weight: i32,
-    /// Whether the weight is turned round.
-    pub reverse: bool,
-    /// What to write at start: the number, and whether an existing file is overwritten.
-    pub initial: Option<(i32, bool)>,
-}
-
 /// What the keywords fill.
 #[derive(Clone, Debug, Default)]
 pub struct Draft {
@@ -99,6 +88,7 @@ pub struct Draft {
     snmp: Snmp,
     dbus: Dbus,
     files: Files,
+    track_files: Vec<TrackFile>,
 }
 
 /// The keywords of the top level that are settings of the whole daemon.
@@ -111,6 +101,7 @@ pub static ROOT: Joined<Draft> = Joined(&[
     )],
     processes::TOP,
     vrrp_defaults::TOP,
+    track_file::TOP,
 ]);
 
 static GLOBAL_DEFS: Joined<Draft> = Joined(&[
@@ -158,7 +149,7 @@ impl Draft {
             dbus: self.dbus,
             files: self.files,
             bfd_names: Vec::new(),
-            track_files: Vec::new(),
+            track_files: self.track_files,
         }
     }
 }
