@@ -1,0 +1,171 @@
+//! Named timers, ordered by their deadlines.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::hash::Hash;
+use std::time::Instant;
+
+/// Named timers. A timer that is moved to later, as a backup does with each advert, costs no queue operation: its old
+/// entry stays, and is put back with the new deadline when it comes up.
+#[derive(Debug)]
+pub(super) struct Timers<T> {
+    queue: BinaryHeap<Reverse<Entry<T>>>,
+    armed: HashMap<T, Armed>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Armed {
+    /// When it expires; `None` while it is disarmed and its entry has not come up yet.
+    deadline: Option<Instant>,
+    /// The entry that counts.
+    queued: Instant,
+}
+
+/// An entry of the queue, ordered by its time alone.
+#[derive(Clone, Copy, Debug)]
+struct Entry<T> {
+    at: Instant,
+    timer: T,
+}
+
+impl<T> PartialEq for Entry<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at
+    }
+}
+
+impl<T> Eq for Entry<T> {}
+
+impl<T> PartialOrd for Entry<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> Ord for Entry<T> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.at.cmp(&other.at)
+    }
+}
+
+impl<T> Default for Timers<T> {
+    fn default() -> Self {
+        Self { queue: BinaryHeap::new(), armed: HashMap::new() }
+    }
+}
+
+impl<T: Copy + Eq + Hash> Timers<T> {
+    pub(super) fn arm(&mut self, timer: T, at: Instant) {
+        let earlier = Armed { deadline: Some(at), queued: at };
+        match self.armed.get_mut(&timer) {
+            Some(armed) if armed.queued <= at => {
+                armed.deadline = Some(at);
+                return;
+            }
+            Some(armed) => *armed = earlier,
+            None => {
+                self.armed.insert(timer, earlier);
+            }
+        }
+        self.queue.push(Reverse(Entry { at, timer }));
+    }
+
+    pub(super) fn disarm(&mut self, timer: T) {
+        if let Some(armed) = self.armed.get_mut(&timer) {
+            armed.deadline = None;
+        }
+    }
+
+    pub(super) fn armed(&self, timer: T) -> Option<Instant> {
+        self.armed.get(&timer)?.deadline
+    }
+
+    /// The deadline of the timer that expires first.
+    pub(super) fn next(&mut self) -> Option<Instant> {
+        self.settle();
+        self.queue.peek().map(|Reverse(entry)| entry.at)
+    }
+
+    /// Takes the first timer out if it is due.
+    pub(super) fn expired(&mut self, now: Instant) -> Option<T> {
+        self.next().filter(|&at| at <= now)?;
+        let Reverse(entry) = self.queue.pop()?;
+        self.armed.remove(&entry.timer);
+        Some(entry.timer)
+    }
+
+    /// Makes the first entry one whose time is its timer's deadline.
+    fn settle(&mut self) {
+        while let Some(&Reverse(Entry { at, timer })) = self.queue.peek() {
+            let Some(armed) = self.armed.get_mut(&timer).filter(|armed| armed.queued == at) else {
+                self.queue.pop(); // it was moved to earlier meanwhile
+                continue;
+            };
+            match armed.deadline {
+                Some(deadline) if deadline == at => return,
+                Some(deadline) => {
+                    armed.queued = deadline;
+                    self.queue.pop();
+                    self.queue.push(Reverse(Entry { at: deadline, timer }));
+                }
+                None => {
+                    self.armed.remove(&timer);
+                    self.queue.pop();
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Against a plain map, whatever is armed, moved and disarmed in whatever order.
+        #[test]
+        fn timers_expire_when_they_should(steps in proptest::collection::vec((0u8..4, 0u8..6, 0u64..50), 1..200)) {
+            let start = Instant::now();
+            let (mut now, mut timers, mut model) = (start, Timers::default(), BTreeMap::new());
+            for (kind, timer, millis) in steps {
+                match kind {
+                    0 | 1 => {
+                        let at = now + Duration::from_millis(millis);
+                        timers.arm(timer, at);
+                        model.insert(timer, at);
+                    }
+                    2 => {
+                        timers.disarm(timer);
+                        model.remove(&timer);
+                    }
+                    _ => now += Duration::from_millis(millis),
+                }
+                prop_assert_eq!(timers.armed(timer), model.get(&timer).copied());
+                prop_assert_eq!(timers.next(), model.values().min().copied());
+                let mut before = start;
+                while let Some(timer) = timers.expired(now) {
+                    let at = model.remove(&timer).expect("it was armed");
+                    prop_assert!(at <= now && at >= before);
+                    before = at;
+                }
+                prop_assert!(model.values().all(|&at| at > now));
+            }
+        }
+    }
+
+    #[test]
+    fn moving_to_later_leaves_one_entry() {
+        let mut timers = Timers::default();
+        let start = Instant::now();
+        for millis in 0..1000 {
+            timers.arm((), start + Duration::from_millis(millis));
+        }
+        assert_eq!(timers.queue.len(), 1);
+        assert_eq!(timers.next(), Some(start + Duration::from_millis(999)));
+    }
+}
