@@ -1,4 +1,5 @@
 //! Bidirectional Forwarding Detection sessions (RFC 5880, 5881, 5883).
 
+pub mod config;
 pub mod packet;
 pub mod session;

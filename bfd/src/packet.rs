@@ -77,7 +77,18 @@ impl Diagnostic {
 }
 
 /// An interval as the wire carries it: microseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct Micros(pub u32);
 
 /// A control packet without authentication.

@@ -6,10 +6,12 @@
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use crate::packet::{ControlPacket, Diagnostic, Micros, State};
 
 /// What the configuration says of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parameters {
     /// How often to send while up, at most.
     pub min_tx: Micros,
