@@ -1,4 +1,10 @@
 //! What every keepalived process needs: reactor, timers, signals, scripts, logging, netlink.
 
+pub mod child;
 pub mod global;
+pub mod handover;
+pub mod options;
+pub mod process;
 pub mod reactor;
+pub mod signals;
+pub mod sys;

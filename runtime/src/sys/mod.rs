@@ -1,0 +1,7 @@
+//! System calls that no safe crate offers. The only module with `unsafe` code: one call a function, owned types out.
+#![expect(unsafe_code, reason = "this is the room for it")]
+
+pub mod descriptor;
+pub mod process;
+pub mod signal;
+pub mod time;
