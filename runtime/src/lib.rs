@@ -3,6 +3,7 @@
 pub mod child;
 pub mod global;
 pub mod handover;
+pub mod logging;
 pub mod options;
 pub mod process;
 pub mod reactor;

@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 
 /// A wall-clock time split up for the machine's time zone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LocalTime {
     /// Year, such as 2026.
     pub year: i32,

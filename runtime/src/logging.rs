@@ -1,0 +1,174 @@
+//! Logging to syslog, to the console and to a file, without ever waiting for any of them.
+//!
+//! Code logs by the macros of the `log` crate. `info!` is what everybody sees, `debug!` what `-D` adds, `trace!` what a
+//! second `-D` adds; all three are informational for syslog, as in the original. `error!` is an alert, `warn!` a warning.
+
+mod line;
+mod syslog;
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use log::{LevelFilter, Log, Metadata, Record};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::options::Detail;
+use line::Clock;
+use syslog::Syslog;
+
+pub use syslog::Facility;
+
+/// Where a process logs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The name in syslog, such as `Keepalived_vrrp`.
+    pub ident: String,
+    /// The syslog facility; `None` is no syslog (`-G`).
+    pub facility: Option<Facility>,
+    /// Standard error as well (`-l` with `-n`).
+    pub console: bool,
+    /// A file (`-g`).
+    pub file: Option<LogFile>,
+    /// How much.
+    pub detail: Detail,
+}
+
+/// A log file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFile {
+    /// Its path.
+    pub path: PathBuf,
+    /// Whether each line is written to the disk at once (`--flush-log-file`).
+    pub flush: bool,
+}
+
+impl LogFile {
+    /// The file of another process of the daemon: `suffixes` go before the last dot of the name.
+    pub fn with_suffixes(&self, suffixes: &[&str]) -> Self {
+        let name = self
+            .path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let (stem, extension) =
+            name.rsplit_once('.').map_or((&name[..], None), |(stem, end)| (stem, Some(end)));
+        let added: String = suffixes.iter().map(|suffix| format!("_{suffix}")).collect();
+        let name = match extension {
+            Some(extension) => format!("{stem}{added}.{extension}"),
+            None => format!("{stem}{added}"),
+        };
+        Self { path: self.path.with_file_name(name), flush: self.flush }
+    }
+}
+
+/// Directs the log of this process. Called again in a child, and whenever the settings change.
+pub fn direct(settings: &Settings) {
+    let target = Target::open(settings);
+    *LOGGER.target.lock().unwrap_or_else(PoisonError::into_inner) = Some(target);
+    log::set_max_level(match settings.detail {
+        Detail::Normal => LevelFilter::Info,
+        Detail::Detailed => LevelFilter::Debug,
+        Detail::Extra => LevelFilter::Trace,
+    });
+    // The logger is a constant: a second attempt finds it in place.
+    let _ = log::set_logger(&LOGGER);
+}
+
+static LOGGER: Logger = Logger { target: Mutex::new(None) };
+
+struct Logger {
+    target: Mutex<Option<Target>>,
+}
+
+impl Log for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= log::max_level()
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let text = record.args().to_string();
+        let mut target = self.target.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(target) = target.as_mut() {
+            target.write(record.level(), &text);
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+#[derive(Debug)]
+struct Target {
+    syslog: Option<Syslog>,
+    console: bool,
+    file: Option<(File, bool)>,
+}
+
+impl Target {
+    fn open(settings: &Settings) -> Self {
+        Self {
+            syslog: settings.facility.map(|facility| Syslog::new(&settings.ident, facility)),
+            console: settings.console,
+            file: settings
+                .file
+                .as_ref()
+                .and_then(|file| Some((open_file(&file.path)?, file.flush))),
+        }
+    }
+
+    fn write(&mut self, level: log::Level, text: &str) {
+        let clock = Clock::now();
+        if let Some(syslog) = &mut self.syslog {
+            syslog.write(level, &clock, text);
+        }
+        if self.console {
+            write_console(&format!("{}: {text}\n", clock.full()));
+        }
+        if let Some((file, flush)) = &mut self.file {
+            // A full disk must not stop the daemon.
+            let _ = file.write_all(format!("{}: {text}\n", clock.full_nanoseconds()).as_bytes());
+            if *flush {
+                let _ = file.sync_data();
+            }
+        }
+    }
+}
+
+/// Symbolic links are not followed: the file may lie in a directory that everybody can write to.
+fn open_file(path: &Path) -> Option<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o666).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
+    options.open(path).ok()
+}
+
+/// A console that takes nothing, such as a full pipe, loses the line.
+fn write_console(line: &str) {
+    let mut stderr = std::io::stderr();
+    let mut polled = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+    let writable = poll(&mut polled, PollTimeout::ZERO).is_ok_and(|ready| ready > 0);
+    if writable {
+        let _ = stderr.write_all(line.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_process_has_a_file_of_its_own() {
+        let name = |path: &str, suffixes: &[&str]| {
+            let file = LogFile { path: path.into(), flush: false };
+            file.with_suffixes(suffixes).path.to_string_lossy().into_owned()
+        };
+        assert_eq!(name("/tmp/foo.x", &["vrrp", "ii"]), "/tmp/foo_vrrp_ii.x");
+        assert_eq!(name("/tmp/a.b/log", &["check"]), "/tmp/a.b/log_check");
+        assert_eq!(name("/tmp/keepalived.log", &[]), "/tmp/keepalived.log");
+    }
+}
