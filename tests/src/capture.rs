@@ -37,8 +37,9 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// Begins to record: whatever is sent after the return is seen.
-    pub fn start(namespace: &Namespace) -> Self {
+    /// Begins to record: whatever is sent after the return is seen. What comes in by the interface `except`, such as a
+    /// bridge that repeats what its ports received, is left out.
+    pub fn start(namespace: &Namespace, except: Option<&str>) -> Self {
         let open = || {
             let kind = (SockType::Raw, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK);
             let socket = socket(AddressFamily::Packet, kind.0, kind.1, SockProtocol::EthAll)?;
@@ -47,10 +48,13 @@ impl Capture {
             Ok::<_, nix::Error>(socket)
         };
         let socket = namespace.enter(open).expect("a packet socket needs root");
+        let number =
+            |name| namespace.enter(|| nix::net::if_::if_nametoindex(name)).expect("it is there");
+        let except = except.map(|name| usize::try_from(number(name)).expect("interfaces are few"));
         let (stopped, stop) = nix::unistd::pipe().expect("there are descriptors left");
         let frames = Timeline::default();
         let record = frames.clone();
-        let thread = thread::spawn(move || receive(&socket, &stopped, &record));
+        let thread = thread::spawn(move || receive(&socket, &stopped, except, &record));
         Self { frames, stop: Some(stop), thread: Some(thread) }
     }
 
@@ -90,7 +94,12 @@ impl Drop for Capture {
 /// `PACKET_OUTGOING`: what the namespace itself sends is left to those who receive it.
 const OUTGOING: u8 = 4;
 
-fn receive(socket: &OwnedFd, stopped: &OwnedFd, record: &Timeline<Captured>) {
+fn receive(
+    socket: &OwnedFd,
+    stopped: &OwnedFd,
+    except: Option<usize>,
+    record: &Timeline<Captured>,
+) {
     let mut buffer = vec![0; 65_536];
     let mut control = cmsg_space!(TimeSpec);
     loop {
@@ -102,7 +111,7 @@ fn receive(socket: &OwnedFd, stopped: &OwnedFd, record: &Timeline<Captured>) {
             continue;
         }
         while let Some(captured) = receive_one(socket, &mut buffer, &mut control) {
-            if let Some(captured) = captured {
+            if let Some(captured) = captured.filter(|captured| Some(captured.interface) != except) {
                 record.push(captured);
             }
         }

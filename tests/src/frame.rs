@@ -67,6 +67,23 @@ impl Frame {
         Self { bytes, content }
     }
 
+    /// Reads a frame that is written in hexadecimal, with blanks anywhere.
+    ///
+    /// # Panics
+    ///
+    /// If it is not.
+    pub fn from_hex(text: &str) -> Self {
+        let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        let digit =
+            |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let byte = |pair: &[u8]| match pair {
+            &[high, low] => Some(digit(high)? * 16 + digit(low)?),
+            _ => None,
+        };
+        let bytes: Option<Vec<u8>> = digits.chunks(2).map(byte).collect();
+        Self::new(bytes.unwrap_or_else(|| panic!("not hexadecimal: {text}")))
+    }
+
     /// The advertisement, if it is one.
     pub fn advert(&self) -> Option<&Advert> {
         match &self.content {
@@ -157,16 +174,9 @@ fn neighbour_advert(destination: IpAddr, payload: &[u8]) -> Option<Content> {
 mod tests {
     use super::*;
 
-    fn frame(hex: &str) -> Frame {
-        let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
-        let byte =
-            |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-        Frame::new(digits.chunks(2).map(byte).collect())
-    }
-
     #[test]
     fn adverts_of_both_versions_are_read() {
-        let v2 = frame(
+        let v2 = Frame::from_hex(
             "01005e000012020000000001080045c0002c00010000ff70d0840a090001e0000012
              2133fe0201018ed30a0900640a0900657333637265740000",
         );
@@ -178,7 +188,7 @@ mod tests {
             ["10.9.0.100", "10.9.0.101"].map(|text| text.parse::<IpAddr>().unwrap())
         );
 
-        let v3 = frame(
+        let v3 = Frame::from_hex(
             "33330000001202000000000186dd6c07a2ad002870ff
              fe80000000000000000000fffe000001ff020000000000000000000000000012
              3133fe020019d5f6fe800000000000000000000000000100fd000009000000000000000000000100",
@@ -193,7 +203,7 @@ mod tests {
 
     #[test]
     fn announcements_are_read() {
-        let arp = frame(
+        let arp = Frame::from_hex(
             "ffffffffffff0200000000010806 0001080006040001 0200000000010a090064 ffffffffffff0a090064",
         );
         let claim = |address: &str| Announcement {
@@ -202,7 +212,7 @@ mod tests {
             gratuitous: true,
         };
         assert_eq!(arp.content, Content::Arp(claim("10.9.0.100")));
-        let na = frame(
+        let na = Frame::from_hex(
             "33330000000102000000000186dd6000000000203aff
              fe800000000000000000000000000100ff020000000000000000000000000001
              8800559d20000000fe8000000000000000000000000001000201020000000001",
@@ -212,7 +222,7 @@ mod tests {
 
     #[test]
     fn no_truncation_makes_a_reader_fall() {
-        let whole = frame(
+        let whole = Frame::from_hex(
             "01005e000012020000000001080045c0002400010000ff70d08c0a090001e0000012 3133fe020019d1380a0900640a090065",
         );
         for length in 0..whole.bytes.len() {

@@ -12,7 +12,7 @@ pub struct Lan {
     switch: Namespace,
 }
 
-/// A machine on the network: a namespace with one interface, `eth0`.
+/// A machine on the network: a namespace with the interface `eth0` on the bridge, and a pair `inner0`, `inner1` of its own.
 #[derive(Debug)]
 pub struct Node {
     index: usize,
@@ -27,7 +27,7 @@ impl Lan {
     pub fn new(count: usize) -> Self {
         let switch = Namespace::new();
         switch.ip("link add bridge type bridge stp_state 0 mcast_snooping 0\nlink set bridge up\n");
-        let capture = Capture::start(&switch);
+        let capture = Capture::start(&switch, Some("bridge"));
         let nodes = (1..=count).map(|index| Node::new(index, &switch)).collect();
         Self { capture, nodes, switch }
     }
@@ -69,7 +69,9 @@ impl Node {
              link set {port} master bridge\nlink set {port} addrgenmode none\nlink set {port} up\n"
         ));
         namespace.ip(&format!(
-            "link set eth0 up\naddr add 10.9.0.{index}/24 dev eth0\naddr add fd00:9::{index:x}/64 dev eth0 nodad\n"
+            "link add inner0 type veth peer name inner1\nlink set inner0 up\nlink set inner1 up\n\
+             addr add 10.8.0.{index}/24 dev inner0\n\
+             link set eth0 up\naddr add 10.9.0.{index}/24 dev eth0\naddr add fd00:9::{index:x}/64 dev eth0 nodad\n"
         ));
         let number = switch.enter(|| nix::net::if_::if_nametoindex(port.as_str()));
         let port = usize::try_from(number.expect("ip has just made the port"))

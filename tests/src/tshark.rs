@@ -2,32 +2,35 @@
 
 use crate::{Capture, Scratch, run};
 
-/// Lets tshark read what was captured and returns its complaints: malformed frames and wrong checksums, of VRRP, IP,
-/// ARP and ICMPv6. Also returns how many VRRP frames it found.
-pub fn judge(capture: &Capture) -> (usize, Vec<String>) {
+/// What routers say. A node without a router answers adverts with ICMP errors, which quote them.
+const FILTER: &str = "(vrrp || arp || icmpv6) && !icmp";
+
+/// Lets tshark read what was captured. Returns how many VRRP frames it found, and its complaints: malformed frames and
+/// wrong checksums of VRRP, IP and ICMPv6. `checksum` is `false` where tshark cannot know how the adverts' checksums
+/// were made.
+pub fn judge(capture: &Capture, checksum: bool) -> (usize, Vec<String>) {
     let scratch = Scratch::new();
     let path = scratch.path().join("capture.pcap");
     capture.write(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let file = path.to_str().expect("our paths are plain");
-    let bad = "_ws.malformed || vrrp.checksum.status == 0 || ip.checksum.status == 0 || icmpv6.checksum.status == 0";
-    let arguments = ["-n", "-r", file, "-o", "ip.check_checksum:TRUE", "-Y"];
-    let shown = [
-        "-T",
-        "fields",
-        "-e",
-        "frame.number",
-        "-e",
-        "frame.protocols",
-        "-e",
-        "vrrp.checksum.status",
-    ];
-    let filter = format!("vrrp || {bad}");
-    let listed = run("tshark", &[&arguments[..], &[filter.as_str()], &shown[..]].concat());
-    let count = listed.lines().filter(|line| line.contains("vrrp")).count();
+    let mut arguments = vec!["-n", "-r", file, "-o", "ip.check_checksum:TRUE", "-Y", FILTER];
+    arguments.extend(["-T", "fields"]);
+    let fields =
+        ["vrrp.checksum.status", "ip.checksum.status", "icmpv6.checksum.status", "_ws.malformed"];
+    for field in ["frame.number", "frame.protocols"].iter().chain(&fields) {
+        arguments.extend(["-e", field]);
+    }
+    let listed = run("tshark", &arguments);
+    let is_vrrp = |line: &&str| line.contains(":vrrp");
     let suspect = |line: &&str| {
-        let mut fields = line.split('\t').skip(1);
-        let vrrp = fields.next().is_some_and(|protocols| protocols.contains("vrrp"));
-        !vrrp || fields.next() != Some("1")
+        let columns: Vec<&str> = line.split('\t').skip(2).collect();
+        let [vrrp, ip, icmpv6, malformed] = columns[..] else { return true };
+        let wrong = |status: &str| !status.is_empty() && status != "1" && status != "Good";
+        (checksum && (wrong(vrrp) || (is_vrrp(line) && vrrp.is_empty())))
+            || wrong(ip)
+            || wrong(icmpv6)
+            || !malformed.is_empty()
     };
-    (count, listed.lines().filter(suspect).map(str::to_owned).collect())
+    let complaints = listed.lines().filter(suspect).map(str::to_owned).collect();
+    (listed.lines().filter(is_vrrp).count(), complaints)
 }
