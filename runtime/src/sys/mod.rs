@@ -3,5 +3,8 @@
 
 pub mod descriptor;
 pub mod process;
+pub mod receive;
+pub mod send;
 pub mod signal;
+pub mod socket;
 pub mod time;
