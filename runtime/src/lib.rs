@@ -4,6 +4,8 @@ pub mod child;
 pub mod global;
 pub mod handover;
 pub mod logging;
+pub mod machine;
+pub mod netlink;
 pub mod options;
 pub mod process;
 pub mod reactor;

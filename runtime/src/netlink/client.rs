@@ -1,0 +1,217 @@
+//! Requests, and the kernel's answers to them.
+
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+
+use super::error::NetlinkError;
+use super::event::{Event, event};
+use super::message::{Answer, Message};
+use super::request::{Dump, Request};
+use super::socket::{Received, Socket};
+use crate::global::NetlinkBuffer;
+use crate::machine::{Address, IfIndex, Link, Machine};
+
+/// Octets of requests that leave in one datagram. Far more is refused for its size.
+const BATCH_OCTETS: usize = 32 * 1024;
+/// Requests that leave in one datagram: the answers must fit the receive buffer, however short they are.
+const BATCH_REQUESTS: usize = 64;
+/// How long the answers may take. The kernel has normally given them when it has taken the requests.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often a dump is begun that changes keep interrupting.
+const DUMPS: u32 = 5;
+
+/// A socket for requests. It belongs to the network namespace in which it was opened.
+#[derive(Debug)]
+pub struct Client {
+    socket: Socket,
+    sequence: u32,
+}
+
+/// How a request ended.
+#[derive(Clone, Debug)]
+enum Outcome {
+    Answered(Answer),
+    Unanswered,
+    Failed(Errno),
+}
+
+impl Outcome {
+    fn into_result(self, attempted: impl FnOnce() -> String) -> Result<(), NetlinkError> {
+        match self {
+            Outcome::Answered(Answer { errno: None, .. }) => Ok(()),
+            Outcome::Answered(Answer { errno: Some(errno), text }) => {
+                Err(NetlinkError::Refused { attempted: attempted(), errno, text })
+            }
+            Outcome::Unanswered => Err(NetlinkError::Unanswered { attempted: attempted() }),
+            Outcome::Failed(errno) => Err(NetlinkError::Socket { attempted: attempted(), errno }),
+        }
+    }
+}
+
+impl Client {
+    /// Opens it.
+    pub fn open(buffer: NetlinkBuffer) -> Result<Self, NetlinkError> {
+        let socket = Socket::open(buffer, 0).map_err(|errno| NetlinkError::Socket {
+            attempted: "open a netlink socket".to_owned(),
+            errno,
+        })?;
+        Ok(Self { socket, sequence: 0 })
+    }
+
+    /// Asks for all of `requests` and returns how each ended, in their order. A refused one does not stop the others.
+    ///
+    /// The kernel works requests off while they are sent, which takes as long as it takes; once it has them, the
+    /// answers are waited for at most two seconds.
+    pub fn execute(&mut self, requests: &[Request]) -> Vec<Result<(), NetlinkError>> {
+        let mut results = Vec::with_capacity(requests.len());
+        let mut rest = requests;
+        while !rest.is_empty() {
+            let first = self.sequence.wrapping_add(1);
+            let mut datagram = Vec::new();
+            let mut count = 0;
+            for request in rest.iter().take(BATCH_REQUESTS) {
+                self.sequence = self.sequence.wrapping_add(1);
+                request.encode(self.sequence, &mut datagram);
+                count += 1;
+                if datagram.len() >= BATCH_OCTETS {
+                    break;
+                }
+            }
+            let (batch, after) = rest.split_at(count);
+            let outcomes = self.exchange(&datagram, first, count);
+            results.extend(
+                batch
+                    .iter()
+                    .zip(outcomes)
+                    .map(|(request, outcome)| outcome.into_result(|| request.to_string())),
+            );
+            rest = after;
+        }
+        results
+    }
+
+    /// All interfaces.
+    pub fn links(&mut self) -> Result<Vec<Link>, NetlinkError> {
+        let events = self.dump(Dump::Links)?;
+        Ok(events
+            .into_iter()
+            .filter_map(|event| match event {
+                Event::LinkChanged(link) => Some(link),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// All addresses.
+    pub fn addresses(&mut self) -> Result<Vec<Address>, NetlinkError> {
+        self.dump_addresses(None)
+    }
+
+    /// The addresses of one interface.
+    pub fn addresses_of(&mut self, interface: IfIndex) -> Result<Vec<Address>, NetlinkError> {
+        let found = self.dump_addresses(Some(interface))?;
+        // A kernel without strict checking gives those of all.
+        Ok(found.into_iter().filter(|address| address.interface == interface).collect())
+    }
+
+    /// All interfaces and addresses.
+    pub fn machine(&mut self) -> Result<Machine, NetlinkError> {
+        Ok(Machine { links: self.links()?, addresses: self.addresses()? })
+    }
+
+    fn dump_addresses(&mut self, of: Option<IfIndex>) -> Result<Vec<Address>, NetlinkError> {
+        let events = self.dump(Dump::Addresses(of))?;
+        Ok(events
+            .into_iter()
+            .filter_map(|event| match event {
+                Event::AddressAdded(address) => Some(address),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// Sends a batch whose first request has the number `first`, and gathers `count` answers.
+    fn exchange(&mut self, datagram: &[u8], first: u32, count: usize) -> Vec<Outcome> {
+        let mut outcomes = vec![Outcome::Unanswered; count];
+        if let Err(errno) = self.socket.send(datagram) {
+            outcomes.fill(Outcome::Failed(errno));
+            return outcomes;
+        }
+        let deadline = Instant::now() + PATIENCE;
+        let mut open = count;
+        while open > 0 {
+            match self.socket.receive() {
+                Ok(Received::Datagram(received)) => {
+                    for message in Message::all(received) {
+                        let place = usize::try_from(message.sequence.wrapping_sub(first)).ok();
+                        let slot = place.and_then(|place| outcomes.get_mut(place));
+                        if let (Some(slot), Some(answer)) = (slot, message.answer()) {
+                            *slot = Outcome::Answered(answer);
+                            open = open.saturating_sub(1);
+                        }
+                    }
+                }
+                // What is lost is lost; the others may still be there.
+                Ok(Received::Overrun) => {}
+                Ok(Received::Nothing) => match self.socket.wait(deadline) {
+                    Ok(true) => {}
+                    Ok(false) | Err(_) => break,
+                },
+                Err(_) => break,
+            }
+        }
+        outcomes
+    }
+
+    fn dump(&mut self, what: Dump) -> Result<Vec<Event>, NetlinkError> {
+        let mut last = Outcome::Unanswered;
+        for _ in 0..DUMPS {
+            match self.dump_once(what) {
+                Ok(Some(found)) => return Ok(found),
+                Ok(None) => {}
+                Err(outcome) => {
+                    last = outcome;
+                    break;
+                }
+            }
+        }
+        last.into_result(|| what.to_string()).map(|()| Vec::new())
+    }
+
+    /// `None` when the dump was interrupted by a change, or part of it was lost.
+    fn dump_once(&mut self, what: Dump) -> Result<Option<Vec<Event>>, Outcome> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let mut datagram = Vec::new();
+        what.encode(self.sequence, &mut datagram);
+        self.socket.send(&datagram).map_err(Outcome::Failed)?;
+        let deadline = Instant::now() + PATIENCE;
+        let mut found = Vec::new();
+        let mut consistent = true;
+        loop {
+            match self.socket.receive().map_err(Outcome::Failed)? {
+                Received::Datagram(received) => {
+                    for message in Message::all(received) {
+                        if message.sequence != self.sequence {
+                            continue;
+                        }
+                        consistent &= !message.is_interrupted();
+                        match message.answer() {
+                            Some(Answer { errno: None, .. }) => {
+                                return Ok(consistent.then_some(found));
+                            }
+                            Some(answer) => return Err(Outcome::Answered(answer)),
+                            None => found.extend(event(message)),
+                        }
+                    }
+                }
+                Received::Overrun => consistent = false,
+                Received::Nothing => {
+                    if !self.socket.wait(deadline).map_err(Outcome::Failed)? {
+                        return Err(Outcome::Unanswered);
+                    }
+                }
+            }
+        }
+    }
+}

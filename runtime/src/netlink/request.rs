@@ -1,0 +1,176 @@
+//! What the kernel is asked to do, and how that is written.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use netlink_packet_core::{Emitable, NetlinkHeader};
+use netlink_packet_route::AddressFamily;
+use netlink_packet_route::address::{
+    AddressAttribute, AddressFlags as WireFlags, AddressHeader, AddressHeaderFlags, AddressMessage,
+    AddressScope, CacheInfo,
+};
+
+use super::message::HEADER_LEN;
+use crate::machine::{Address, IfIndex};
+
+const NLM_F_REQUEST: u16 = 0x1;
+const NLM_F_ACK: u16 = 0x4;
+const NLM_F_DUMP: u16 = 0x300;
+
+const RTM_GETLINK: u16 = 18;
+const RTM_NEWADDR: u16 = 20;
+const RTM_DELADDR: u16 = 21;
+const RTM_GETADDR: u16 = 22;
+
+/// A lifetime without end.
+const FOREVER: u32 = u32::MAX;
+
+/// A change that the kernel is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Put an address on its interface.
+    AddAddress(Address),
+    /// Take an address from its interface.
+    RemoveAddress(Address),
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Request::AddAddress(address) => {
+                write!(f, "add address {address} to interface {}", address.interface)
+            }
+            Request::RemoveAddress(address) => {
+                write!(f, "remove address {address} from interface {}", address.interface)
+            }
+        }
+    }
+}
+
+impl Request {
+    /// Appends the message to `out`.
+    pub(super) fn encode(&self, sequence: u32, out: &mut Vec<u8>) {
+        let flags = NLM_F_REQUEST | NLM_F_ACK;
+        match self {
+            Request::AddAddress(address) => {
+                frame(RTM_NEWADDR, flags, sequence, &added(address), out)
+            }
+            Request::RemoveAddress(address) => {
+                frame(RTM_DELADDR, flags, sequence, &removed(address), out);
+            }
+        }
+    }
+}
+
+/// Everything of one kind.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Dump {
+    /// Interfaces.
+    Links,
+    /// Addresses, of one interface or of all.
+    Addresses(Option<IfIndex>),
+}
+
+impl Dump {
+    /// Appends the message to `out`.
+    pub(super) fn encode(self, sequence: u32, out: &mut Vec<u8>) {
+        let flags = NLM_F_REQUEST | NLM_F_DUMP;
+        match self {
+            Dump::Links => frame(RTM_GETLINK, flags, sequence, &Raw(&[0; 16]), out),
+            Dump::Addresses(interface) => {
+                let [i0, i1, i2, i3] = interface.map_or(0, |index| index.0).to_ne_bytes();
+                frame(RTM_GETADDR, flags, sequence, &Raw(&[0, 0, 0, 0, i0, i1, i2, i3]), out);
+            }
+        }
+    }
+}
+
+impl fmt::Display for Dump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Dump::Links => f.write_str("list the interfaces"),
+            Dump::Addresses(None) => f.write_str("list the addresses"),
+            Dump::Addresses(Some(index)) => write!(f, "list the addresses of interface {index}"),
+        }
+    }
+}
+
+/// Octets that are ready.
+struct Raw<'a>(&'a [u8]);
+
+impl Emitable for Raw<'_> {
+    fn buffer_len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn emit(&self, buffer: &mut [u8]) {
+        buffer.copy_from_slice(self.0);
+    }
+}
+
+fn frame(kind: u16, flags: u16, sequence: u32, body: &impl Emitable, out: &mut Vec<u8>) {
+    let start = out.len();
+    let length = HEADER_LEN + body.buffer_len();
+    out.resize(start + length.next_multiple_of(4), 0);
+    let (head, tail) = out[start..].split_at_mut(HEADER_LEN);
+    let mut header = NetlinkHeader::default();
+    header.length = u32::try_from(length).expect("a request has a few hundred octets");
+    header.message_type = kind;
+    header.flags = flags;
+    header.sequence_number = sequence;
+    header.emit(head);
+    body.emit(&mut tail[..length - HEADER_LEN]);
+}
+
+fn header(address: &Address) -> AddressHeader {
+    AddressHeader {
+        family: match address.local {
+            IpAddr::V4(_) => AddressFamily::Inet,
+            IpAddr::V6(_) => AddressFamily::Inet6,
+        },
+        prefix_len: address.prefix_len,
+        flags: AddressHeaderFlags::empty(),
+        scope: AddressScope::from(address.scope),
+        index: address.interface.0,
+    }
+}
+
+fn added(address: &Address) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    message.header = header(address);
+    let attributes = &mut message.attributes;
+    if let Some(preferred) = address.preferred {
+        let mut lifetime = CacheInfo::default();
+        lifetime.ifa_preferred = preferred;
+        lifetime.ifa_valid = FOREVER;
+        attributes.push(AddressAttribute::CacheInfo(lifetime));
+    }
+    attributes.push(AddressAttribute::Local(address.local));
+    if let Some(broadcast) = address.broadcast {
+        attributes.push(AddressAttribute::Broadcast(broadcast));
+    }
+    if address.flags.0 != 0 {
+        attributes.push(AddressAttribute::Flags(WireFlags::from_bits_retain(address.flags.0)));
+    }
+    if let Some(label) = &address.label {
+        attributes.push(AddressAttribute::Label(label.clone()));
+    }
+    if let Some(peer) = address.peer {
+        attributes.push(AddressAttribute::Address(peer));
+    }
+    if address.protocol != 0 {
+        attributes.push(AddressAttribute::Protocol(address.protocol.into()));
+    }
+    message
+}
+
+fn removed(address: &Address) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    message.header = header(address);
+    message.attributes.push(AddressAttribute::Local(address.local));
+    if address.local.is_ipv4() {
+        // Tells it from an address of the same number with another peer.
+        message.attributes.push(AddressAttribute::Address(address.peer.unwrap_or(address.local)));
+    }
+    message
+}
