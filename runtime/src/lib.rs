@@ -9,5 +9,6 @@ pub mod netlink;
 pub mod options;
 pub mod process;
 pub mod reactor;
+pub mod scripts;
 pub mod signals;
 pub mod sys;

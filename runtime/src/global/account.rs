@@ -22,6 +22,8 @@ pub struct Account {
 /// A program with its arguments, and whom it runs as.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Script {
+    /// The file to run. [`crate::scripts::ScriptChecker`] resolves it; `argv` stays as it was written.
+    pub program: OsString,
     /// The program and its arguments; there is at least the program.
     pub argv: Vec<OsString>,
     /// Whom it runs as.
@@ -58,7 +60,7 @@ impl Script {
         if account.is_none() {
             diagnostics.report(Class::Notice, line.place(), text);
         }
-        Some(Self { argv: command.argv, account: account? })
+        Some(Self { program: command.argv.first()?.clone(), argv: command.argv, account: account? })
     }
 }
 

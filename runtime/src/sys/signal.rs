@@ -40,6 +40,15 @@ pub fn set_disposition(number: i32, disposition: Disposition) -> io::Result<()> 
     Ok(())
 }
 
+/// Lets this process take every signal as the system has it.
+pub fn reset_dispositions() {
+    let (_, last) = real_time_range();
+    for number in 1..=last {
+        // KILL, STOP and the C library's own refuse, and are as they should be.
+        let _ = set_disposition(number, Disposition::Default);
+    }
+}
+
 /// The first and last real-time signal of the C library.
 pub fn real_time_range() -> (i32, i32) {
     (libc::SIGRTMIN(), libc::SIGRTMAX())
