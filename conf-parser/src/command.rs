@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
+use crate::words::is_space;
 use crate::{Class, Diagnostics, Line};
 
 /// What a script keyword says: a program with its arguments, and whom it runs as.
@@ -114,7 +115,7 @@ fn split(text: &[u8], resolve: bool) -> Result<Vec<Vec<u8>>, Problem> {
                 quote = Some(byte);
                 word.get_or_insert_default();
             }
-            b' ' | b'\t' | b'\n' | b'\r' | b'\x0b' | b'\x0c' if quote.is_none() => {
+            _ if is_space(byte) && quote.is_none() => {
                 words.extend(word.take());
             }
             _ => word.get_or_insert_default().push(byte),
@@ -179,12 +180,9 @@ fn number(text: &[u8], base: u8, digits: usize) -> (u8, &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Place, Word};
-
     fn command(raw: &str) -> (Option<Command>, Diagnostics) {
-        let words = raw.split(' ').map(|text| Word { text, place: Place::default() });
         let mut diagnostics = Diagnostics::default();
-        let command = split_command(&Line::new(raw, words), &mut diagnostics);
+        let command = split_command(&Line::from_raw(raw), &mut diagnostics);
         (command, diagnostics)
     }
 

@@ -12,12 +12,14 @@ mod keyword;
 mod language;
 mod listing;
 mod place;
+mod render;
 mod statement;
 mod value;
+mod words;
 
 pub use address::{parse_address, parse_port};
 pub use command::{Command, split_command, split_escaped};
-pub use diagnostic::{Class, Diagnostic, Diagnostics};
+pub use diagnostic::{Class, Diagnostic, Diagnostics, MAX_DIAGNOSTICS};
 pub use keyword::{
     Args, Entry, Joined, Keyword, Reload, Schema, Shape, Table, Value, keyword,
     report_missing_parameter,
@@ -26,4 +28,6 @@ pub use language::{Options, parse};
 pub use listing::list_keywords;
 pub use place::{FileId, Place, Spanned};
 pub use statement::{Body, Line, Statement, Word};
-pub use value::{Limits, parse_bool, parse_int, parse_micros, parse_uint};
+pub use value::{
+    Limits, parse_bool, parse_decimal, parse_int, parse_micros, parse_uint, parse_uint_base,
+};

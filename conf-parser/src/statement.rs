@@ -1,6 +1,6 @@
 //! The block tree: statements, their words and their bodies.
 
-use crate::Place;
+use crate::{FileId, Place};
 
 /// One word of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,20 +15,23 @@ pub struct Word<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Line {
     raw: Box<str>,
-    text: Box<str>,
-    words: Box<[(u32, Place)]>,
+    words: Box<[Span]>,
+    file: FileId,
+    number: u32,
+}
+
+/// Where a word stands: in the expanded line, and in the line as it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    pub(crate) column: u32,
+    pub(crate) length: u32,
 }
 
 impl Line {
-    /// Makes a line from the text as written and its words.
-    pub fn new<'a>(raw: &str, words: impl IntoIterator<Item = Word<'a>>) -> Self {
-        let mut text = String::new();
-        let mut ends = Vec::new();
-        for word in words {
-            text.push_str(word.text);
-            ends.push((u32::try_from(text.len()).unwrap_or(u32::MAX), word.place));
-        }
-        Self { raw: raw.into(), text: text.into(), words: ends.into() }
+    pub(crate) fn new(raw: Box<str>, words: Vec<Span>, file: FileId, number: u32) -> Self {
+        Self { raw, words: words.into(), file, number }
     }
 
     /// The expanded line before it was split into words; script keywords split it by rules of their own.
@@ -48,13 +51,9 @@ impl Line {
 
     /// The word at `index`, from 0.
     pub fn word(&self, index: usize) -> Option<Word<'_>> {
-        let &(end, place) = self.words.get(index)?;
-        let start = match index.checked_sub(1) {
-            Some(before) => self.words.get(before)?.0,
-            None => 0,
-        };
-        let text = self.text.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)?;
-        Some(Word { text, place })
+        let span = self.words.get(index)?;
+        let range = usize::try_from(span.start).ok()?..usize::try_from(span.end).ok()?;
+        Some(Word { text: self.raw.get(range)?, place: self.place_of(span) })
     }
 
     /// All words, in order.
@@ -64,7 +63,11 @@ impl Line {
 
     /// Where the line stands: the place of its first word.
     pub fn place(&self) -> Place {
-        self.words.first().map(|&(_, place)| place).unwrap_or_default()
+        self.words.first().map(|span| self.place_of(span)).unwrap_or_default()
+    }
+
+    fn place_of(&self, span: &Span) -> Place {
+        Place { file: self.file, line: self.number, column: span.column, length: span.length }
     }
 }
 
