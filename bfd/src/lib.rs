@@ -1,5 +1,7 @@
 //! Bidirectional Forwarding Detection sessions (RFC 5880, 5881, 5883).
 
 pub mod config;
+pub mod engine;
 pub mod packet;
 pub mod session;
+mod socket;

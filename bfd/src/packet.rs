@@ -1,5 +1,6 @@
 //! The BFD control packet (RFC 5880 §4.1): a total, pure codec.
 
+use std::fmt;
 use std::num::NonZeroU32;
 
 /// Length of a control packet without an authentication section.
@@ -76,6 +77,23 @@ impl Diagnostic {
     }
 }
 
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "No Diagnostic",
+            Self::DetectionTimeExpired => "Control Detection Time Expired",
+            Self::EchoFailed => "Echo Function Failed",
+            Self::NeighborSignaledDown => "Neighbor Signaled Session Down",
+            Self::ForwardingPlaneReset => "Forwarding Plane Reset",
+            Self::PathDown => "Path Down",
+            Self::ConcatenatedPathDown => "Concatenated Path Down",
+            Self::AdministrativelyDown => "Administratively Down",
+            Self::ReverseConcatenatedPathDown => "Reverse Concatenated Path Down",
+            Self::Unassigned(code) => return write!(f, "Unknown ({code})"),
+        })
+    }
+}
+
 /// An interval as the wire carries it: microseconds.
 #[derive(
     Clone,
@@ -146,6 +164,29 @@ pub enum Refused {
     PollAndFinal,
     /// The packet is authenticated and the session is not.
     Authenticated,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Short(received) => write!(f, "Packet is too small: {received} bytes"),
+            Self::Length { field, received } => write!(
+                f,
+                "Packet size mismatch: length field: {field} bytes, buffer size: {received} bytes"
+            ),
+            Self::Version(version) => write!(f, "Packet is of unsupported version: {version}"),
+            Self::NoMultiplier => f.write_str("Packet 'detection multiplier' field is zero"),
+            Self::Multipoint => f.write_str("Packet has 'multipoint' flag"),
+            Self::NoDiscriminator => f.write_str("Packet 'my discriminator' field is zero"),
+            Self::NoYourDiscriminator => f.write_str(
+                "Packet 'your discriminator' field is zero and 'state' field is not Down or AdminDown",
+            ),
+            Self::PollAndFinal => f.write_str("Packet has both poll and final  flags set"),
+            Self::Authenticated => {
+                f.write_str("auth bit is set, but no authentication  is in use")
+            }
+        }
+    }
 }
 
 impl ControlPacket {

@@ -105,6 +105,8 @@ pub struct Session {
     sent: Option<Instant>,
     next_send: Option<Instant>,
     expiry: Option<Instant>,
+    /// The detection time that the session last fell by.
+    expired_after: Duration,
     jitter: Jitter,
 }
 
@@ -123,6 +125,7 @@ impl Session {
             sent: None,
             next_send: (!parameters.passive).then_some(now),
             expiry: None,
+            expired_after: Duration::ZERO,
             jitter: Jitter::new(seed, parameters.multiplier),
         }
     }
@@ -151,6 +154,11 @@ impl Session {
     pub fn detection_time(&self) -> Duration {
         let interval = self.active_rx.max(self.remote.min_tx);
         micros(interval) * u32::from(self.remote.multiplier)
+    }
+
+    /// The detection time that the session last fell by.
+    pub fn expired_after(&self) -> Duration {
+        self.expired_after
     }
 
     /// How often we send now, before jitter (RFC 5880 §6.8.7).
@@ -225,6 +233,7 @@ impl Session {
     /// The other side was silent for the detection time (RFC 5880 §6.8.4). In Down only its number is forgotten (§6.8.1).
     fn expire(&mut self, out: &mut Vec<Action>) {
         self.expiry = None;
+        self.expired_after = self.detection_time();
         self.remote = Remote { state: State::Down, ..Remote::UNKNOWN };
         if matches!(self.state, State::Init | State::Up) {
             self.enter(State::Down, Diagnostic::DetectionTimeExpired, out);

@@ -3,6 +3,7 @@
 
 pub mod descriptor;
 pub mod process;
+pub mod random;
 pub mod receive;
 pub mod send;
 pub mod signal;

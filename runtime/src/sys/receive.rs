@@ -45,7 +45,7 @@ pub struct Received<'a> {
     pub destination: Option<IpAddr>,
     /// The interface that it arrived on, where the socket was asked to say so.
     pub interface: Option<IfIndex>,
-    /// Hop limit (IPv6), where the socket was asked to say so.
+    /// Time to live or hop limit, where the socket was asked to say so.
     pub hop_limit: Option<u8>,
 }
 
@@ -195,7 +195,7 @@ fn read_control(header: &libc::msghdr, found: &mut Header) {
                     found.destination = Some(address6(info.ipi6_addr));
                     found.interface = Some(IfIndex(info.ipi6_ifindex));
                 }
-                (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT) => {
+                (libc::IPPROTO_IP, libc::IP_TTL) | (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT) => {
                     found.hop_limit =
                         u8::try_from(data.cast::<libc::c_int>().read_unaligned()).ok();
                 }

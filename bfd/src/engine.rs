@@ -1,0 +1,418 @@
+//! The BFD child: sockets, clock and log around the [sessions](crate::session).
+
+mod live;
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use log::{debug, error, info, warn};
+use runtime::bfd_event::Sender;
+use runtime::child::{Received, Setup, ToChild, ToParent};
+use runtime::global::Global;
+use runtime::handover;
+use runtime::process;
+use runtime::reactor::{Reactor, Readiness, Registration};
+use runtime::signals::{Signal, Signals};
+use runtime::sys::receive::RecvBatch;
+
+use crate::config::Config;
+use crate::packet::ControlPacket;
+use crate::session::Event;
+use crate::socket::Arrival;
+use live::Live;
+
+/// Datagrams taken from a socket at once, and how often before the timers have their turn.
+const BATCH: usize = 64;
+const ROUNDS: usize = 4;
+/// Longer than any control packet.
+const ROOM: usize = 256;
+/// How long a session waits before it tries again to open its socket.
+const REOPEN: Duration = Duration::from_secs(1);
+/// How long a tracker that takes no events is left alone.
+const RETRY_EVENTS: Duration = Duration::from_millis(10);
+
+const EXIT_OK: i32 = 0;
+const EXIT_FAILED: i32 = 1;
+
+/// Who is told about sessions.
+#[derive(Debug, Default)]
+pub struct Trackers {
+    /// The VRRP child.
+    pub vrrp: Option<OwnedFd>,
+    /// The checker child.
+    pub checker: Option<OwnedFd>,
+}
+
+/// The number of a session in this process; never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct SessionId(u32);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Signals,
+    Control,
+    Arrival(Arrival),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Timer {
+    Session(SessionId),
+    Reopen(SessionId),
+    Events,
+}
+
+struct Engine {
+    reactor: Reactor<Source, Timer>,
+    signals: Signals,
+    setup: Setup,
+    sessions: BTreeMap<SessionId, Live>,
+    by_discriminator: HashMap<u32, SessionId>,
+    next_id: u32,
+    arrivals: HashMap<Arrival, (OwnedFd, Registration)>,
+    trackers: [Option<Sender>; 2],
+    received: RecvBatch,
+}
+
+/// Runs the BFD child until it is told to stop; returns its exit status.
+pub fn run(setup: Setup, trackers: Trackers) -> i32 {
+    match Engine::new(setup, trackers).and_then(|mut engine| engine.run()) {
+        Ok(()) => EXIT_OK,
+        Err(failure) => {
+            error!("BFD: {failure}");
+            EXIT_FAILED
+        }
+    }
+}
+
+impl Engine {
+    fn new(setup: Setup, trackers: Trackers) -> io::Result<Self> {
+        let ignored: &[Signal] =
+            if setup.options.ignore_interrupt { &[Signal::Interrupt] } else { &[] };
+        let signals = Signals::new(ignored)?;
+        let mut reactor = Reactor::new()?;
+        reactor.register(&signals, Source::Signals, Readiness::Readable)?;
+        reactor.register(&setup.control, Source::Control, Readiness::Readable)?;
+        Ok(Self {
+            reactor,
+            signals,
+            setup,
+            sessions: BTreeMap::new(),
+            by_discriminator: HashMap::new(),
+            next_id: 0,
+            arrivals: HashMap::new(),
+            trackers: [trackers.vrrp, trackers.checker].map(|socket| socket.map(Sender::new)),
+            received: RecvBatch::new(BATCH, ROOM),
+        })
+    }
+
+    fn run(&mut self) -> io::Result<()> {
+        self.load()?;
+        let mut ready = Vec::new();
+        loop {
+            ready.clear();
+            self.reactor.wait(&mut ready)?;
+            for &source in &ready {
+                match source {
+                    Source::Signals => {
+                        if self.take_signals()? {
+                            self.stop();
+                            return Ok(());
+                        }
+                    }
+                    Source::Control => {
+                        if self.take_messages()? {
+                            self.stop();
+                            return Ok(());
+                        }
+                    }
+                    Source::Arrival(arrival) => self.receive(arrival),
+                }
+            }
+            let now = Instant::now();
+            while let Some(timer) = self.reactor.expired(now) {
+                match timer {
+                    Timer::Session(id) => self.event(id, Event::Deadline, now),
+                    Timer::Reopen(id) => self.open(id, now),
+                    Timer::Events => self.flush_events(now),
+                }
+            }
+        }
+    }
+
+    /// Whether to stop.
+    fn take_signals(&mut self) -> io::Result<bool> {
+        while let Some(signal) = self.signals.take()? {
+            match signal {
+                Signal::Stop | Signal::Interrupt => return Ok(true),
+                Signal::Reload => self.load()?,
+                Signal::CpuTime => {
+                    warn!(
+                        "bfd process has used too much CPU time, bfd_rlimit_rttime may need to be increased"
+                    );
+                }
+                Signal::Data
+                | Signal::Statistics
+                | Signal::ClearStatistics
+                | Signal::Json
+                | Signal::Child => {}
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether the parent is gone.
+    fn take_messages(&mut self) -> io::Result<bool> {
+        loop {
+            match self.setup.control.receive()? {
+                Received::Message(ToChild::Configuration(memory)) => {
+                    info!("Reloading");
+                    self.setup.config = memory;
+                    self.load()?;
+                }
+                Received::Nothing => return Ok(false),
+                Received::End => return Ok(true),
+            }
+        }
+    }
+
+    /// Puts the configuration in force by difference: sessions that stay are not touched but for their parameters.
+    fn load(&mut self) -> io::Result<()> {
+        let (global, config): (Global, Config) =
+            handover::open(&self.setup.config).map_err(io::Error::other)?;
+        let now = Instant::now();
+        let gone: Vec<SessionId> = self
+            .sessions
+            .iter()
+            .filter(|(_, live)| !config.sessions.iter().any(|instance| live.is(instance)))
+            .map(|(&id, _)| id)
+            .collect();
+        for id in gone {
+            self.remove(id, now);
+        }
+        self.open_arrivals(&config)?;
+        for instance in &config.sessions {
+            let known =
+                self.sessions.iter_mut().find(|(_, live)| live.is(instance)).map(|(&id, _)| id);
+            match known {
+                Some(id) => {
+                    if let Some(live) = self.sessions.get_mut(&id) {
+                        live.adopt(instance);
+                    }
+                    self.event(id, Event::Reconfigure(instance.parameters), now);
+                }
+                None => self.add(instance.clone(), now)?,
+            }
+        }
+        self.tell_all(now);
+        for failure in process::schedule(&global.processes.bfd) {
+            warn!("{failure}");
+        }
+        self.setup.control.send(ToParent::Loaded)
+    }
+
+    fn add(&mut self, instance: crate::config::Instance, now: Instant) -> io::Result<()> {
+        let id = SessionId(self.next_id);
+        self.next_id = self.next_id.wrapping_add(1);
+        let live = Live::new(instance, |number| self.by_discriminator.contains_key(&number), now)?;
+        self.by_discriminator.insert(live.discriminator(), id);
+        self.sessions.insert(id, live);
+        self.open(id, now);
+        Ok(())
+    }
+
+    fn remove(&mut self, id: SessionId, now: Instant) {
+        self.event(id, Event::Disable, now);
+        self.reactor.disarm(Timer::Session(id));
+        self.reactor.disarm(Timer::Reopen(id));
+        if let Some(live) = self.sessions.remove(&id) {
+            self.by_discriminator.remove(&live.discriminator());
+        }
+    }
+
+    /// Opens the sockets that are needed and closes the others.
+    fn open_arrivals(&mut self, config: &Config) -> io::Result<()> {
+        let wanted = |arrival: &Arrival| {
+            config.sessions.iter().any(|instance| {
+                instance.neighbor.is_ipv6() == arrival.ipv6 && instance.multihop == arrival.multihop
+            })
+        };
+        for ipv6 in [false, true] {
+            for multihop in [false, true] {
+                let arrival = Arrival { ipv6, multihop };
+                match (wanted(&arrival), self.arrivals.remove(&arrival)) {
+                    (true, Some(open)) => {
+                        self.arrivals.insert(arrival, open);
+                    }
+                    (true, None) => {
+                        let kind = if multihop { "multihop listening" } else { "listening" };
+                        let socket = arrival.open().inspect_err(|failure| {
+                            error!("Unable to open {kind} socket ({failure})")
+                        })?;
+                        let source = Source::Arrival(arrival);
+                        let registration =
+                            self.reactor.register(&socket, source, Readiness::Readable)?;
+                        self.arrivals.insert(arrival, (socket, registration));
+                    }
+                    (false, Some((socket, registration))) => {
+                        self.reactor.deregister(&socket, registration)?;
+                    }
+                    (false, None) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the socket of a session, and lets it take part once that is done.
+    fn open(&mut self, id: SessionId, now: Instant) {
+        let Some(live) = self.sessions.get_mut(&id) else { return };
+        if live.open() {
+            self.event(id, Event::Enable, now);
+        } else {
+            self.event(id, Event::Disable, now);
+            self.reactor.arm(Timer::Reopen(id), now + REOPEN);
+        }
+    }
+
+    /// Takes what arrived, but leaves the timers their turn.
+    fn receive(&mut self, arrival: Arrival) {
+        for _ in 0..ROUNDS {
+            let mut received = std::mem::replace(&mut self.received, RecvBatch::new(0, 0));
+            let count = match self.arrivals.get(&arrival) {
+                Some((socket, _)) => received.receive(socket.as_fd()),
+                None => Ok(0),
+            };
+            let now = Instant::now();
+            for datagram in received.datagrams() {
+                if let Some(source) = datagram.source {
+                    let destination = datagram.destination;
+                    self.take(arrival, source, destination, datagram.hop_limit, datagram.data, now);
+                }
+            }
+            self.received = received;
+            match count {
+                Ok(count) if count == BATCH => {}
+                Ok(_) => return,
+                Err(errno) => {
+                    error!("BFD: recvmsg() error ({})", errno.desc());
+                    return;
+                }
+            }
+        }
+        self.reactor.again(Source::Arrival(arrival));
+    }
+
+    fn take(
+        &mut self,
+        arrival: Arrival,
+        source: IpAddr,
+        destination: Option<IpAddr>,
+        ttl: Option<u8>,
+        data: &[u8],
+        now: Instant,
+    ) {
+        let packet = match ControlPacket::decode(data) {
+            Ok(packet) => packet,
+            Err(refused) => {
+                debug!("{refused}");
+                debug!("Discarding bogus packet from [{source}]");
+                return;
+            }
+        };
+        let Some(id) = self.find(arrival, source, destination, packet.your_discriminator) else {
+            debug!(
+                "Discarding packet from [{source}] (session is not found - your discriminator field is {:#x})",
+                packet.your_discriminator
+            );
+            return;
+        };
+        let too_far = self.sessions.get(&id).and_then(|live| {
+            let least = live.instance().accepted_ttl?;
+            ttl.filter(|&ttl| ttl < least).map(|ttl| (ttl, least))
+        });
+        if let Some((ttl, least)) = too_far {
+            let field = if arrival.ipv6 { "hop_limit" } else { "ttl" };
+            debug!("Packet {field}({ttl}) < {least} - discarding");
+            return;
+        }
+        self.event(id, Event::Packet(packet), now);
+    }
+
+    /// RFC 5880 §6.8.6 and §6.3. A number alone is not enough: the packet must come from the session's other side.
+    fn find(
+        &self,
+        arrival: Arrival,
+        source: IpAddr,
+        destination: Option<IpAddr>,
+        discriminator: u32,
+    ) -> Option<SessionId> {
+        let fits = |live: &Live| {
+            let instance = live.instance();
+            let to_us = instance.source.is_none_or(|ours| destination.is_none_or(|to| to == ours));
+            instance.neighbor == source && instance.multihop == arrival.multihop && to_us
+        };
+        if discriminator != 0 {
+            let id = *self.by_discriminator.get(&discriminator)?;
+            return self.sessions.get(&id).filter(|live| fits(live)).map(|_| id);
+        }
+        self.sessions.iter().find(|(_, live)| fits(live)).map(|(&id, _)| id)
+    }
+
+    /// Gives a session an event, does what it asks for, and arms its timer again.
+    fn event(&mut self, id: SessionId, event: Event, now: Instant) {
+        let Some(live) = self.sessions.get_mut(&id) else { return };
+        let changed = live.event(event, now);
+        match live.deadline() {
+            Some(deadline) => self.reactor.arm(Timer::Session(id), deadline),
+            None => self.reactor.disarm(Timer::Session(id)),
+        }
+        if changed {
+            self.tell(id, now);
+        }
+    }
+
+    fn tell_all(&mut self, now: Instant) {
+        let all: Vec<SessionId> = self.sessions.keys().copied().collect();
+        for id in all {
+            self.tell(id, now);
+        }
+    }
+
+    /// Tells the trackers the state of a session.
+    fn tell(&mut self, id: SessionId, now: Instant) {
+        let Some(live) = self.sessions.get(&id) else { return };
+        let wanted = [live.instance().vrrp, live.instance().checker];
+        let event = live.report();
+        let mut all_sent = true;
+        for (tracker, _) in self.trackers.iter_mut().zip(wanted).filter(|&(_, wanted)| wanted) {
+            all_sent &= tracker.as_mut().is_none_or(|sender| sender.send(event.clone()));
+        }
+        if !all_sent {
+            self.reactor.arm(Timer::Events, now + RETRY_EVENTS);
+        }
+    }
+
+    fn flush_events(&mut self, now: Instant) {
+        let all_sent =
+            self.trackers.iter_mut().flatten().fold(true, |sent, sender| sender.flush() && sent);
+        if !all_sent {
+            self.reactor.arm(Timer::Events, now + RETRY_EVENTS);
+        }
+    }
+
+    /// Says good-bye on every session, so that nobody need wait for a detection time.
+    fn stop(&mut self) {
+        info!("Stopping");
+        let now = Instant::now();
+        let all: Vec<SessionId> = self.sessions.keys().copied().collect();
+        // Trackers are not told: the daemon as a whole is leaving, or they are told again by the next BFD child.
+        self.trackers = [None, None];
+        for id in all {
+            self.remove(id, now);
+        }
+        info!("Stopped");
+    }
+}

@@ -1,0 +1,150 @@
+//! A session at work: its value, its socket, and what is logged about it.
+
+use std::io;
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use log::{debug, error, info, trace, warn};
+use nix::time::{ClockId, clock_gettime};
+use runtime::bfd_event::BfdEvent;
+use runtime::sys::random::random;
+
+use crate::config::Instance;
+use crate::packet::{Diagnostic, State};
+use crate::session::{Action, Event, Session};
+use crate::socket::Departure;
+
+/// A session at work.
+#[derive(Debug)]
+pub(super) struct Live {
+    instance: Instance,
+    session: Session,
+    socket: Option<Departure>,
+    /// The last packet could not be sent; the next failure is not worth a line.
+    failing: bool,
+    actions: Vec<Action>,
+}
+
+impl Live {
+    /// A session that is down. `taken` tells which numbers are in use.
+    pub(super) fn new(
+        instance: Instance,
+        taken: impl Fn(u32) -> bool,
+        now: Instant,
+    ) -> io::Result<Self> {
+        let discriminator = loop {
+            match NonZeroU32::new(random()?) {
+                Some(number) if !taken(number.get()) => break number,
+                _ => {}
+            }
+        };
+        let session = Session::new(instance.parameters, discriminator, random()?, now);
+        Ok(Self { instance, session, socket: None, failing: false, actions: Vec::new() })
+    }
+
+    pub(super) fn instance(&self) -> &Instance {
+        &self.instance
+    }
+
+    pub(super) fn discriminator(&self) -> u32 {
+        self.session.discriminator().get()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.session.deadline()
+    }
+
+    /// Whether `instance` is this session under new settings perhaps: both ends are the same.
+    pub(super) fn is(&self, instance: &Instance) -> bool {
+        let identity = |i: &Instance| (i.name.clone(), i.neighbor, i.source, i.multihop, i.ttl);
+        identity(&self.instance) == identity(instance)
+    }
+
+    /// Takes over settings that the session itself does not know.
+    pub(super) fn adopt(&mut self, instance: &Instance) {
+        self.instance = instance.clone();
+    }
+
+    /// Opens the socket; `false` when it cannot be had now.
+    pub(super) fn open(&mut self) -> bool {
+        let Instance { name, neighbor, source, multihop, ttl, .. } = &self.instance;
+        let port = u16::try_from(self.discriminator() & 0xffff).unwrap_or_default();
+        match Departure::open(*neighbor, *source, *multihop, *ttl, port) {
+            Ok(socket) => self.socket = Some(socket),
+            Err(failure) => {
+                if !std::mem::replace(&mut self.failing, true) {
+                    error!("({name}) Unable to open output socket, disabling instance ({failure})");
+                }
+                return false;
+            }
+        }
+        self.failing = false;
+        true
+    }
+
+    /// Gives the session an event and does what it asks for. Whether those who track it are to be told.
+    pub(super) fn event(&mut self, event: Event, now: Instant) -> bool {
+        let was_up = self.session.state() == State::Up;
+        let overdue = self.session.deadline().map(|at| now.saturating_duration_since(at));
+        let mut actions = std::mem::take(&mut self.actions);
+        self.session.on_event(event, now, &mut actions);
+        for action in actions.drain(..) {
+            match action {
+                Action::Send(packet) => self.send(&packet.encode()),
+                Action::Enter { state, from, diagnostic } => {
+                    self.log_entry(state, from, diagnostic, overdue.unwrap_or_default());
+                }
+                Action::DetectionTime { now, before } => self.log_detection_time(now, before),
+            }
+        }
+        self.actions = actions;
+        was_up != (self.session.state() == State::Up)
+    }
+
+    /// The state for those who track it.
+    pub(super) fn report(&self) -> BfdEvent {
+        let clock = clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default();
+        BfdEvent {
+            name: self.instance.name.clone(),
+            up: self.session.state() == State::Up,
+            sent: u64::try_from(clock.as_micros()).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn send(&mut self, packet: &[u8]) {
+        let Some(socket) = &self.socket else { return };
+        let failed = socket.send(packet).err();
+        if let (Some(failure), false) = (&failed, self.failing) {
+            let name = &self.instance.name;
+            error!("({name}) Error sending packet ({failure})");
+        }
+        self.failing = failed.is_some();
+    }
+
+    fn log_entry(&self, state: State, from: State, diagnostic: Diagnostic, overdue: Duration) {
+        let name = &self.instance.name;
+        if diagnostic == Diagnostic::DetectionTimeExpired && from == State::Up {
+            let expired = self.session.expired_after().as_millis();
+            warn!("({name}) Expired after {expired} ms ({} usec overdue)", overdue.as_micros());
+        }
+        match state {
+            State::Up => info!("({name}) Entering Up state"),
+            State::Init => trace!("({name}) Entering Init state"),
+            State::AdminDown => warn!("({name}) Entering AdminDown state"),
+            State::Down => {
+                let remote = self.session.remote_diagnostic();
+                let text = format!(
+                    "({name}) Entering Down state (Local diagnostic - {diagnostic}, Remote diagnostic - {remote})"
+                );
+                if from == State::Up { warn!("{text}") } else { trace!("{text}") }
+            }
+        }
+    }
+
+    fn log_detection_time(&self, now: Duration, before: Duration) {
+        let indent = " ".repeat(self.instance.name.len() + 3);
+        info!("{indent}Detection time is {} us (was {} us)", now.as_micros(), before.as_micros());
+        let name = &self.instance.name;
+        debug!("({name}) transmits every {} us", self.session.transmit_interval().as_micros());
+    }
+}

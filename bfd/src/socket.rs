@@ -1,0 +1,123 @@
+//! The UDP sockets of BFD: where packets arrive, and one per session to send from (RFC 5881 §4).
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrStorage, bind, sendto, socket,
+};
+use runtime::sys::socket::set_option;
+
+/// Control packets of sessions over one hop.
+pub const SINGLE_HOP_PORT: u16 = 3784;
+/// Control packets of sessions over several hops (RFC 5883 §5).
+pub const MULTIHOP_PORT: u16 = 4784;
+/// Source ports (RFC 5881 §4).
+const FIRST_SOURCE_PORT: u16 = 49152;
+/// Network control (RFC 4594 §3.1), so that congestion does not look like a failure.
+const TRAFFIC_CLASS: i32 = 0xc0;
+
+/// Packets that arrive: one socket per family and kind of session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Arrival {
+    /// Whether the packets are IPv6.
+    pub ipv6: bool,
+    /// Whether the sessions run over several hops.
+    pub multihop: bool,
+}
+
+impl Arrival {
+    /// The port that packets are sent to.
+    pub fn port(self) -> u16 {
+        if self.multihop { MULTIHOP_PORT } else { SINGLE_HOP_PORT }
+    }
+
+    /// Opens the socket. Only one BFD daemon can have it.
+    pub fn open(self) -> io::Result<OwnedFd> {
+        let any: IpAddr =
+            if self.ipv6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+        let opened = open(any)?;
+        let wanted = if self.ipv6 {
+            [
+                (libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT),
+                (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO),
+            ]
+        } else {
+            [(libc::IPPROTO_IP, libc::IP_RECVTTL), (libc::IPPROTO_IP, libc::IP_PKTINFO)]
+        };
+        for (level, option) in wanted {
+            set_option(opened.as_fd(), level, option, 1)?;
+        }
+        bind(opened.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(any, self.port())))?;
+        Ok(opened)
+    }
+}
+
+/// The socket that a session sends from. It keeps its port as long as the session lives.
+#[derive(Debug)]
+pub struct Departure {
+    socket: OwnedFd,
+    to: SockaddrStorage,
+}
+
+impl Departure {
+    /// Opens a socket that sends to `neighbor` from `source`, or from where the routes say. `random` chooses the port.
+    pub fn open(
+        neighbor: IpAddr,
+        source: Option<IpAddr>,
+        multihop: bool,
+        ttl: u8,
+        random: u16,
+    ) -> io::Result<Self> {
+        let opened = open(neighbor)?;
+        let (level, hops, class) = match neighbor {
+            IpAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_TTL, libc::IP_TOS),
+            IpAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_UNICAST_HOPS, libc::IPV6_TCLASS),
+        };
+        set_option(opened.as_fd(), level, hops, i32::from(ttl))?;
+        set_option(opened.as_fd(), level, class, TRAFFIC_CLASS)?;
+        let any: IpAddr = match neighbor {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        bind_source_port(opened.as_fd(), source.unwrap_or(any), random)?;
+        let port = Arrival { ipv6: neighbor.is_ipv6(), multihop }.port();
+        Ok(Self { socket: opened, to: SocketAddr::new(neighbor, port).into() })
+    }
+
+    /// Sends a packet. An answer that nobody listens concerns an earlier one: this one is sent all the same.
+    pub fn send(&self, packet: &[u8]) -> io::Result<()> {
+        let attempt = || sendto(self.socket.as_raw_fd(), packet, &self.to, MsgFlags::MSG_NOSIGNAL);
+        match attempt() {
+            Err(Errno::ECONNREFUSED) => attempt()?,
+            result => result?,
+        };
+        Ok(())
+    }
+}
+
+/// A socket of the family of `address`.
+fn open(address: IpAddr) -> io::Result<OwnedFd> {
+    let family = if address.is_ipv6() { AddressFamily::Inet6 } else { AddressFamily::Inet };
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let opened = socket(family, SockType::Datagram, flags, None)?;
+    if address.is_ipv6() {
+        set_option(opened.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1)?;
+    }
+    Ok(opened)
+}
+
+/// Binds to a free port of the range, from a random one upwards.
+fn bind_source_port(opened: BorrowedFd<'_>, source: IpAddr, random: u16) -> io::Result<()> {
+    let ports = u16::MAX - FIRST_SOURCE_PORT;
+    for step in 0..=ports {
+        let port = FIRST_SOURCE_PORT + (random.wrapping_add(step) & ports);
+        match bind(opened.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(source, port))) {
+            Err(Errno::EADDRINUSE) => {}
+            result => return Ok(result?),
+        }
+    }
+    Err(Errno::EADDRINUSE.into())
+}

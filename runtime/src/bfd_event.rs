@@ -1,0 +1,126 @@
+//! What the BFD child tells those who track its sessions, and the channel for it.
+//!
+//! Each tracker has a channel of its own: a pair of SOCK_SEQPACKET sockets that the parent makes once, so that it outlives
+//! a restart of either child.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use serde::{Deserialize, Serialize};
+
+use crate::sys::descriptor::{receive_packet, send_packet};
+
+/// The state of a session has changed, or is told again after a start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BfdEvent {
+    /// Name of the session.
+    pub name: String,
+    /// Whether it is up; everything else counts as down.
+    pub up: bool,
+    /// When it was sent, in microseconds of the monotonic clock.
+    pub sent: u64,
+}
+
+/// Longer than any event: names have 31 bytes at most.
+const PACKET_LIMIT: usize = 128;
+
+/// Makes a channel whose ends do not block: the first for the BFD child, the second for the tracker.
+pub fn channel() -> io::Result<(OwnedFd, OwnedFd)> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    Ok(socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?)
+}
+
+/// The BFD child's end. What finds no room waits, the latest state of each session.
+#[derive(Debug)]
+pub struct Sender {
+    socket: OwnedFd,
+    waiting: BTreeMap<String, BfdEvent>,
+}
+
+impl Sender {
+    /// Sends through `socket`, one end of a [`channel`].
+    pub fn new(socket: OwnedFd) -> Self {
+        Self { socket, waiting: BTreeMap::new() }
+    }
+
+    /// Sends `event`, or keeps it until [`Sender::flush`]; `false` when it waits.
+    pub fn send(&mut self, event: BfdEvent) -> bool {
+        self.waiting.insert(event.name.clone(), event);
+        self.flush()
+    }
+
+    /// Sends what waits; `false` when some still does.
+    pub fn flush(&mut self) -> bool {
+        while let Some(entry) = self.waiting.first_entry() {
+            let Ok(bytes) = postcard::to_allocvec(entry.get()) else { return false };
+            match send_packet(&self.socket, &bytes, None) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                // A tracker that is gone needs no news; one that comes back is told all states again.
+                Ok(()) | Err(_) => {
+                    entry.remove();
+                }
+            }
+        }
+        true
+    }
+}
+
+/// The tracker's end.
+#[derive(Debug)]
+pub struct Receiver(OwnedFd);
+
+impl Receiver {
+    /// Receives from `socket`, one end of a [`channel`].
+    pub fn new(socket: OwnedFd) -> Self {
+        Self(socket)
+    }
+
+    /// The next event, if there is one.
+    pub fn receive(&self) -> io::Result<Option<BfdEvent>> {
+        match receive_packet(&self.0, PACKET_LIMIT) {
+            Ok((bytes, _)) if bytes.is_empty() => Ok(None),
+            Ok((bytes, _)) => postcard::from_bytes(&bytes).map(Some).map_err(io::Error::other),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl AsFd for Receiver {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(name: &str, up: bool) -> BfdEvent {
+        BfdEvent { name: name.to_owned(), up, sent: 7 }
+    }
+
+    #[test]
+    fn a_full_channel_keeps_the_latest_state_of_each_session() {
+        let (near, far) = channel().unwrap();
+        let (mut sender, receiver) = (Sender::new(near), Receiver::new(far));
+        let mut up = false;
+        while sender.send(event("fill", up)) {
+            up = !up;
+        }
+        assert!(!sender.send(event("a", true)));
+        assert!(!sender.send(event("a", false)));
+        let mut last = BTreeMap::new();
+        loop {
+            while let Some(event) = receiver.receive().unwrap() {
+                last.insert(event.name.clone(), event.up);
+            }
+            if sender.flush() && receiver.receive().unwrap().is_none() {
+                break;
+            }
+        }
+        assert_eq!(last.get("a"), Some(&false));
+    }
+}
