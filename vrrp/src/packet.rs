@@ -8,6 +8,7 @@ mod checksum;
 mod datagram;
 mod encode;
 mod refused;
+mod seal;
 
 #[cfg(test)]
 mod tests;
@@ -16,10 +17,13 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-pub use check::{Advert, Cast, Expect, Peer, Remark, Verdict};
+use crate::config::auth::Auth;
+
+pub use check::{Advert, Cast, Expect, Peer, Policy, Remark, Verdict};
 pub use datagram::{Datagram, TooShort};
 pub use encode::{Form, Packet};
 pub use refused::{Refused, Topic};
+pub use seal::{Counters, Seal};
 
 /// The IP protocol number of VRRP.
 pub const PROTOCOL: u8 = 112;
@@ -98,22 +102,13 @@ impl Priority {
     pub const DEFAULT: Priority = Priority(100);
 }
 
-/// Authentication of version 2 adverts (RFC 2338 §5.3.6).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Auth {
-    /// None.
-    None,
-    /// A password in clear, padded with zeros.
-    Password([u8; AUTH_LEN]),
-}
-
-impl Auth {
-    /// The number that stands in the packet.
-    pub fn number(&self) -> u8 {
-        match self {
-            Auth::None => 0,
-            Auth::Password(_) => 1,
-        }
+/// The number that stands for an authentication in a version 2 advert (RFC 2338 §5.3.6). The keyed trailer is none that
+/// version 2 knows.
+fn auth_number(auth: &Auth) -> u8 {
+    match auth {
+        Auth::None | Auth::Hmac(_) => 0,
+        Auth::Pass(_) => 1,
+        Auth::Ah(_) => 2,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::auth::{ah, trailer};
 use crate::packet::{Refused, Remark, Verdict};
 
 /// Counters of an instance. They live as long as the instance, over reloads too.
@@ -39,6 +40,18 @@ pub struct Stats {
     pub chk_err: u64,
     /// Adverts of another version.
     pub vers_err: u64,
+    /// Adverts without the keyed trailer.
+    pub auth_ext_missing: u64,
+    /// Adverts with a trailer that is none.
+    pub auth_ext_malformed: u64,
+    /// Trailers made with an unknown key.
+    pub auth_ext_unknown_key: u64,
+    /// Wrong trailers.
+    pub auth_ext_invalid_hmac: u64,
+    /// Trailers that are too old or too new.
+    pub auth_ext_stale: u64,
+    /// Trailers that were used before.
+    pub auth_ext_replay: u64,
 }
 
 impl Stats {
@@ -65,8 +78,19 @@ impl Stats {
             Refused::HopLimit(_) | Refused::PeerHopLimit { .. } => &mut self.ip_ttl_err,
             Refused::Version { .. } => &mut self.vers_err,
             Refused::AuthType(_) => &mut self.invalid_authtype,
-            Refused::UnexpectedAh | Refused::AuthMismatch { .. } => &mut self.authtype_mismatch,
-            Refused::Password => &mut self.auth_failure,
+            Refused::UnexpectedAh | Refused::MissingAh | Refused::AuthMismatch { .. } => {
+                &mut self.authtype_mismatch
+            }
+            Refused::Ah(ah::Refused::NextHeader(_)) => return,
+            Refused::Password | Refused::Ah(_) => &mut self.auth_failure,
+            Refused::Trailer { why, .. } => match why {
+                trailer::Refused::Missing => &mut self.auth_ext_missing,
+                trailer::Refused::Malformed => &mut self.auth_ext_malformed,
+                trailer::Refused::UnknownKey(_) => &mut self.auth_ext_unknown_key,
+                trailer::Refused::Tag => &mut self.auth_ext_invalid_hmac,
+                trailer::Refused::Stale => &mut self.auth_ext_stale,
+                trailer::Refused::Replayed => &mut self.auth_ext_replay,
+            },
             Refused::Interval { .. } => &mut self.advert_interval_err,
             Refused::Kind(_) => &mut self.invalid_type_rcvd,
             Refused::Checksum(_) => &mut self.chk_err,

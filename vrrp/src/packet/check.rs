@@ -8,10 +8,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::checksum::Sum;
+use super::seal::{Counters, scope};
 use super::{
-    ADVERTISEMENT, AUTH_LEN, Auth, Datagram, HEADER_LEN, OldChecksum, Priority, Refused, Topic,
-    Version,
+    ADVERTISEMENT, AUTH_LEN, Datagram, HEADER_LEN, OldChecksum, Priority, Refused, Topic, Version,
+    Vrid, auth_number,
 };
+use crate::auth::trailer::{self, AntiReplay, Binding, Stamp};
+use crate::auth::{ah, ah::Key};
+use crate::config::auth::{Auth, Hmac, HmacMode};
 
 /// An Ethernet frame carries at least this much; shorter ones are padded.
 const MIN_PAYLOAD: usize = 46;
@@ -21,6 +25,8 @@ const MAX_HOP_LIMIT: u8 = 255;
 /// What an instance wants to hear.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expect {
+    /// The virtual router.
+    pub vrid: Vrid,
     /// Protocol version.
     pub version: Version,
     /// Own advertisement interval.
@@ -64,6 +70,17 @@ pub struct Peer {
     pub max_ttl: u8,
 }
 
+/// What the moment adds to the expectations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Whether the addresses are compared one by one; not where this sender's are known to be right.
+    pub compare_addresses: bool,
+    /// Whether nobody is listened to, since we own the addresses.
+    pub ignore: bool,
+    /// The time of day.
+    pub clock: Stamp,
+}
+
 /// An accepted advert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Advert {
@@ -71,6 +88,8 @@ pub struct Advert {
     pub priority: Priority,
     /// Advertisement interval of the sender.
     pub interval: Duration,
+    /// The number in its authentication header.
+    pub ah_number: Option<u32>,
 }
 
 /// Something odd about an advert that is accepted all the same.
@@ -92,6 +111,13 @@ pub enum Remark {
     },
     /// An address of ours is not among theirs.
     AddressMissing(IpAddr),
+    /// The clocks are more than half a window apart.
+    ClockSkew {
+        /// Seconds between them.
+        skew: u32,
+        /// Seconds that are tolerated.
+        window: u32,
+    },
 }
 
 /// What the checks found.
@@ -105,34 +131,42 @@ pub struct Verdict {
     pub interval: Option<Remark>,
     /// About the addresses.
     pub addresses: Option<Remark>,
+    /// About the clocks.
+    pub clock: Option<Remark>,
     /// The sender uses the old checksum; so should we from now on.
     pub old_checksum_detected: bool,
 }
 
 impl Expect {
-    /// Judges `datagram`. `compare_addresses` is false where the addresses of this sender are known to be right;
-    /// `ignore` is true for an address owner that listens to nobody.
-    pub fn check(&self, datagram: &Datagram<'_>, compare_addresses: bool, ignore: bool) -> Verdict {
+    /// Judges `datagram`, and notes in `counters` what must not be heard again.
+    pub fn check(
+        &self,
+        datagram: &Datagram<'_>,
+        policy: Policy,
+        counters: &mut Counters,
+    ) -> Verdict {
         let mut verdict = Verdict {
             outcome: Err(Refused::Owner),
             counts: false,
             interval: None,
             addresses: None,
+            clock: None,
             old_checksum_detected: false,
         };
-        verdict.outcome = self.judge(datagram, compare_addresses, ignore, &mut verdict);
+        verdict.outcome = self.judge(datagram, policy, counters, &mut verdict);
         verdict
     }
 
     fn judge(
         &self,
         datagram: &Datagram<'_>,
-        compare_addresses: bool,
-        ignore: bool,
+        policy: Policy,
+        counters: &mut Counters,
         verdict: &mut Verdict,
     ) -> Result<Advert, Refused> {
         let &[version_kind, _, priority, count, auth_type, ..] = datagram.head;
-        check_lengths(datagram)?;
+        self.check_protocol(datagram)?;
+        let trailer = self.check_length(datagram)?;
         match datagram.hop_limit {
             Some(got) if self.cast == Cast::Multicast && got != MAX_HOP_LIMIT => {
                 return Err(Refused::HopLimit(got));
@@ -142,8 +176,12 @@ impl Expect {
         if version_kind >> 4 != self.version.number() {
             return Err(Refused::Version { got: version_kind >> 4, expected: self.version });
         }
+        if let Auth::Hmac(hmac) = &self.auth {
+            verdict.clock = self.check_trailer(hmac, trailer, datagram, policy.clock, counters)?;
+        }
+        let mut ah_number = None;
         if self.version == Version::V2 {
-            self.check_auth(datagram, auth_type)?;
+            ah_number = self.check_auth(datagram, auth_type, counters)?;
         }
         let interval = self.check_interval(datagram)?;
         if version_kind & 0x0f != ADVERTISEMENT {
@@ -154,32 +192,128 @@ impl Expect {
             verdict.interval = Some(Remark::Interval { ours: self.interval, theirs: interval });
         }
         self.check_checksum(datagram, verdict)?;
-        let unicast = matches!(self.cast, Cast::Unicast { .. });
+        let unicast = self.is_unicast();
         if datagram.destination.is_multicast() == unicast {
             return Err(Refused::Cast { unicast });
         }
-        if ignore {
+        if policy.ignore {
             return Err(Refused::Owner);
         }
         verdict.counts = true;
-        verdict.addresses = self.compare_addresses(datagram, count, compare_addresses);
+        verdict.addresses = self.compare_addresses(datagram, count, policy.compare_addresses);
         self.check_source(datagram)?;
-        Ok(Advert { priority: Priority(priority), interval })
+        Ok(Advert { priority: Priority(priority), interval, ah_number })
     }
 
-    fn check_auth(&self, datagram: &Datagram<'_>, auth_type: u8) -> Result<(), Refused> {
+    fn is_unicast(&self) -> bool {
+        matches!(self.cast, Cast::Unicast { .. })
+    }
+
+    /// Whether there is an authentication header exactly where there should be one.
+    fn check_protocol(&self, datagram: &Datagram<'_>) -> Result<(), Refused> {
+        let Some(header) = datagram.ipv4 else { return Ok(()) };
+        match (header.has_ah, matches!(self.auth, Auth::Ah(_))) {
+            (true, false) => Err(Refused::UnexpectedAh),
+            (false, true) => Err(Refused::MissingAh),
+            (true, true) | (false, false) => Ok(()),
+        }
+    }
+
+    /// Whether the packet is as long as its own address count says, or padded by Ethernet. A trailer, which padding
+    /// cannot be taken for, comes out.
+    fn check_length<'a>(
+        &self,
+        datagram: &Datagram<'a>,
+    ) -> Result<Option<&'a [u8; trailer::LENGTH]>, Refused> {
+        let (got, expected) = (datagram.received(), datagram.before() + datagram.claimed());
+        if matches!(self.auth, Auth::Hmac(_)) && got == expected + trailer::LENGTH {
+            return Ok(datagram.message.last_chunk());
+        }
+        if got == expected || (expected < MIN_PAYLOAD && is_padding(got, expected)) {
+            return Ok(None);
+        }
+        Err(Refused::Length { got, expected })
+    }
+
+    /// Verifies the trailer, and says when the clocks drift apart.
+    fn check_trailer(
+        &self,
+        hmac: &Hmac,
+        trailer: Option<&[u8; trailer::LENGTH]>,
+        datagram: &Datagram<'_>,
+        clock: Stamp,
+        counters: &mut Counters,
+    ) -> Result<Option<Remark>, Refused> {
+        let window = match hmac.anti_replay {
+            AntiReplay::Time { window } => window,
+            AntiReplay::Monotonic => 0,
+        };
+        let refused = |why, skew| Refused::Trailer { why, skew, window };
+        let Some(trailer) = trailer else {
+            let required = hmac.mode == HmacMode::Enforce;
+            return if required { Err(refused(trailer::Refused::Missing, 0)) } else { Ok(None) };
+        };
+        let senders = match &self.cast {
+            Cast::Multicast => None,
+            Cast::Unicast { peers, .. } => {
+                let known = peers.iter().any(|peer| peer.address == datagram.source);
+                if !known {
+                    return Err(Refused::NotAPeer);
+                }
+                Some(peers.len())
+            }
+        };
+        let source = datagram.source;
+        let binding = Binding { version: self.version.number(), vrid: self.vrid.0, source };
+        let message = datagram.message.get(..datagram.claimed()).unwrap_or_default();
+        let skew = skew_of(trailer, clock);
+        let key = |id| hmac.keys.iter().find(|key| key.id == id).map(|key| &key.secret[..]);
+        trailer::verify(trailer, key, binding, clock, hmac.anti_replay, message)
+            .and_then(|stamp| {
+                counters.heard.accept(source, stamp, clock, hmac.anti_replay, senders)
+            })
+            .map_err(|why| refused(why, skew))?;
+        let drifting = window > 0 && skew > window / 2;
+        Ok(drifting.then_some(Remark::ClockSkew { skew, window }))
+    }
+
+    /// Checks the authentication of version 2. The number of an authentication header comes out.
+    fn check_auth(
+        &self,
+        datagram: &Datagram<'_>,
+        auth_type: u8,
+        counters: &mut Counters,
+    ) -> Result<Option<u32>, Refused> {
         if auth_type > 2 {
             return Err(Refused::AuthType(auth_type));
         }
-        let expected = self.auth.number();
+        let expected = auth_number(&self.auth);
         if auth_type != expected {
             return Err(Refused::AuthMismatch { got: auth_type, expected });
         }
-        let Auth::Password(password) = self.auth else { return Ok(()) };
-        let sent = datagram.message.get(..datagram.claimed()).and_then(<[u8]>::last_chunk);
-        let right =
-            sent.is_some_and(|sent: &[u8; AUTH_LEN]| equal_in_constant_time(sent, &password));
-        if right { Ok(()) } else { Err(Refused::Password) }
+        match &self.auth {
+            Auth::None | Auth::Hmac(_) => Ok(None),
+            Auth::Pass(password) => {
+                let sent = datagram.message.get(..datagram.claimed());
+                let sent = sent.and_then(<[u8]>::last_chunk);
+                let right = sent.is_some_and(|sent: &[u8; AUTH_LEN]| equal(sent, password));
+                if right { Ok(None) } else { Err(Refused::Password) }
+            }
+            Auth::Ah(key) => self.check_ah(key, datagram, counters).map(Some),
+        }
+    }
+
+    fn check_ah(
+        &self,
+        key: &Key,
+        datagram: &Datagram<'_>,
+        counters: &mut Counters,
+    ) -> Result<u32, Refused> {
+        let end = datagram.before() + datagram.claimed();
+        let packet = datagram.whole.get(..end).unwrap_or(datagram.whole);
+        let (number, _) = ah::verify(key, scope(self.is_unicast()), packet).map_err(Refused::Ah)?;
+        counters.ah.accept(number).map_err(Refused::Ah)?;
+        Ok(number)
     }
 
     /// Reads the interval; version 2 insists on its own.
@@ -271,11 +405,12 @@ impl Remark {
             Remark::Interval { .. } => Topic::Interval,
             Remark::AddressCount { .. } => Topic::AddressCount,
             Remark::AddressMissing(_) => Topic::AddressMissing,
+            Remark::ClockSkew { .. } => Topic::ClockSkew,
         }
     }
 
     /// The log text about an advert for `vrid` from `source`.
-    pub fn text(&self, vrid: super::Vrid, source: IpAddr) -> impl fmt::Display {
+    pub fn text(&self, vrid: Vrid, source: IpAddr) -> impl fmt::Display {
         match self {
             Remark::Interval { ours, theirs } => format!(
                 "advertisement interval mismatch ours = {} centi-sec rcv'd={} centi-sec",
@@ -289,20 +424,19 @@ impl Remark {
                 "ip address associated with VRID {} not present in advert from {source}: {address}",
                 vrid.0
             ),
+            Remark::ClockSkew { skew, window } => format!(
+                "authentication clock skew {skew} sec from {source} approaching window {window} sec"
+            ),
         }
     }
 }
 
-/// Whether the packet is as long as its own address count says, or padded by Ethernet.
-fn check_lengths(datagram: &Datagram<'_>) -> Result<(), Refused> {
-    if datagram.ipv4.is_some_and(|header| header.has_ah) {
-        return Err(Refused::UnexpectedAh);
-    }
-    let (got, expected) = (datagram.received(), datagram.before() + datagram.claimed());
-    if got == expected || (expected < MIN_PAYLOAD && is_padding(got, expected)) {
-        return Ok(());
-    }
-    Err(Refused::Length { got, expected })
+/// How many seconds the clock of the sender is from ours.
+fn skew_of(trailer: &[u8; trailer::LENGTH], clock: Stamp) -> u32 {
+    let [_, _, _, _, s0, s1, s2, s3, ..] = *trailer;
+    let theirs = u32::from_be_bytes([s0, s1, s2, s3]);
+    let ahead = theirs.wrapping_sub(clock.seconds());
+    ahead.min(ahead.wrapping_neg())
 }
 
 fn check_total_length(datagram: &Datagram<'_>) -> Result<(), Refused> {
@@ -329,6 +463,6 @@ fn lists(list: &[u8], count: usize, address: IpAddr) -> bool {
 }
 
 /// Compares without telling by its duration how much was right.
-fn equal_in_constant_time(a: &[u8; AUTH_LEN], b: &[u8; AUTH_LEN]) -> bool {
+fn equal(a: &[u8; AUTH_LEN], b: &[u8; AUTH_LEN]) -> bool {
     a.iter().zip(b).fold(0, |difference, (x, y)| difference | (x ^ y)) == 0
 }

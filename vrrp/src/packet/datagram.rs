@@ -4,11 +4,10 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{Family, HEADER_LEN, IPV4_LEN, Vrid};
+use crate::auth::ah;
 
 /// IP protocol number of the authentication header.
-const AH: u8 = 51;
-/// Length of the authentication header that VRRP uses (RFC 2402 with an ICV of 12 octets).
-const AH_LEN: usize = 24;
+pub(super) const AH: u8 = 51;
 
 /// A received datagram.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +24,8 @@ pub struct Datagram<'a> {
     pub(super) head: &'a [u8; HEADER_LEN],
     /// The VRRP message with whatever follows it.
     pub(super) message: &'a [u8],
+    /// All that the socket delivered.
+    pub(super) whole: &'a [u8],
 }
 
 /// What the checks need of an IPv4 header.
@@ -67,7 +68,7 @@ impl<'a> Datagram<'a> {
         if header_len < IPV4_LEN {
             return Err(short(false));
         }
-        let before = if has_ah { header_len + AH_LEN } else { header_len };
+        let before = if has_ah { header_len + ah::HEADER_LENGTH } else { header_len };
         let message = data.get(before..).ok_or(short(has_ah))?;
         let head = message.first_chunk().ok_or(short(has_ah))?;
         Ok(Self {
@@ -81,6 +82,7 @@ impl<'a> Datagram<'a> {
             }),
             head,
             message,
+            whole: data,
         })
     }
 
@@ -99,6 +101,7 @@ impl<'a> Datagram<'a> {
             ipv4: None,
             head: data.first_chunk().ok_or(short)?,
             message: data,
+            whole: data,
         })
     }
 
@@ -119,7 +122,7 @@ impl<'a> Datagram<'a> {
 
     /// Octets received in all, as the socket counts them.
     pub(super) fn received(&self) -> usize {
-        self.before() + self.message.len()
+        self.whole.len()
     }
 
     /// Octets that the VRRP message should have by its own version and address count.

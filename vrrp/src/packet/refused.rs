@@ -4,12 +4,15 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::Version;
+use crate::auth::{ah, trailer};
 
 /// Why an advert was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// It has an authentication header and should not.
     UnexpectedAh,
+    /// It has no authentication header and should.
+    MissingAh,
     /// It is longer or shorter than its address count says.
     Length {
         /// Octets received, IPv4 header included.
@@ -37,6 +40,17 @@ pub enum Refused {
     },
     /// Wrong password.
     Password,
+    /// Its authentication header does not prove anything.
+    Ah(ah::Refused),
+    /// Its trailer does not prove anything.
+    Trailer {
+        /// Why.
+        why: trailer::Refused,
+        /// How many seconds its clock is from ours.
+        skew: u32,
+        /// How many would be tolerated.
+        window: u32,
+    },
     /// Version 2 wants all routers to use one interval; in seconds.
     Interval {
         /// What it says.
@@ -80,7 +94,7 @@ pub enum Refused {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Topic {
-    /// [`Refused::UnexpectedAh`].
+    /// [`Refused::UnexpectedAh`] and [`Refused::MissingAh`].
     AhHeader,
     /// [`Refused::Length`].
     Length,
@@ -94,6 +108,20 @@ pub enum Topic {
     AuthMismatch,
     /// [`Refused::Password`].
     Password,
+    /// A trailer is missing.
+    TrailerMissing,
+    /// A trailer is malformed.
+    TrailerMalformed,
+    /// A trailer was made with a key that we do not know.
+    TrailerKey,
+    /// A trailer is wrong.
+    TrailerTag,
+    /// A trailer is too old or too new.
+    TrailerStale,
+    /// A trailer was used before.
+    TrailerReplayed,
+    /// The clocks drift apart.
+    ClockSkew,
     /// The advertisement interval differs.
     Interval,
     /// [`Refused::Kind`].
@@ -117,10 +145,12 @@ pub enum Topic {
 }
 
 impl Refused {
-    /// What it is about.
-    pub fn topic(&self) -> Topic {
-        match self {
-            Refused::UnexpectedAh => Topic::AhHeader,
+    /// What it is about; `None` where it is logged each time.
+    pub fn topic(&self) -> Option<Topic> {
+        let topic = match self {
+            Refused::Ah(_) => return None,
+            Refused::Trailer { why, .. } => trailer_topic(*why),
+            Refused::UnexpectedAh | Refused::MissingAh => Topic::AhHeader,
             Refused::Length { .. } => Topic::Length,
             Refused::HopLimit(_) => Topic::HopLimit,
             Refused::Version { .. } => Topic::Version,
@@ -135,7 +165,13 @@ impl Refused {
             Refused::Owner => Topic::Owner,
             Refused::NotAPeer => Topic::NotAPeer,
             Refused::PeerHopLimit { .. } => Topic::PeerHopLimit,
-        }
+        };
+        Some(topic)
+    }
+
+    /// Whether it is not worth a word: what the authentication header protects is no advert.
+    pub fn is_silent(&self) -> bool {
+        matches!(self, Refused::Ah(ah::Refused::NextHeader(_)))
     }
 
     /// The log text about an advert from `source`.
@@ -156,6 +192,9 @@ impl fmt::Display for Text {
             Refused::UnexpectedAh => {
                 write!(f, "Received AH header but auth type not AH from {from}")
             }
+            Refused::MissingAh => write!(f, "No AH header but auth type is AH from {from}"),
+            Refused::Ah(why) => write_ah(f, why),
+            Refused::Trailer { why, skew, window } => write_trailer(f, why, from, skew, window),
             Refused::Length { got, expected } => {
                 let how = if got > expected { "long" } else { "short" };
                 write!(f, "vrrp packet from {from} too {how}, length {got} and expect {expected}")
@@ -201,5 +240,53 @@ impl fmt::Display for Text {
                 write!(f, "TTL/HL {got} from {from} not in range [{min}, {max}]")
             }
         }
+    }
+}
+
+fn trailer_topic(why: trailer::Refused) -> Topic {
+    match why {
+        trailer::Refused::Missing => Topic::TrailerMissing,
+        trailer::Refused::Malformed => Topic::TrailerMalformed,
+        trailer::Refused::UnknownKey(_) => Topic::TrailerKey,
+        trailer::Refused::Tag => Topic::TrailerTag,
+        trailer::Refused::Stale => Topic::TrailerStale,
+        trailer::Refused::Replayed => Topic::TrailerReplayed,
+    }
+}
+
+fn write_ah(f: &mut fmt::Formatter<'_>, why: ah::Refused) -> fmt::Result {
+    match why {
+        ah::Refused::Replayed { received, last } => write!(
+            f,
+            "IPSEC-AH : sequence number {received} already processed. Packet dropped. Local({last})"
+        ),
+        ah::Refused::Index(index) => {
+            write!(f, "IPSEC AH : security parameter index {index} is not the source address")
+        }
+        ah::Refused::Integrity | ah::Refused::Short | ah::Refused::NextHeader(_) => f.write_str(
+            "IPSEC-AH : invalid IPSEC HMAC-MD5 value. Due to fields mutation or bad password !",
+        ),
+    }
+}
+
+fn write_trailer(
+    f: &mut fmt::Formatter<'_>,
+    why: trailer::Refused,
+    from: IpAddr,
+    skew: u32,
+    window: u32,
+) -> fmt::Result {
+    match why {
+        trailer::Refused::Missing => write!(f, "missing authentication trailer from {from}"),
+        trailer::Refused::Malformed => write!(f, "malformed authentication trailer from {from}"),
+        trailer::Refused::UnknownKey(id) => {
+            write!(f, "unknown authentication key id {id} from {from}")
+        }
+        trailer::Refused::Tag => write!(f, "invalid authentication HMAC from {from}"),
+        trailer::Refused::Stale => write!(
+            f,
+            "stale authentication trailer from {from}, clock skew {skew} sec exceeds window {window} sec"
+        ),
+        trailer::Refused::Replayed => write!(f, "replayed authentication trailer from {from}"),
     }
 }
