@@ -4,4 +4,4 @@ pub mod config;
 pub mod engine;
 pub mod packet;
 pub mod session;
-mod socket;
+pub mod socket;
