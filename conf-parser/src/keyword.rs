@@ -66,15 +66,24 @@ pub enum Args {
 
 /// What the tree builder must know of a keyword.
 #[derive(Clone, Copy)]
-pub enum Shape {
+pub(crate) enum Shape {
     /// No braces follow.
     Leaf,
     /// Braces with keywords follow.
     Block(&'static dyn Schema),
-    /// Braces with entries follow.
-    Lines,
-    /// Braces with words follow.
-    WordList,
+    /// Braces with entries follow, after so many arguments.
+    Lines(usize),
+}
+
+impl Args {
+    pub(crate) fn shape(&self) -> Shape {
+        match *self {
+            Args::Block(_, inner) => Shape::Block(inner),
+            Args::Lines(_) | Args::WordList(_) => Shape::Lines(0),
+            Args::NamedLines(..) => Shape::Lines(1),
+            _ => Shape::Leaf,
+        }
+    }
 }
 
 /// One keyword, without the type that it fills: for listings, completions and the tree builder.

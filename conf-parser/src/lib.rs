@@ -7,13 +7,25 @@
 
 mod address;
 mod command;
+mod comment;
+mod definition;
 mod diagnostic;
+mod expand;
+mod glob;
+mod include;
 mod keyword;
 mod language;
+mod limits;
 mod listing;
 mod place;
+mod random;
 mod render;
+mod sequence;
+mod source;
 mod statement;
+mod suggest;
+mod text;
+mod tree;
 mod value;
 mod words;
 
@@ -21,10 +33,10 @@ pub use address::{parse_address, parse_port};
 pub use command::{Command, split_command, split_escaped};
 pub use diagnostic::{Class, Diagnostic, Diagnostics, MAX_DIAGNOSTICS};
 pub use keyword::{
-    Args, Entry, Joined, Keyword, Reload, Schema, Shape, Table, Value, keyword,
-    report_missing_parameter,
+    Args, Entry, Joined, Keyword, Reload, Schema, Table, Value, keyword, report_missing_parameter,
 };
-pub use language::{Options, parse};
+pub use language::{Options, parse, parse_text};
+pub use limits::{MAX_FILES, MAX_LINE, MAX_LINES, MAX_NESTING, MAX_REPLACEMENTS, MAX_TEXT};
 pub use listing::list_keywords;
 pub use place::{FileId, Place, Spanned};
 pub use statement::{Body, Line, Statement, Word};

@@ -1,8 +1,5 @@
 //! Ordinary words: a logical line split at white space and double quotes.
 
-use crate::FileId;
-use crate::statement::{Line, Span};
-
 /// A line split into words, and whether a quote was left open: what follows that quote is no word.
 pub(crate) struct Split {
     pub(crate) words: Vec<(usize, usize)>,
@@ -46,24 +43,19 @@ pub(crate) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
-impl Line {
+#[cfg(test)]
+impl crate::Line {
     /// A line as it would stand alone in a file, without comments or expansions.
-    #[cfg(test)]
     pub(crate) fn from_raw(raw: &str) -> Self {
-        let narrow = |offset: usize| u32::try_from(offset).unwrap();
-        let spans = split_words(raw).words.into_iter().map(|(start, end)| Span {
-            start: narrow(start),
-            end: narrow(end),
-            column: narrow(start + 1),
-            length: narrow(end - start),
-        });
-        Line::new(raw.into(), spans.collect(), FileId::default(), 1)
+        let text = crate::text::Text::written(raw, crate::FileId::default(), 1, 1);
+        text.into_line().unwrap_or_else(|line| line)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Line;
 
     #[test]
     fn words_end_at_white_space_and_double_quotes() {

@@ -1,0 +1,227 @@
+//! From logical lines to the block tree, along the keyword tables.
+
+use crate::diagnostic::Diagnostic;
+use crate::expand::{Expander, Logical};
+use crate::keyword::Shape;
+use crate::statement::Span;
+use crate::suggest::suggest;
+use crate::value::scan;
+use crate::{Args, Body, Class, Diagnostics, Entry, Line, Place, Schema, Statement};
+
+/// Builds the statements of a configuration.
+pub(crate) struct Builder<'a> {
+    lines: Expander<'a>,
+    root: &'static dyn Schema,
+    diagnostics: &'a mut Diagnostics,
+    /// The `{` that are not closed yet: where each stands, and its keyword line if it has one.
+    open: Vec<Place>,
+    /// How many unknown keywords a way out may still be looked for.
+    suggestions: u32,
+}
+
+/// The block whose lines are read.
+#[derive(Clone, Copy)]
+struct Block<'s> {
+    schema: &'static dyn Schema,
+    /// The keyword line of the block; `None` at the top level.
+    statement: Option<&'s Line>,
+    depth: usize,
+}
+
+impl<'a> Builder<'a> {
+    pub(crate) fn new(
+        lines: Expander<'a>,
+        root: &'static dyn Schema,
+        diagnostics: &'a mut Diagnostics,
+    ) -> Self {
+        Self { lines, root, diagnostics, open: Vec::new(), suggestions: 100 }
+    }
+
+    /// The statements of the top level.
+    pub(crate) fn build(mut self) -> Vec<Statement> {
+        let top = Block { schema: self.root, statement: None, depth: 0 };
+        let statements = self.statements(top);
+        if let Some(&last) = self.open.last() {
+            self.diagnostics.push(Diagnostic {
+                class: Class::MissingEnd,
+                message: format!("There are {} missing '}}'s or extra '{{'s", self.open.len()),
+                place: None,
+                hint: None,
+                related: Some((last, "the block that is opened here is not closed".to_owned())),
+            });
+        }
+        statements
+    }
+
+    /// The next logical line. Braces are counted whatever block they stand in.
+    fn next(&mut self) -> Option<Logical> {
+        let next = self.lines.next(self.diagnostics)?;
+        match next {
+            Logical::Open(place) => self.open.push(place),
+            Logical::Close(place) => {
+                if self.open.pop().is_none() {
+                    self.diagnostics.report(Class::UnexpectedEnd, place, "Extra '}' found");
+                }
+            }
+            Logical::Line(_) | Logical::Unmatched(_) => {}
+        }
+        Some(next)
+    }
+
+    /// The statements of a block, up to its `}`.
+    fn statements(&mut self, block: Block<'_>) -> Vec<Statement> {
+        let mut statements = Vec::new();
+        let mut brace_due = block.statement.is_some();
+        while let Some(next) = self.next() {
+            let is_open = matches!(next, Logical::Open(_));
+            if brace_due {
+                brace_due = false;
+                if is_open {
+                    continue;
+                }
+                self.report_missing_brace(&next, block);
+            }
+            match next {
+                Logical::Open(place) => {
+                    let message = "Unexpected '{' - ignoring";
+                    self.diagnostics.report(Class::UnexpectedBlock, place, message);
+                }
+                Logical::Close(_) if block.statement.is_some() => break,
+                Logical::Close(place) => {
+                    let message = "Unknown keyword '}'";
+                    self.diagnostics.report(Class::UnknownKeyword, place, message);
+                }
+                Logical::Line(line) => statements.extend(self.statement(line, block)),
+                Logical::Unmatched(line) => {
+                    self.report_unmatched(&line, Some(block.schema));
+                    statements.extend(self.statement(line, block));
+                }
+            }
+        }
+        statements
+    }
+
+    fn report_missing_brace(&mut self, found: &Logical, block: Block<'_>) {
+        let place = match found {
+            Logical::Open(place) | Logical::Close(place) => *place,
+            Logical::Line(line) | Logical::Unmatched(line) => line.place(),
+        };
+        self.diagnostics.push(Diagnostic {
+            class: Class::MissingBlock,
+            message: "Missing '{' at beginning of configuration block".to_owned(),
+            place: Some(place),
+            hint: None,
+            related: block
+                .statement
+                .map(|line| (line.place(), "this keyword must be followed by '{'".to_owned())),
+        });
+    }
+
+    /// What a keyword line with all that belongs to it amounts to.
+    fn statement(&mut self, line: Line, block: Block<'_>) -> Option<Statement> {
+        let keyword = line.word(0)?;
+        let Some(entry) = block.schema.find(keyword.text) else {
+            self.report_unknown(&line, block);
+            return None;
+        };
+        self.follow(&line, &entry, block);
+        let body = match entry.args.shape() {
+            Shape::Leaf => Body::None,
+            Shape::Block(schema) => {
+                let inner = Block { schema, statement: Some(&line), depth: block.depth + 1 };
+                Body::Block(self.statements(inner))
+            }
+            Shape::Lines(arguments) => Body::Lines(self.entries(&line, arguments)),
+        };
+        Some(Statement { line, body })
+    }
+
+    /// The entries of a value block, up to the first `}`.
+    fn entries(&mut self, keyword: &Line, arguments: usize) -> Vec<Line> {
+        let name = keyword.word(0).map_or("", |word| word.text);
+        if let Some(extra) = keyword.word(arguments + 1) {
+            let message = format!("Block {name} has extra parameters {} ...", extra.text);
+            self.diagnostics.report(Class::GeneralError, extra.place, message);
+        }
+        let mut entries = Vec::new();
+        let mut brace_due = true;
+        while let Some(next) = self.next() {
+            if brace_due {
+                brace_due = false;
+                if matches!(next, Logical::Open(_)) {
+                    continue;
+                }
+                let message = format!("'{{' missing from beginning of block {name}");
+                self.diagnostics.report(Class::Notice, keyword.place(), message);
+            }
+            match next {
+                Logical::Open(place) => entries.push(brace(place)),
+                Logical::Close(_) => break,
+                Logical::Line(line) => entries.push(line),
+                Logical::Unmatched(line) => {
+                    self.report_unmatched(&line, None);
+                    entries.push(line);
+                }
+            }
+        }
+        entries.retain(|line| !line.is_empty());
+        entries
+    }
+
+    /// Does at once what keywords say to the language itself.
+    fn follow(&mut self, line: &Line, entry: &Entry, block: Block<'_>) {
+        let outer = block.statement.and_then(|line| line.word(0)).map(|word| word.text);
+        if block.depth != 1 || outer != Some("global_defs") {
+            return;
+        }
+        match entry.name {
+            "include_check" => self.lines.sources.checks.set(line, self.diagnostics),
+            "random_seed" => {
+                let seed = line.word(1).map(|word| scan(word.text, 10));
+                if let Some(seed) = seed.and_then(|seed| seed.magnitude) {
+                    self.lines.definitions.seed(seed);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn report_unknown(&mut self, line: &Line, block: Block<'_>) {
+        let Some(keyword) = line.word(0) else { return };
+        let mut diagnostic = Diagnostic {
+            class: Class::UnknownKeyword,
+            message: format!("Unknown keyword '{}'", keyword.text),
+            place: Some(keyword.place),
+            hint: None,
+            related: None,
+        };
+        if self.suggestions > 0 {
+            self.suggestions -= 1;
+            let found = suggest(keyword.text, block.schema, self.root);
+            let is_top = self.root.find(keyword.text).is_some();
+            if let Some(outer) = block.statement.filter(|_| is_top) {
+                let name = outer.word(0).map_or("", |word| word.text);
+                let note = format!("it is read as part of this {name} block: is its '}}' missing?");
+                diagnostic.related = Some((outer.place(), note));
+            }
+            diagnostic.hint = found;
+        }
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Reports a `"` that is not closed, unless the line is split anew by the rules for scripts.
+    fn report_unmatched(&mut self, line: &Line, schema: Option<&'static dyn Schema>) {
+        let entry = line.word(0).and_then(|word| schema?.find(word.text));
+        let is_script = entry.is_some_and(|entry| matches!(entry.args, Args::Script(_)));
+        if !(is_script && line.len() > 1) {
+            let message = format!("Unmatched quote: '{}'", line.raw());
+            self.diagnostics.report(Class::UnmatchedQuote, line.place(), message);
+        }
+    }
+}
+
+/// A `{` as an entry of a value block.
+fn brace(place: Place) -> Line {
+    let span = Span { start: 0, end: 1, column: place.column, length: place.length };
+    Line::new("{".into(), vec![span], place.file, place.line)
+}
