@@ -123,10 +123,6 @@ impl Lan {
         self.now - self.start
     }
 
-    pub(crate) fn is_alive(&self, node: usize) -> bool {
-        self.nodes[node].alive
-    }
-
     pub(crate) fn start(&mut self, node: usize) {
         if !self.nodes[node].alive {
             let settings = self.nodes[node].settings.clone();

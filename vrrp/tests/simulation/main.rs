@@ -4,6 +4,8 @@
 //! A failing schedule names its seed: `SEED=n cargo test --package vrrp --test simulation` plays it alone.
 //! `BLESS=1` writes the table anew.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod lan;
 
 use std::fmt::Write;
