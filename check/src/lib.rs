@@ -1,1 +1,3 @@
 //! The load-balancing side: virtual servers, real servers and their health checks.
+
+pub mod config;

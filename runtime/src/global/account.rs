@@ -60,7 +60,12 @@ impl Script {
         if account.is_none() {
             diagnostics.report(Class::Notice, line.place(), text);
         }
-        Some(Self { program: command.argv.first()?.clone(), argv: command.argv, account: account? })
+        Self::new(command.argv, account?)
+    }
+
+    /// A script of a program with its arguments; `None` where there is no program.
+    pub fn new(argv: Vec<OsString>, account: Account) -> Option<Self> {
+        Some(Self { program: argv.first()?.clone(), argv, account })
     }
 }
 
