@@ -4,10 +4,14 @@
 //! judges what it depends on. None
 //! opens a socket, reads a clock or writes a log line; the engine around them does.
 
+pub mod announce;
 pub mod auth;
 pub mod config;
 pub mod fsm;
 pub mod group;
+pub mod interfaces;
+pub mod kernel;
 pub mod packet;
+pub mod socket;
 pub mod stats;
 pub mod track;

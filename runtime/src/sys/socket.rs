@@ -1,13 +1,30 @@
-//! Socket options.
+//! Raw sockets and their options.
 
 use std::mem;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::Result;
 use nix::errno::Errno;
 
 use crate::machine::IfIndex;
+
+/// Opens a non-blocking raw socket of IPv6 or IPv4 for an IP protocol.
+pub fn open_raw(ipv6: bool, protocol: u8) -> Result<OwnedFd> {
+    let family = if ipv6 { libc::AF_INET6 } else { libc::AF_INET };
+    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: three integers go in, a descriptor or -1 comes out.
+    let descriptor = unsafe { libc::socket(family, kind, libc::c_int::from(protocol)) };
+    let descriptor = Errno::result(descriptor)?;
+    // SAFETY: the kernel has just made it for us and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// Ties a socket to an interface or VRF (Linux 5.1).
+pub fn bind_to_interface(socket: BorrowedFd<'_>, interface: IfIndex) -> Result<()> {
+    const SO_BINDTOIFINDEX: libc::c_int = 62;
+    set(socket, libc::SOL_SOCKET, SO_BINDTOIFINDEX, &index(interface)?)
+}
 
 /// Sets an option whose value is a number.
 pub fn set_option(

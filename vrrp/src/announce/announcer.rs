@@ -1,0 +1,115 @@
+//! What is announced when, for all instances.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::Target;
+use super::pacer::{Pacer, Pacing};
+use super::schedule::{Burst, Schedule};
+use crate::config::instance::Garp;
+
+/// The announcements of all masters, as a value without I/O. Instances are told apart by `K`.
+///
+/// Whatever is due at once, or has become due, comes out of [`Announcer::due`]; the engine asks for it in every turn.
+#[derive(Clone, Debug)]
+pub struct Announcer<K> {
+    schedules: BTreeMap<K, Schedule>,
+    pacer: Pacer<K>,
+    ready: Vec<Target>,
+}
+
+impl<K: Copy + Ord> Announcer<K> {
+    /// Nothing to announce.
+    pub fn new(pacing: Pacing) -> Self {
+        Self { schedules: BTreeMap::new(), pacer: Pacer::new(pacing), ready: Vec::new() }
+    }
+
+    /// A reload gave other paces, or an interface is there under another number.
+    pub fn set_pacing(&mut self, pacing: Pacing) {
+        self.pacer.set_pacing(pacing);
+    }
+
+    /// `instance` has become master and holds `targets`. `extra` are what its `garp_extra_if` announces elsewhere.
+    pub fn enter(
+        &mut self,
+        instance: K,
+        garp: &Garp,
+        targets: Vec<Target>,
+        extra: Vec<Target>,
+        now: Instant,
+    ) {
+        let schedule = Schedule::new(garp.clone(), targets, extra, now);
+        burst(&mut self.pacer, &mut self.ready, instance, schedule.first(), now);
+        self.schedules.insert(instance, schedule);
+    }
+
+    /// A reload changed a master, or its interfaces have changed. New addresses are announced together with the old.
+    pub fn replace(
+        &mut self,
+        instance: K,
+        garp: &Garp,
+        targets: Vec<Target>,
+        extra: Vec<Target>,
+        now: Instant,
+    ) {
+        let Some(schedule) = self.schedules.get_mut(&instance) else {
+            self.enter(instance, garp, targets, extra, now);
+            return;
+        };
+        self.pacer.cancel(instance);
+        if schedule.replace(garp.clone(), targets, extra, now) {
+            burst(&mut self.pacer, &mut self.ready, instance, schedule.first(), now);
+        }
+    }
+
+    /// A master has heard an advert of lower priority: whoever sent it may have announced the addresses as its own.
+    pub fn contradict(&mut self, instance: K, now: Instant) {
+        if let Some(schedule) = self.schedules.get_mut(&instance) {
+            burst(&mut self.pacer, &mut self.ready, instance, schedule.contradict(now), now);
+        }
+    }
+
+    /// Announces one address once, whether `instance` is master or not.
+    pub fn once(&mut self, instance: K, target: Target, now: Instant) {
+        self.pacer.announce(instance, target, 1, now, &mut self.ready);
+    }
+
+    /// `instance` is no longer master. What still waits is not sent: it would be a lie.
+    pub fn leave(&mut self, instance: K) {
+        self.schedules.remove(&instance);
+        self.pacer.cancel(instance);
+    }
+
+    /// When [`Announcer::due`] is to be called at the latest.
+    pub fn deadline(&self) -> Option<Instant> {
+        let schedules = self.schedules.values().filter_map(Schedule::deadline).min();
+        schedules.into_iter().chain(self.pacer.deadline()).min()
+    }
+
+    /// Appends what is to be sent by `now` to `out`, in order.
+    pub fn due(&mut self, now: Instant, out: &mut Vec<Target>) {
+        // Whoever waits has waited longer than what becomes due only now.
+        self.pacer.due(now, &mut self.ready);
+        for (&instance, schedule) in &mut self.schedules {
+            while let Some(due) = schedule.due(now) {
+                burst(&mut self.pacer, &mut self.ready, instance, due, now);
+            }
+        }
+        out.append(&mut self.ready);
+    }
+}
+
+/// Round by round, so that every address is announced once before any is announced again.
+fn burst<K: Copy + Eq>(
+    pacer: &mut Pacer<K>,
+    out: &mut Vec<Target>,
+    instance: K,
+    burst: Burst<'_>,
+    now: Instant,
+) {
+    for _ in 0..burst.rounds {
+        for &target in burst.targets {
+            pacer.announce(instance, target, burst.rounds, now, out);
+        }
+    }
+}
