@@ -5,12 +5,12 @@ set -euo pipefail
 
 declare -A provides=(
     [cc]=gcc [make]=make [ip]=iproute2 [ping]=iputils-ping [tc]=iproute2 [tshark]=tshark [tcpdump]=tcpdump [nft]=nftables
-    [ps]=procps [strace]=strace [jq]=jq
+    [ps]=procps [pkg-config]=pkg-config
 )
 case "${1:-build}" in
-    build) commands=(cc) ;;
-    demo) commands=(cc ip) ;;
-    test) commands=(cc ip ping tc tshark tcpdump nft ps) ;;
+    build) commands=(cc pkg-config) ;;
+    demo) commands=(cc pkg-config ip) ;;
+    test) commands=(cc pkg-config ip ping tc tshark tcpdump nft ps) ;;
     *) echo "usage: $0 build|demo|test" >&2; exit 2 ;;
 esac
 
@@ -23,6 +23,7 @@ missing=()
 for command in "${commands[@]}"; do
     PATH=$PATH:/usr/sbin:/sbin command -v "$command" >/dev/null || missing+=("${provides[$command]}")
 done
+[ -e /usr/include/openssl/ssl.h ] || missing+=(libssl-dev)
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 as_root=()

@@ -1,3 +1,5 @@
 //! The load-balancing side: virtual servers, real servers and their health checks.
 
 pub mod config;
+
+pub mod genhash;
