@@ -50,7 +50,8 @@ impl AddressWatch {
             Ok::<_, nix::Error>(socket)
         };
         let socket = namespace.enter(open).expect("a netlink socket needs no privilege");
-        let (stopped, stop) = nix::unistd::pipe().expect("there are descriptors left");
+        let (stopped, stop) =
+            nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).expect("there are descriptors left");
         let events = Timeline::default();
         let record = events.clone();
         let thread = thread::spawn(move || receive(&socket, &stopped, &record));

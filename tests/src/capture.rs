@@ -51,7 +51,8 @@ impl Capture {
         let number =
             |name| namespace.enter(|| nix::net::if_::if_nametoindex(name)).expect("it is there");
         let except = except.map(|name| usize::try_from(number(name)).expect("interfaces are few"));
-        let (stopped, stop) = nix::unistd::pipe().expect("there are descriptors left");
+        let (stopped, stop) =
+            nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).expect("there are descriptors left");
         let frames = Timeline::default();
         let record = frames.clone();
         let thread = thread::spawn(move || receive(&socket, &stopped, except, &record));

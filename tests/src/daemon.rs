@@ -135,9 +135,10 @@ impl Daemon {
         self.log.all().iter().map(|line| format!("  {}\n", line.text)).collect()
     }
 
-    /// Replaces the configuration and tells it to read it again.
+    /// Replaces the configuration and tells it to read it again. The file is never seen half written.
     pub fn reload(&self, config: &str) {
-        self.scratch.write("keepalived.conf", config);
+        let written = self.scratch.write("keepalived.conf.new", config);
+        fs::rename(written, self.config()).expect("both are in our directory");
         self.process.signal(Signal::SIGHUP);
     }
 

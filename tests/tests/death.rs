@@ -1,0 +1,158 @@
+//! Processes that end before their time.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use lab::{Binary, Daemon, Float, Lan, Mark, PATIENCE, Pair};
+use nix::sys::signal::Signal;
+
+fn config(priority: u8) -> String {
+    format!(
+        "vrrp_instance web {{
+    interface eth0
+    virtual_router_id 51
+    version 3
+    priority {priority}
+    advert_int 0.2
+    virtual_ipaddress {{
+        10.9.0.100/24
+        10.9.0.101/24
+    }}
+}}\n"
+    )
+}
+
+fn pair() -> (Pair, Float) {
+    let float = Float::new(51, &["10.9.0.100", "10.9.0.101"]);
+    let mut pair = Pair::new([(); 2].map(|()| Binary::under_test()), [config(150), config(100)]);
+    pair.start(0);
+    pair.await_addresses(&float, 0, true);
+    pair.start(1);
+    pair.await_master(&float, 0);
+    (pair, float)
+}
+
+#[test]
+fn children_do_not_outlive_a_killed_parent() {
+    let (mut pair, float) = pair();
+    let daemon = pair.daemon(0);
+    let children = daemon.process().children();
+    assert!(!children.is_empty());
+    daemon.process().signal(Signal::SIGKILL);
+    for child in &children {
+        assert!(child.wait(PATIENCE), "process {} ({}) lives on", child.pid(), child.name());
+    }
+    pair.await_addresses(&float, 0, false);
+    pair.await_master(&float, 1);
+    assert!(!pair.ended(0).success());
+    pair.start(0);
+    pair.await_master(&float, 0);
+}
+
+#[test]
+fn a_crashed_child_is_replaced_and_there_is_one_master() {
+    let (pair, float) = pair();
+    let daemon = pair.daemon(0);
+    let mark = daemon.log().mark();
+    let child = daemon.vrrp().expect("it has written its pid file");
+    child.signal(Signal::SIGSEGV);
+    daemon.await_log(mark, "exited due to");
+    daemon.await_log(mark, "died: Respawning");
+    daemon.await_log(mark, "Starting VRRP child process");
+    assert!(child.wait(PATIENCE));
+    pair.await_master(&float, 0);
+    let heir = daemon.vrrp().expect("it has written its pid file");
+    assert_ne!(heir.pid(), child.pid());
+}
+
+#[test]
+fn what_a_killed_router_left_behind_is_gone_after_its_restart_as_a_backup() {
+    let (mut pair, float) = pair();
+    pair.kill(0);
+    pair.await_master(&float, 1);
+    let node = pair.lan().nodes()[0].namespace().name().to_owned();
+    let left: Vec<IpAddr> = pair.lan().nodes()[0].holds(&float.addresses);
+    assert_eq!(left.len(), 2, "{node} should still hold what nobody took away");
+    pair.start(0);
+    pair.await_addresses(&float, 0, false);
+    pair.await_master(&float, 0);
+}
+
+#[test]
+fn a_second_daemon_with_the_same_pid_file_does_not_start() {
+    let lan = Lan::new(1);
+    let node = lan.nodes()[0].namespace();
+    let first = Daemon::start(&Binary::under_test(), node, &config(100));
+    first.await_log(Mark::default(), "Entering MASTER STATE");
+    let pid_file = first.directory().join("parent.pid");
+    let path = pid_file.to_str().expect("our paths are plain");
+    let mut second = Daemon::start_with(&Binary::under_test(), node, &config(100), &["-p", path]);
+    assert_eq!(second.wait().code(), Some(0));
+    second.await_log(Mark::default(), "already running");
+    assert!(first.process().lives());
+}
+
+mod at_start {
+    use super::*;
+
+    #[track_caller]
+    fn refused(config: &str, status: i32) {
+        let lan = Lan::new(1);
+        let mut daemon = Daemon::start(&Binary::under_test(), lan.nodes()[0].namespace(), config);
+        let ended = daemon.wait();
+        assert_eq!(ended.code(), Some(status), "{}", daemon.log_text());
+    }
+
+    #[test]
+    fn a_missing_parameter_is_refused() {
+        refused(&config(100).replace("priority 100", "priority"), 2);
+    }
+
+    #[test]
+    fn an_unknown_interface_is_refused() {
+        refused(&config(100).replace("eth0", "eth9"), 2);
+    }
+
+    #[test]
+    fn a_missing_include_is_refused_where_the_file_asks_for_it() {
+        refused(&format!("includea missing.conf\n{}", config(100)), 6);
+    }
+
+    #[test]
+    fn a_missing_file_is_refused() {
+        let lan = Lan::new(1);
+        let node = lan.nodes()[0].namespace();
+        let options = ["-f", "/nonexistent/keepalived.conf"];
+        let mut daemon = Daemon::start_with(&Binary::under_test(), node, "", &options);
+        assert_eq!(daemon.wait().code(), Some(6), "{}", daemon.log_text());
+    }
+}
+
+/// A child that comes back is what it was: the C daemon begins anew as a backup and drops the addresses.
+mod better_than_the_original {
+    use super::*;
+
+    #[test]
+    fn a_crashed_child_resumes_within_an_interval() {
+        let (pair, float) = pair();
+        let daemon = pair.daemon(0);
+        let (log, frames) = (daemon.log().mark(), pair.lan().capture().frames().mark());
+        daemon.vrrp().expect("it has written its pid file").signal(Signal::SIGSEGV);
+        let started = daemon.await_log(log, "Starting VRRP child process");
+        let advert = pair.lan().capture().frames().wait(frames, PATIENCE, |captured| {
+            let ours =
+                float.advert(&captured.frame).is_some() && pair.lan().sender(captured) == Some(0);
+            (ours && captured.at > started.at).then_some(captured.at)
+        });
+        let advert = advert.unwrap_or_else(|| panic!("it sends nothing{}", pair.logs()));
+        let silence = advert.duration_since(started.at).unwrap_or_default();
+        assert!(
+            silence < Duration::from_millis(300),
+            "{silence:?} until its first advert{}",
+            pair.logs()
+        );
+        pair.await_master(&float, 0);
+        let noticed = pair.daemon(1).log_text().contains("MASTER STATE");
+        assert!(!noticed, "the backup took over{}", pair.logs());
+    }
+}
