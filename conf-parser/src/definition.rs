@@ -19,7 +19,7 @@ pub(crate) struct Definitions {
 #[derive(Clone)]
 enum Definition {
     Text(Rc<str>),
-    /// Several lines; there are at least two.
+    /// Several lines; there is at least one.
     Lines(Rc<[String]>),
     Predefined(Predefined),
 }
@@ -100,11 +100,10 @@ impl Definitions {
         self.insert(name, Definition::Text(value.into()));
     }
 
-    /// Gives `name` several lines; fewer than two make it an ordinary definition.
+    /// Gives `name` several lines; none make it an ordinary, empty definition.
     pub(crate) fn define_lines(&mut self, name: &str, lines: Vec<String>) {
         let definition = match lines.as_slice() {
             [] => Definition::Text("".into()),
-            [line] => Definition::Text(line.as_str().into()),
             _ => Definition::Lines(lines.into()),
         };
         self.insert(name, definition);

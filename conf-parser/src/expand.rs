@@ -19,8 +19,8 @@ pub(crate) enum Logical {
     Close(Place),
     /// Anything else.
     Line(Line),
-    /// A line with a `"` that is not closed, which was not reported yet; it has the words before that.
-    Unmatched(Line),
+    /// A line with a `"` that is not closed, which was not reported yet: the words before that, and where the line stands.
+    Unmatched(Line, Place),
 }
 
 /// Makes logical lines.
@@ -298,7 +298,7 @@ impl<'o> Expander<'o> {
             return Ok(false);
         }
         self.budget.text(text.as_str().len(), Some(place), diagnostics)?;
-        for lines in expanded.lines {
+        for lines in expanded.lines.into_iter().filter(|lines| lines.len() > 1) {
             self.push(Pending::Defined { lines, next: 1, place }, place, diagnostics);
         }
         let stripped = strip(text.as_str());
@@ -352,16 +352,13 @@ impl<'o> Expander<'o> {
         if text.as_str().contains('\\') {
             unescape(&mut text);
         }
+        let place = text.place();
         match text.into_line() {
-            Ok(line) => Logical::Line(line),
-            Err(line) if self.is_open_quote_reported(&line) => Logical::Line(line),
-            Err(line) => Logical::Unmatched(line),
+            Err(line) if self.open_quote != Some((place.file, place.line)) => {
+                Logical::Unmatched(line, place)
+            }
+            Ok(line) | Err(line) => Logical::Line(line),
         }
-    }
-
-    fn is_open_quote_reported(&self, line: &Line) -> bool {
-        let place = line.place();
-        self.open_quote == Some((place.file, place.line))
     }
 }
 

@@ -47,9 +47,12 @@ struct Open {
     /// Whether it held bytes that are not UTF-8.
     is_mended: bool,
     directory: Rc<Path>,
-    /// Device and inode.
-    identity: Option<(u64, u64)>,
+    /// `None` where the text came from no file.
+    identity: Option<Identity>,
 }
+
+/// Device and inode of a file.
+type Identity = (u64, u64);
 
 /// A physical line without its end. Empty where the line is refused.
 pub(crate) struct Physical {
@@ -228,7 +231,7 @@ impl Sources {
 }
 
 impl Files {
-    fn identity(&self) -> Option<(u64, u64)> {
+    fn identity(&self) -> Option<Identity> {
         self.open.as_ref()?.identity
     }
 }
@@ -350,7 +353,7 @@ impl Opening<'_> {
     fn open(
         &mut self,
         name: &OsStr,
-        active: &[(u64, u64)],
+        active: &[Identity],
         budget: &mut Budget,
     ) -> Result<Option<Open>, Spent> {
         if !self.accepts(name) {
@@ -394,8 +397,8 @@ impl Opening<'_> {
     }
 }
 
-/// A file's bytes, unless there are more than `limit`, and its device and inode.
-fn read(path: &Path, limit: usize) -> std::io::Result<(Option<Vec<u8>>, (u64, u64))> {
+/// A file's bytes, unless there are more than `limit`, and which file it is.
+fn read(path: &Path, limit: usize) -> std::io::Result<(Option<Vec<u8>>, Identity)> {
     let file = File::open(path)?;
     let metadata = file.metadata()?;
     let identity = (metadata.dev(), metadata.ino());

@@ -63,7 +63,7 @@ impl<'a> Builder<'a> {
                     self.diagnostics.report(Class::UnexpectedEnd, place, "Extra '}' found");
                 }
             }
-            Logical::Line(_) | Logical::Unmatched(_) => {}
+            Logical::Line(_) | Logical::Unmatched(..) => {}
         }
         Some(next)
     }
@@ -92,8 +92,8 @@ impl<'a> Builder<'a> {
                     self.diagnostics.report(Class::UnknownKeyword, place, message);
                 }
                 Logical::Line(line) => statements.extend(self.statement(line, block)),
-                Logical::Unmatched(line) => {
-                    self.report_unmatched(&line, Some(block.schema));
+                Logical::Unmatched(line, place) => {
+                    self.report_unmatched(&line, place, Some(block.schema));
                     statements.extend(self.statement(line, block));
                 }
             }
@@ -103,8 +103,8 @@ impl<'a> Builder<'a> {
 
     fn report_missing_brace(&mut self, found: &Logical, block: Block<'_>) {
         let place = match found {
-            Logical::Open(place) | Logical::Close(place) => *place,
-            Logical::Line(line) | Logical::Unmatched(line) => line.place(),
+            Logical::Open(place) | Logical::Close(place) | Logical::Unmatched(_, place) => *place,
+            Logical::Line(line) => line.place(),
         };
         self.diagnostics.push(Diagnostic {
             class: Class::MissingBlock,
@@ -158,8 +158,8 @@ impl<'a> Builder<'a> {
                 Logical::Open(place) => entries.push(brace(place)),
                 Logical::Close(_) => break,
                 Logical::Line(line) => entries.push(line),
-                Logical::Unmatched(line) => {
-                    self.report_unmatched(&line, None);
+                Logical::Unmatched(line, place) => {
+                    self.report_unmatched(&line, place, None);
                     entries.push(line);
                 }
             }
@@ -210,12 +210,12 @@ impl<'a> Builder<'a> {
     }
 
     /// Reports a `"` that is not closed, unless the line is split anew by the rules for scripts.
-    fn report_unmatched(&mut self, line: &Line, schema: Option<&'static dyn Schema>) {
+    fn report_unmatched(&mut self, line: &Line, place: Place, schema: Option<&'static dyn Schema>) {
         let entry = line.word(0).and_then(|word| schema?.find(word.text));
         let is_script = entry.is_some_and(|entry| matches!(entry.args, Args::Script(_)));
         if !(is_script && line.len() > 1) {
             let message = format!("Unmatched quote: '{}'", line.raw());
-            self.diagnostics.report(Class::UnmatchedQuote, line.place(), message);
+            self.diagnostics.report(Class::UnmatchedQuote, place, message);
         }
     }
 }
