@@ -2,6 +2,8 @@
 
 pub mod bfd_event;
 pub mod child;
+pub mod dump;
+pub mod fifo;
 pub mod global;
 pub mod handover;
 pub mod logging;
