@@ -13,6 +13,7 @@
 //! Sources come before timers in a turn: after a pause of the machine, the datagram that proves a peer alive is waiting
 //! beside the timer that would declare it dead.
 
+mod clock;
 mod timers;
 
 use std::collections::HashMap;
@@ -23,13 +24,14 @@ use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::time::TimeSpec;
 
+use clock::Clock;
 use timers::Timers;
 
-/// So many sources are reported in one turn; the rest follows in the next.
-const EVENTS_PER_TURN: usize = 256;
+/// So many events are fetched by one system call.
+const EVENTS_PER_CALL: usize = 256;
+/// The reactor's own source.
+const CLOCK: Token = Token(usize::MAX);
 
 /// What to be told about a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +62,7 @@ pub struct Registration(Token);
 pub struct Reactor<S, T> {
     poll: Poll,
     events: Events,
+    clock: Clock,
     /// Tokens are never used again, so that an event on its way cannot be taken for one of a later source.
     sources: HashMap<Token, S>,
     next_token: usize,
@@ -70,9 +73,13 @@ pub struct Reactor<S, T> {
 impl<S: Copy, T: Copy + Eq + Hash> Reactor<S, T> {
     /// A loop with nothing in it. Make it after the fork: it cannot be shared.
     pub fn new() -> io::Result<Self> {
+        let (poll, clock) = (Poll::new()?, Clock::new()?);
+        let raw = clock.as_fd().as_raw_fd();
+        poll.registry().register(&mut SourceFd(&raw), CLOCK, Interest::READABLE)?;
         Ok(Self {
-            poll: Poll::new()?,
-            events: Events::with_capacity(EVENTS_PER_TURN),
+            poll,
+            events: Events::with_capacity(EVENTS_PER_CALL),
+            clock,
             sources: HashMap::new(),
             next_token: 0,
             again: Vec::new(),
@@ -140,32 +147,47 @@ impl<S: Copy, T: Copy + Eq + Hash> Reactor<S, T> {
         self.timers.expired(now)
     }
 
-    /// Waits until a source is ready or a timer expires, and appends the sources that are ready to `ready`.
+    /// How long ago the first timer that waits to be served has expired: how far the process is behind.
+    pub fn overdue(&mut self, now: Instant) -> Duration {
+        self.timers.next().map_or(Duration::ZERO, |at| now.saturating_duration_since(at))
+    }
+
+    /// Waits until a source is ready or a timer expires, and appends all sources that are ready to `ready`. With a timer
+    /// overdue it waits for nothing, but looks at the sources all the same.
     pub fn wait(&mut self, ready: &mut Vec<S>) -> io::Result<()> {
-        if self.again.is_empty() {
-            self.sleep()?;
-        }
-        match self.poll.poll(&mut self.events, Some(Duration::ZERO)) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => result?,
-        }
+        let timeout = self.timeout()?;
         ready.append(&mut self.again);
-        let sources = &self.sources;
-        ready.extend(self.events.iter().filter_map(|event| sources.get(&event.token()).copied()));
+        // One call may not fetch all of them, and a timer must not be served while a source has something to say. A
+        // source may come up once more meanwhile: so many calls at most, or a flood would hold up the timers.
+        let calls = self.sources.len() / EVENTS_PER_CALL + 1;
+        for call in 0..calls {
+            let timeout = if call == 0 { timeout } else { Some(Duration::ZERO) };
+            match self.poll.poll(&mut self.events, timeout) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+                result => result?,
+            }
+            let sources = &self.sources;
+            let named = self.events.iter().filter_map(|event| sources.get(&event.token()));
+            ready.extend(named.copied());
+            if self.events.iter().count() < EVENTS_PER_CALL {
+                break;
+            }
+        }
         Ok(())
     }
 
-    /// Sleeps to the nanosecond where [`Poll::poll`] would round up to a millisecond: a takeover is measured by it.
-    fn sleep(&mut self) -> io::Result<()> {
-        let timeout = self.timers.next().map(|at| at.saturating_duration_since(Instant::now()));
-        if timeout == Some(Duration::ZERO) {
-            return Ok(());
+    /// How long the kernel may wait: not at all, or until something happens, which includes the clock.
+    fn timeout(&mut self) -> io::Result<Option<Duration>> {
+        if !self.again.is_empty() {
+            return Ok(Some(Duration::ZERO));
         }
-        let mut polled = [PollFd::new(self.poll.registry().as_fd(), PollFlags::POLLIN)];
-        match ppoll(&mut polled, timeout.map(TimeSpec::from), None) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
-            Err(error) => Err(error.into()),
+        let Some(at) = self.timers.next() else { return Ok(None) };
+        let now = Instant::now();
+        if at <= now {
+            return Ok(Some(Duration::ZERO));
         }
+        self.clock.ring_at(at, now)?;
+        Ok(None)
     }
 }
 
@@ -225,8 +247,52 @@ mod tests {
         reactor.arm(Second, due);
         assert_eq!(reactor.expired(Instant::now()), None);
         assert_eq!(turn(&mut reactor), []);
-        assert!(Instant::now() >= due);
+        let now = Instant::now();
+        assert!(now >= due);
+        assert_eq!(reactor.overdue(now), now - due);
+        assert_eq!(reactor.expired(now), Some(Second));
+        assert_eq!(reactor.expired(now), None);
+        assert_eq!(reactor.overdue(now), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_timer_that_moves_is_waited_for_where_it_is() {
+        let mut reactor = Reactor::<Name, Name>::new().unwrap();
+        let start = Instant::now();
+        let mut wakes = 0;
+        // The clock is set to 1 ms by the first wait and left there by the move to later.
+        reactor.arm(First, start + Duration::from_millis(1));
+        turn(&mut reactor);
+        reactor.arm(First, start + Duration::from_millis(20));
+        while reactor.expired(Instant::now()).is_none() {
+            turn(&mut reactor);
+            wakes += 1;
+        }
+        assert!(start.elapsed() >= Duration::from_millis(20));
+        assert!(wakes <= 2, "{wakes} wake-ups");
+        // And to earlier.
+        reactor.arm(First, Instant::now() + Duration::from_secs(60));
+        reactor.arm(Second, Instant::now() + Duration::from_millis(1));
+        turn(&mut reactor);
         assert_eq!(reactor.expired(Instant::now()), Some(Second));
-        assert_eq!(reactor.expired(Instant::now()), None);
+    }
+
+    #[test]
+    fn every_source_is_heard_before_an_overdue_timer() {
+        const SOURCES: usize = 2 * EVENTS_PER_CALL + 10;
+        let mut reactor = Reactor::<usize, Name>::new().unwrap();
+        let pairs: Vec<_> = (0..SOURCES).map(|_| UnixStream::pair().unwrap()).collect();
+        for (index, (near, _)) in pairs.iter().enumerate() {
+            reactor.register(near, index, Readiness::Readable).unwrap();
+        }
+        for (_, far) in &pairs {
+            (&*far).write_all(b"a").unwrap();
+        }
+        reactor.arm(First, Instant::now());
+        let mut ready = vec![];
+        reactor.wait(&mut ready).unwrap();
+        ready.sort_unstable();
+        assert_eq!(ready, (0..SOURCES).collect::<Vec<_>>());
+        assert_eq!(reactor.expired(Instant::now()), Some(First));
     }
 }

@@ -5,6 +5,9 @@ use std::collections::{BinaryHeap, HashMap};
 use std::hash::Hash;
 use std::time::Instant;
 
+/// Entries that do not count any more are cleared out when they outnumber the others by so many.
+const SLACK: usize = 64;
+
 /// Named timers. A timer that is moved to later, as a backup does with each advert, costs no queue operation: its old
 /// entry stays, and is put back with the new deadline when it comes up.
 #[derive(Debug)]
@@ -68,6 +71,12 @@ impl<T: Copy + Eq + Hash> Timers<T> {
             }
         }
         self.queue.push(Reverse(Entry { at, timer }));
+        if self.queue.len() > 2 * self.armed.len() + SLACK {
+            let armed = &self.armed;
+            self.queue.retain(|Reverse(Entry { at, timer })| {
+                armed.get(timer).is_some_and(|armed| armed.queued == *at)
+            });
+        }
     }
 
     pub(super) fn disarm(&mut self, timer: T) {
@@ -167,5 +176,18 @@ mod tests {
         }
         assert_eq!(timers.queue.len(), 1);
         assert_eq!(timers.next(), Some(start + Duration::from_millis(999)));
+    }
+
+    #[test]
+    fn entries_that_were_moved_to_earlier_do_not_pile_up() {
+        let mut timers = Timers::default();
+        let mut now = Instant::now();
+        for _ in 0..10_000 {
+            timers.arm(1, now + Duration::from_secs(86_400));
+            timers.arm(1, now + Duration::from_secs(1));
+            now += Duration::from_secs(1);
+            assert_eq!(timers.expired(now), Some(1));
+        }
+        assert!(timers.queue.len() <= SLACK + 2, "{}", timers.queue.len());
     }
 }
