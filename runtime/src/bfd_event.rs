@@ -114,10 +114,11 @@ mod tests {
         assert!(!sender.send(event("a", false)));
         let mut last = BTreeMap::new();
         loop {
+            let all_sent = sender.flush();
             while let Some(event) = receiver.receive().unwrap() {
-                last.insert(event.name.clone(), event.up);
+                last.insert(event.name, event.up);
             }
-            if sender.flush() && receiver.receive().unwrap().is_none() {
+            if all_sent {
                 break;
             }
         }
