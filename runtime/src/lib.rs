@@ -8,6 +8,7 @@ pub mod global;
 pub mod handover;
 pub mod logging;
 pub mod machine;
+pub mod mail;
 pub mod netlink;
 pub mod options;
 pub mod process;
