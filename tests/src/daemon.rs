@@ -1,6 +1,6 @@
 //! A keepalived in a namespace: started, watched, told to reload, ended.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
@@ -78,18 +78,27 @@ impl Daemon {
         Self { process, child, log, scratch }
     }
 
-    /// Lets `binary` judge the configuration in `file` (`-t`), in `namespace`.
+    /// Lets `binary` judge the configuration in `file` (`-t`), in `namespace`. One that takes too long is killed.
     pub fn check(binary: &Binary, namespace: &Namespace, file: &Path, options: &[&str]) -> Verdict {
         let scratch = Scratch::new();
+        let output = scratch.path().join("complaints");
+        let stderr =
+            File::create(&output).unwrap_or_else(|error| panic!("{}: {error}", output.display()));
         let mut command = binary.command();
         command.arg("-t").arg("-f").arg(file).args(options).env("TMPDIR", scratch.path());
-        let output = namespace.enter(|| command.stdin(Stdio::null()).output());
-        let output = output.unwrap_or_else(|error| panic!("{}: {error}", binary.path().display()));
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        Verdict {
-            status: output.status.code(),
-            complaints: text.lines().map(str::to_owned).collect(),
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
+        let spawned = namespace.enter(|| command.spawn());
+        let mut child =
+            spawned.unwrap_or_else(|error| panic!("{}: {error}", binary.path().display()));
+        let process =
+            Process::new(i32::try_from(child.id()).expect("the kernel numbers processes as int"));
+        if !process.is_some_and(|process| process.wait(PATIENCE)) {
+            let _ = child.kill();
         }
+        let status = child.wait().expect("it is our child").code();
+        let text = fs::read(&output).unwrap_or_default();
+        let complaints = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect();
+        Verdict { status, complaints }
     }
 
     /// Its log.
