@@ -27,6 +27,8 @@ pub struct Pair {
 /// A change of masters as the wire saw it.
 #[derive(Clone, Copy, Debug)]
 pub struct Failover {
+    /// When the old master sent its last advert.
+    pub ended: SystemTime,
     /// From the last advert of the old master to the first of the new one.
     pub silence: Duration,
     /// The interval that the old master announced.
@@ -190,6 +192,7 @@ impl Pair {
         let interval =
             old.find(|(_, _, advert)| advert.priority != 0).map(|(_, _, advert)| advert.interval);
         Failover {
+            ended,
             silence: began.duration_since(ended).unwrap_or_default(),
             interval: interval.unwrap_or(last.interval),
             priority: new
