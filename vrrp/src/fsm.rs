@@ -225,6 +225,11 @@ impl Router {
         self.effective
     }
 
+    /// The sum of weights that it was told last.
+    pub fn weight(&self) -> i32 {
+        self.weight
+    }
+
     /// The master that it last listened to.
     pub fn master(&self) -> Option<IpAddr> {
         self.master.map(|(address, _)| address)

@@ -1,12 +1,13 @@
 //! The VRRP engine: elections, virtual addresses, announcements.
 //!
-//! Four modules are pure: [`packet`] and [`auth`] read and write adverts, [`fsm`] decides what an instance does, [`track`]
-//! judges what it depends on. None
-//! opens a socket, reads a clock or writes a log line; the engine around them does.
+//! Most modules are values without I/O: [`packet`] and [`auth`] read and write adverts, [`fsm`] and [`group`] decide what
+//! an instance does, [`track`] judges what it depends on, [`interfaces`], [`kernel`] and [`announce`] know what is there
+//! and what should be. Only [`engine`] reads the clock, waits and logs.
 
 pub mod announce;
 pub mod auth;
 pub mod config;
+pub mod engine;
 pub mod fsm;
 pub mod group;
 pub mod interfaces;

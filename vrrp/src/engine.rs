@@ -1,0 +1,304 @@
+//! The VRRP process: holds sockets, timers and the machine's state, and does what the elections decide.
+//!
+//! A turn of the loop reads what is ready, then serves what is due, and at its end sends what was born in it: adverts
+//! first, then requests to the kernel, then announcements, then scripts. So a new master is heard before its addresses
+//! are there, and its addresses are there before anybody is told.
+
+mod conditions;
+mod connection;
+mod identity;
+mod instance;
+mod machine;
+mod notify;
+mod receive;
+mod refusals;
+mod reload;
+mod send;
+mod sockets;
+mod start;
+mod stop;
+mod table;
+mod transition;
+
+use std::collections::HashMap;
+use std::io;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use log::{error, info};
+use runtime::child::{ChildEnd, Received, Setup, ToChild, ToParent};
+use runtime::global::{Global, Script};
+use runtime::netlink::{Client, Monitor};
+use runtime::options::Options;
+use runtime::reactor::{Reactor, Registration};
+use runtime::scripts::Running;
+use runtime::signals::{Signal, Signals};
+use runtime::sys::receive::RecvBatch;
+
+use self::instance::Instance;
+use self::sockets::{SocketId, Sockets};
+use self::table::Table;
+use crate::announce::{Announcer, Frames};
+use crate::config::{Config, GroupId, InstanceId, SyncGroup};
+use crate::fsm::{Action, Event, State};
+use crate::group::Group;
+use crate::interfaces::Interfaces;
+use crate::kernel::Ledger;
+use crate::socket::Sender;
+use crate::stats::Stats;
+
+/// Exit status of an orderly end.
+const OK: i32 = 0;
+/// Exit status when the process cannot work; the parent does not start it again.
+const FATAL: i32 = 1;
+
+/// Adverts of a master leave on a grid of this width, so that those of many instances leave together.
+const GRID: Duration = Duration::from_millis(1);
+/// Faster adverts than this keep their own time.
+const GRID_FROM: Duration = Duration::from_millis(100);
+
+/// Largest packet where no interface tells.
+const DEFAULT_MTU: u32 = 1500;
+
+/// What the loop hears from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// The parent.
+    Control,
+    /// Signals.
+    Signals,
+    /// Changes of interfaces and addresses.
+    Monitor,
+    /// Adverts.
+    Socket(SocketId),
+    /// The end of a script.
+    Script(u32),
+}
+
+/// What the loop waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Timer {
+    /// The deadline of an election.
+    Deadline(InstanceId),
+    /// Announcements.
+    Announcements,
+    /// The end of the start-up delay.
+    Delayed,
+    /// The end of the time that scripts have when the process stops.
+    Grace,
+}
+
+/// A sync group while it runs.
+#[derive(Debug)]
+struct RunningGroup {
+    config: SyncGroup,
+    group: Group,
+}
+
+/// An advert on its way, for the case that it does not get far.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    instance: InstanceId,
+    to: IpAddr,
+    /// Whether it carries priority 0.
+    stop: bool,
+}
+
+/// The VRRP process.
+struct Engine {
+    options: Options,
+    global: Global,
+    config: Config,
+    reactor: Reactor<Source, Timer>,
+    control: ChildEnd,
+    signals: Signals,
+    netlink: Client,
+    monitor: Monitor,
+    interfaces: Interfaces,
+    ledger: Ledger,
+    /// Whether what should be in the kernel may differ from what is there.
+    dirty: bool,
+    sockets: Sockets,
+    sender: Sender<Sent>,
+    batch: RecvBatch,
+    announcer: Announcer<InstanceId>,
+    frames: Frames,
+    /// Masters whose addresses are to be announced once they are in place.
+    entered: Vec<InstanceId>,
+    instances: Table<InstanceId, Instance>,
+    groups: Table<GroupId, RunningGroup>,
+    started: Instant,
+    /// The end of the start-up delay.
+    delayed_until: Option<Instant>,
+    /// Scripts to be started, with what is appended to their arguments.
+    launches: Vec<(Script, Vec<String>)>,
+    /// Scripts that run.
+    scripts: HashMap<u32, (Running, Registration)>,
+    next_script: u32,
+    /// Kept for as long as the loop lives.
+    _registrations: [Registration; 3],
+    /// Room for the actions of an election.
+    actions: Vec<Action>,
+    /// Whether the loop goes on.
+    running: bool,
+}
+
+/// Runs the VRRP process until it is told to end, and returns its exit status.
+pub fn run(setup: Setup) -> i32 {
+    let mut engine = match Engine::new(setup) {
+        Ok(engine) => engine,
+        Err(error) => {
+            error!("VRRP cannot start: {error}");
+            return FATAL;
+        }
+    };
+    match engine.serve() {
+        Ok(()) => OK,
+        Err(error) => {
+            error!("VRRP event loop: {error}");
+            engine.stop();
+            FATAL
+        }
+    }
+}
+
+impl Engine {
+    fn serve(&mut self) -> io::Result<()> {
+        let mut ready = Vec::new();
+        while self.running {
+            self.reactor.wait(&mut ready)?;
+            let now = Instant::now();
+            for source in ready.drain(..) {
+                self.ready(source, now);
+            }
+            let now = Instant::now();
+            while let Some(timer) = self.reactor.expired(now) {
+                self.expired(timer, now);
+            }
+            self.flush(now);
+        }
+        self.stop();
+        Ok(())
+    }
+
+    fn ready(&mut self, source: Source, now: Instant) {
+        match source {
+            Source::Socket(socket) => self.receive(socket, now),
+            Source::Monitor => self.hear_machine(now),
+            Source::Control => self.hear_parent(now),
+            Source::Signals => self.hear_signals(now),
+            Source::Script(number) => self.script_ended(number),
+        }
+    }
+
+    fn expired(&mut self, timer: Timer, now: Instant) {
+        match timer {
+            Timer::Deadline(id) => self.due(id, now),
+            // They leave at the end of the turn.
+            Timer::Announcements | Timer::Grace => {}
+            Timer::Delayed => {
+                info!("Delayed start completed");
+                self.delayed_until = None;
+            }
+        }
+    }
+
+    /// Serves the deadline of an election. A backup listens once more before it declares its master dead: when it was
+    /// us who stood still, the adverts that prove the master alive are waiting.
+    fn due(&mut self, id: InstanceId, now: Instant) {
+        let Some(instance) = self.instances.get(id) else { return };
+        if instance.router.state() == State::Backup {
+            if let Some(socket) = instance.socket {
+                self.receive(socket, now);
+            }
+        }
+        let Some(instance) = self.instances.get(id) else { return };
+        if instance.router.deadline().is_none_or(|deadline| deadline > now) {
+            self.rearm(id);
+            return;
+        }
+        let may_lead = instance.group.is_none_or(|(group, place)| {
+            let members = self.members(group);
+            self.groups.get(group).is_none_or(|running| running.group.may_lead(&members, place))
+        });
+        self.take(id, Event::Deadline { may_lead }, now);
+    }
+
+    /// Has the reactor wait for what the election waits for.
+    fn rearm(&mut self, id: InstanceId) {
+        let Some(instance) = self.instances.get(id) else { return };
+        let timer = Timer::Deadline(id);
+        let Some(deadline) = instance.router.deadline() else {
+            self.reactor.disarm(timer);
+            return;
+        };
+        let steady = instance.router.state() == State::Master
+            && instance.config.advert_interval >= GRID_FROM;
+        self.reactor.arm(timer, if steady { self.on_grid(deadline) } else { deadline });
+    }
+
+    /// The first point of the grid that is not before `at`.
+    fn on_grid(&self, at: Instant) -> Instant {
+        let since = at.saturating_duration_since(self.started).as_nanos();
+        let late = since.next_multiple_of(GRID.as_nanos()) - since;
+        at + Duration::from_nanos(u64::try_from(late).unwrap_or(0))
+    }
+
+    /// Whether nothing is to be sent or heard yet.
+    fn is_delayed(&self, now: Instant) -> bool {
+        self.delayed_until.is_some_and(|until| until > now)
+    }
+
+    fn hear_signals(&mut self, now: Instant) {
+        loop {
+            match self.signals.take() {
+                Ok(Some(signal)) => self.signalled(signal, now),
+                Ok(None) => return,
+                Err(error) => {
+                    error!("cannot read signals: {error}");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn signalled(&mut self, signal: Signal, now: Instant) {
+        match signal {
+            Signal::Stop | Signal::Interrupt => self.running = false,
+            Signal::Reload => self.repeat_configuration(now),
+            Signal::ClearStatistics => {
+                self.instances.iter_mut().for_each(|instance| instance.stats = Stats::default());
+            }
+            // Scripts have descriptors of their own.
+            Signal::Child => {}
+            Signal::Data | Signal::Statistics | Signal::Json => {}
+            Signal::CpuTime => info!("VRRP used more CPU time than rlimit_rttime allows"),
+        }
+    }
+
+    fn hear_parent(&mut self, now: Instant) {
+        loop {
+            match self.control.receive() {
+                Ok(Received::Message(ToChild::Configuration(memory))) => self.reload(&memory, now),
+                Ok(Received::Nothing) => return,
+                Ok(Received::End) => {
+                    info!("the parent is gone");
+                    self.running = false;
+                    return;
+                }
+                Err(error) => {
+                    error!("cannot hear the parent: {error}");
+                    self.running = false;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Tells the parent that the configuration is in force.
+    fn report_loaded(&self) {
+        if let Err(error) = self.control.send(ToParent::Loaded) {
+            error!("cannot answer the parent: {error}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Where an instance sends from and listens: its interface, its source address and its socket.
+
+use std::net::IpAddr;
+
+use log::info;
+use runtime::global::ReceiveBuffer;
+use runtime::machine::IfIndex;
+
+use super::Engine;
+use crate::config::auth::Auth;
+use crate::config::instance::Transport;
+use crate::config::{self, InstanceId};
+use crate::fsm::{Event, Fault};
+use crate::interfaces::{Interface, Interfaces};
+use crate::socket::{Cast, Key, Protocol};
+
+/// Where an instance could send from and listen now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Endpoint {
+    interface: Option<IfIndex>,
+    source: Option<IpAddr>,
+    key: Option<Key>,
+}
+
+impl Endpoint {
+    fn of(config: &config::Instance, interfaces: &Interfaces) -> Self {
+        let by_name = |name: &String| interfaces.by_name(name);
+        let index = |interface: &Interface| interface.link().index;
+        let named = config.interface.as_ref();
+        let found = named.and_then(by_name);
+        let interface = found.map(index);
+        let source = config.source.or_else(|| found?.source(config.family));
+        let cast = match &config.transport {
+            Transport::Multicast { group } => {
+                interface.map(|interface| Cast::Multicast { group: *group, interface })
+            }
+            // An interface that is named must be there.
+            Transport::Unicast(_) if named.is_some() && interface.is_none() => None,
+            Transport::Unicast(_) => source.map(|source| {
+                let of_interface = || interfaces.vrf(interface?).map(index);
+                let vrf = config.vrf.as_ref().and_then(by_name).map(index).or_else(of_interface);
+                Cast::Unicast { source, interface, vrf }
+            }),
+        };
+        let protocol = match config.auth {
+            Auth::Ah(_) => Protocol::Ah,
+            _ => Protocol::Vrrp,
+        };
+        Self { interface, source, key: cast.map(|cast| Key { protocol, cast }) }
+    }
+}
+
+impl Engine {
+    /// Has an instance send from and listen where it should now. Says whether its source cannot be used.
+    pub(super) fn connect(&mut self, id: InstanceId) -> Option<Event> {
+        let instance = self.instances.get(id)?;
+        let endpoint = Endpoint::of(&instance.config, &self.interfaces);
+        let connected = instance.socket.is_some();
+        let before = instance.socket.and_then(|socket| self.sockets.key(socket));
+        let buffer = endpoint.key.and_then(|key| self.receive_buffer(key));
+        let instance = self.instances.get_mut(id)?;
+        if (instance.interface, instance.source) != (endpoint.interface, endpoint.source) {
+            instance.interface = endpoint.interface;
+            instance.source = endpoint.source;
+            instance.build_packets();
+        }
+        if connected && before == endpoint.key {
+            return None;
+        }
+        if let Some(socket) = instance.socket.take() {
+            self.sockets.leave(socket, id);
+        }
+        let vrid = instance.config.vrid;
+        let key = endpoint.key?;
+        match self.sockets.join(key, buffer, (vrid, id), &mut self.reactor) {
+            Ok(socket) => {
+                instance.socket = Some(socket);
+                let cleared = Event::Cleared(Fault::SourceNotConfigured);
+                let stuck =
+                    instance.router.faults().iter().any(|f| *f == Fault::SourceNotConfigured);
+                stuck.then_some(cleared)
+            }
+            Err(error) => {
+                info!("({}) {error}", instance.name());
+                error.is_missing_address().then_some(Event::Fault(Fault::SourceNotConfigured))
+            }
+        }
+    }
+
+    /// The receive buffer of the socket `key`: what all instances on it want together. `None` is the system's.
+    fn receive_buffer(&self, key: Key) -> Option<u32> {
+        let listeners = self
+            .instances
+            .iter()
+            .filter(|instance| Endpoint::of(&instance.config, &self.interfaces).key == Some(key));
+        let wanted = listeners.map(|instance| {
+            let multiplier = self.global.vrrp.receive_buffer_multiplier;
+            instance.config.receive_buffer.or_else(|| match self.global.vrrp.receive_buffer {
+                ReceiveBuffer::System => None,
+                ReceiveBuffer::Bytes(bytes) => Some(bytes),
+                ReceiveBuffer::Advert => Some(multiplier.saturating_mul(instance.advert_len())),
+                ReceiveBuffer::Mtu => Some(multiplier.saturating_mul(self.mtu(instance.interface))),
+            })
+        });
+        wanted.sum::<Option<u32>>()
+    }
+
+    fn mtu(&self, interface: Option<IfIndex>) -> u32 {
+        let interface = interface.and_then(|index| self.interfaces.get(index));
+        interface.map_or(super::DEFAULT_MTU, |interface| interface.link().mtu)
+    }
+}

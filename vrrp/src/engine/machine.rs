@@ -1,0 +1,157 @@
+//! What the kernel tells about interfaces and addresses, and what follows for the instances.
+
+use std::time::Instant;
+
+use log::{debug, error, info};
+use runtime::machine::{Address, IfIndex};
+use runtime::netlink::{Drained, Event as MachineEvent};
+
+use super::conditions::{self, Conditions};
+use super::instance::Instance;
+use super::{Engine, Source};
+use crate::config::InstanceId;
+use crate::fsm::Event;
+use crate::interfaces::Change;
+
+impl Engine {
+    /// Takes in what the kernel has told.
+    pub(super) fn hear_machine(&mut self, now: Instant) {
+        let mut events = Vec::new();
+        match self.monitor.drain(&mut events) {
+            Ok(Drained::Empty) => {}
+            Ok(Drained::More) => self.reactor.again(Source::Monitor),
+            Err(error) => error!("{error}"),
+        }
+        let mut changes = Vec::new();
+        for event in &events {
+            self.interfaces.on_event(event, &mut changes);
+            self.ledger.on_event(event);
+        }
+        if events.contains(&MachineEvent::Overrun) {
+            info!("Netlink: receive buffer overrun - reading everything again");
+            match self.netlink.machine() {
+                Ok(machine) => {
+                    self.interfaces.resync(&machine, &mut changes);
+                    self.ledger.resync(&machine);
+                }
+                Err(error) => error!("{error}"),
+            }
+        }
+        for change in changes {
+            self.machine_changed(&change, now);
+        }
+        for address in self.ledger.take_lost() {
+            self.address_lost(&address, now);
+        }
+    }
+
+    fn machine_changed(&mut self, change: &Change, now: Instant) {
+        let index = match change {
+            Change::Vanished { name, .. } => {
+                if self.matters(name) {
+                    info!("Interface {name} deleted");
+                }
+                self.look_again(name, now);
+                return;
+            }
+            Change::Up(index) | Change::Down(index) => {
+                self.log_link(*index);
+                *index
+            }
+            Change::Appeared(index) => {
+                self.log_appearance(*index);
+                *index
+            }
+            Change::Source(index, _) | Change::Mtu(index) | Change::Master(index) => *index,
+            Change::Hardware(_) => return,
+        };
+        let Some(interface) = self.interfaces.get(index) else { return };
+        let name = interface.link().name.clone();
+        self.look_again(&name, now);
+    }
+
+    /// Brings all instances that an interface matters to in line with what it is now.
+    fn look_again(&mut self, name: &str, now: Instant) {
+        let concerned: Vec<InstanceId> =
+            self.instances.keys().filter(|&id| self.concerns(id, name)).collect();
+        for id in concerned {
+            if let Some(event) = self.connect(id) {
+                self.take(id, event, now);
+            }
+            self.meet_conditions(id, now);
+        }
+        self.sockets.close_idle(&mut self.reactor);
+        self.dirty = true;
+    }
+
+    fn matters(&self, name: &str) -> bool {
+        self.instances.keys().any(|id| self.concerns(id, name))
+    }
+
+    fn concerns(&self, id: InstanceId, name: &str) -> bool {
+        let Some(instance) = self.instances.get(id) else { return false };
+        let group = instance.group.and_then(|(group, _)| self.groups.get(group));
+        let trackers = group.map(|running| &running.config.trackers);
+        conditions::concerns(&instance.config, trackers, name)
+    }
+
+    /// Tells the election of an instance what holds now.
+    pub(super) fn meet_conditions(&mut self, id: InstanceId, now: Instant) {
+        let Some(instance) = self.instances.get(id) else { return };
+        let group = instance.group.and_then(|(group, _)| self.groups.get(group));
+        let trackers = group.map(|running| &running.config.trackers);
+        let conditions =
+            Conditions::of(&instance.config, trackers, &self.interfaces, instance.source);
+        for event in conditions.events(&instance.router) {
+            self.take(id, event, now);
+        }
+    }
+
+    /// Somebody has taken an address away that we had put in place. Its master steps back for a moment, and finds out
+    /// whether it is still the best; a static address is simply put back.
+    fn address_lost(&mut self, lost: &Address, now: Instant) {
+        self.dirty = true;
+        let on = self.interface_name(lost.interface);
+        let masters: Vec<InstanceId> = self
+            .instances
+            .keys()
+            .filter(|&id| self.instances.get(id).is_some_and(|one| self.misses(one, lost)))
+            .collect();
+        if masters.is_empty() {
+            info!("Restoring deleted static address {} dev {on}", lost);
+            return;
+        }
+        debug!("Netlink reflector reports IP {} removed from {on}", lost.local);
+        for id in masters {
+            self.take(id, Event::ObjectLost, now);
+        }
+    }
+
+    /// Whether `instance` is to do something about the loss of an address.
+    fn misses(&self, instance: &Instance, lost: &Address) -> bool {
+        let tracked = instance.config.all_addresses().filter(|address| address.tracked);
+        let mut placed = tracked.filter_map(|address| self.place(address, Some(instance)));
+        instance.holds && placed.any(|address| address.key() == lost.key())
+    }
+
+    fn log_link(&self, index: IfIndex) {
+        let name = self.interface_name(index);
+        if self.matters(&name) {
+            let state = if self.interfaces.is_up(index) { "up" } else { "down" };
+            info!("Netlink reports {name} {state}");
+        }
+    }
+
+    fn log_appearance(&self, index: IfIndex) {
+        let name = self.interface_name(index);
+        if self.matters(&name) {
+            info!("Interface {name} added");
+        }
+    }
+
+    /// The name of an interface, or its number where it is gone.
+    pub(super) fn interface_name(&self, index: IfIndex) -> String {
+        let interface = self.interfaces.get(index);
+        interface.map_or_else(|| index.to_string(), |interface| interface.link().name.clone())
+    }
+}

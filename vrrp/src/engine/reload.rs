@@ -1,0 +1,189 @@
+//! Reloading: from one configuration to another by their difference.
+//!
+//! Whatever is in both goes on: its state, its counters, its sockets, its addresses. A master says at once what is new
+//! about it, and a backup waits on.
+
+use std::collections::{HashMap, HashSet};
+use std::os::fd::OwnedFd;
+use std::time::Instant;
+
+use log::{error, info};
+use runtime::global::Global;
+use runtime::handover;
+
+use super::instance::{self, Instance};
+use super::notify::News;
+use super::start::{schedule, start_delay, virtual_addresses};
+use super::{Engine, RunningGroup, Timer, identity};
+use crate::config::instance::Deleted;
+use crate::config::{self, Config, InstanceId};
+use crate::fsm::{Event, State};
+use crate::group::Group;
+
+impl Engine {
+    /// Goes on with the configuration that the parent has sent.
+    pub(super) fn reload(&mut self, memory: &OwnedFd, now: Instant) {
+        info!("Reloading");
+        match handover::open::<(Global, Config)>(memory) {
+            Ok((global, config)) => self.apply(global, config, now),
+            Err(error) => {
+                error!("cannot read the new configuration, going on with the old one: {error}")
+            }
+        }
+        self.report_loaded();
+    }
+
+    /// There is nothing new, but the masters speak at once as after any reload.
+    pub(super) fn repeat_configuration(&mut self, now: Instant) {
+        info!("Reloading");
+        for id in self.instances.keys() {
+            self.reconfigure(id, now);
+        }
+    }
+
+    fn apply(&mut self, global: Global, config: Config, now: Instant) {
+        let old: Vec<&config::Instance> = self.instances.iter().map(|one| &one.config).collect();
+        let found = identity::matches(&old, &config.instances);
+        self.log_dropped_addresses(&found, &config);
+        self.leave_behind(&found, now);
+        let states: HashMap<String, State> = self
+            .groups
+            .iter()
+            .map(|running| (running.config.name.clone(), running.group.state()))
+            .collect();
+        if global.processes.vrrp != self.global.processes.vrrp {
+            schedule(&global);
+        }
+        self.adjust_delay(&global, now);
+        self.global = global;
+        self.config = config;
+        self.replace_instances(&found);
+        // What follows from it is looked at for all instances below.
+        self.interfaces.set_virtuals(virtual_addresses(&self.config), &mut Vec::new());
+        if let Err(error) = self.prepare(now) {
+            error!("cannot use all of the new configuration: {error}");
+        }
+        self.go_on(&found, &states, now);
+    }
+
+    /// Takes leave of the instances that are not in the new configuration, and of what hangs on the numbers of the
+    /// others.
+    fn leave_behind(&mut self, found: &[Option<usize>], now: Instant) {
+        let kept: HashSet<usize> = found.iter().flatten().copied().collect();
+        for (position, id) in self.instances.keys().enumerate() {
+            if !kept.contains(&position) {
+                self.remove(id, now);
+            }
+            if found.get(position) != Some(&Some(position)) {
+                self.announcer.leave(id);
+            }
+            self.reactor.disarm(Timer::Deadline(id));
+        }
+        self.sockets.leave_all();
+    }
+
+    fn remove(&mut self, id: InstanceId, now: Instant) {
+        let Some(instance) = self.instances.get(id) else { return };
+        let already_faulty = instance.router.state() == State::Fault
+            && instance.config.notify.deleted == Deleted::AsFault;
+        self.drive(id, Event::Stop, now);
+        if !already_faulty {
+            self.tell(id, News::Deleted);
+        }
+    }
+
+    fn replace_instances(&mut self, found: &[Option<usize>]) {
+        let group4 = self.global.vrrp.multicast4;
+        let mut old: Vec<Option<Instance>> =
+            std::mem::take(&mut self.instances).into_iter().map(Some).collect();
+        let instances = self.config.instances.iter().zip(found).map(|(config, place)| {
+            let before = place.and_then(|place| old.get_mut(place)?.take());
+            match before {
+                Some(mut instance) => {
+                    instance.reconfigure(config.clone(), group4);
+                    instance
+                }
+                None => Instance::new(config, group4, self.starts_as_master(config)),
+            }
+        });
+        self.instances = instances.collect();
+    }
+
+    fn go_on(&mut self, found: &[Option<usize>], states: &HashMap<String, State>, now: Instant) {
+        let old: Vec<InstanceId> = self.places(found, true);
+        for &id in &old {
+            self.reconfigure(id, now);
+            if self.instances.get(id).is_some_and(|instance| instance.holds) {
+                self.entered.push(id);
+            }
+        }
+        self.groups = self
+            .config
+            .groups
+            .iter()
+            .map(|config| RunningGroup {
+                group: Group::resume(&self.look_at(config), states.get(&config.name).copied()),
+                config: config.clone(),
+            })
+            .collect();
+        for id in self.instances.keys() {
+            self.meet_conditions(id, now);
+        }
+        self.begin_groups(now);
+        for id in self.places(found, false) {
+            self.take(id, Event::Start, now);
+        }
+        self.dirty = true;
+    }
+
+    /// The instances that go on, or those that are new.
+    fn places(&self, found: &[Option<usize>], known: bool) -> Vec<InstanceId> {
+        let places = self.instances.keys().zip(found);
+        places.filter(|(_, place)| place.is_some() == known).map(|(id, _)| id).collect()
+    }
+
+    /// Gives the election of an instance its settings again.
+    fn reconfigure(&mut self, id: InstanceId, now: Instant) {
+        let Some(instance) = self.instances.get(id) else { return };
+        let starts_as_master = self.starts_as_master(&instance.config);
+        let settings = instance::settings(&instance.config, starts_as_master);
+        self.drive(id, Event::Reconfigure(Box::new(settings)), now);
+    }
+
+    /// A start-up delay that runs is made as long as the new one.
+    fn adjust_delay(&mut self, global: &Global, now: Instant) {
+        if self.delayed_until.is_none_or(|until| until <= now) {
+            return;
+        }
+        let until = self.started + start_delay(global);
+        if until <= now {
+            info!("Reduced delayed start passed");
+        } else {
+            info!("Delaying startup for a further {} seconds", (until - now).as_secs_f64());
+        }
+        self.set_delay(until.max(now));
+    }
+
+    fn log_dropped_addresses(&self, found: &[Option<usize>], config: &Config) {
+        let old: Vec<&Instance> = self.instances.iter().collect();
+        for (now, place) in config.instances.iter().zip(found) {
+            let before = place.and_then(|place| old.get(place).copied());
+            let Some(before) = before.filter(|instance| instance.holds) else { continue };
+            for address in before.config.all_addresses() {
+                let kept = now.all_addresses().any(|one| {
+                    (one.address, one.prefix_len, &one.interface)
+                        == (address.address, address.prefix_len, &address.interface)
+                });
+                if kept {
+                    continue;
+                }
+                let on = address.interface.as_deref().or(before.config.interface.as_deref());
+                let (name, on) = (&before.config.name, on.unwrap_or_default());
+                info!(
+                    "({name}) ip address {}/{} dev {on}, no longer exist",
+                    address.address, address.prefix_len
+                );
+            }
+        }
+    }
+}

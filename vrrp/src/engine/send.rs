@@ -1,0 +1,222 @@
+//! What leaves at the end of a turn: adverts, requests to the kernel, announcements, scripts.
+
+use std::time::Instant;
+
+use log::{debug, error, info};
+use nix::errno::Errno;
+use runtime::machine::Address;
+use runtime::reactor::Readiness;
+use runtime::scripts;
+
+use super::instance::Instance;
+use super::{Engine, Source, Timer};
+use crate::announce::Target;
+use crate::config::instance::Transport;
+use crate::config::{self, InstanceId};
+use crate::kernel::{self, Desired};
+use crate::packet::{Family, Priority};
+use crate::socket::Outgoing;
+
+impl Engine {
+    /// Has an advert with `priority` leave at the end of this turn.
+    pub(super) fn advertise(&mut self, id: InstanceId, priority: Priority) {
+        let Some(instance) = self.instances.get_mut(id) else { return };
+        // Nothing is sent where nothing can be heard.
+        if instance.socket.is_none() || instance.source.is_none() {
+            return;
+        }
+        instance.seal(priority);
+        let (interface, hop_limit) = (instance.interface, hop_limit(&instance.config));
+        for (packet, to, source) in instance.outgoing() {
+            let outgoing = Outgoing { to, source, interface, hop_limit };
+            let tag = super::Sent { instance: id, to, stop: priority == Priority::STOP };
+            self.sender.push(outgoing, tag, |data| data.extend_from_slice(packet.bytes()));
+        }
+        instance.stats.advert_sent = instance.stats.advert_sent.wrapping_add(1);
+    }
+
+    /// Sends what was born in this turn. So a new master is heard before its addresses are there, its addresses are
+    /// there before they are announced, and all that before anybody is told.
+    pub(super) fn flush(&mut self, now: Instant) {
+        self.send_adverts();
+        self.reconcile();
+        self.announce(now);
+        self.start_scripts();
+    }
+
+    fn send_adverts(&mut self) {
+        for (sent, errno) in self.sender.send() {
+            let Some(instance) = self.instances.get(sent.instance) else { continue };
+            let up = instance.interface.is_none_or(|index| self.interfaces.is_up(index));
+            if sent.stop && errno == Errno::ENETUNREACH && !up {
+                continue;
+            }
+            let (name, text) = (instance.name(), errno.desc());
+            match instance.config.transport {
+                Transport::Multicast { .. } => {
+                    info!("({name}): send advert error {} ({text})", errno as i32);
+                }
+                Transport::Unicast(_) => info!("({name}) Cant send advert to {} ({text})", sent.to),
+            }
+        }
+    }
+
+    /// Makes the kernel hold what the masters and the static configuration want.
+    fn reconcile(&mut self) {
+        if !std::mem::take(&mut self.dirty) {
+            return;
+        }
+        let desired = Desired { addresses: self.desired_addresses() };
+        let netlink = &mut self.netlink;
+        let failures = self.ledger.reconcile(&desired, |requests| netlink.execute(requests));
+        for failure in failures {
+            info!("{failure}");
+        }
+    }
+
+    fn desired_addresses(&self) -> Vec<Address> {
+        let fixed = self.config.static_addresses.iter().map(|address| (address, None));
+        let held = self.instances.iter().filter(|instance| instance.holds).flat_map(|instance| {
+            instance.config.all_addresses().map(move |address| (address, Some(instance)))
+        });
+        fixed.chain(held).filter_map(|(address, owner)| self.place(address, owner)).collect()
+    }
+
+    /// A configured address as it is to be in the kernel; `None` while its interface is missing.
+    pub(super) fn place(
+        &self,
+        address: &config::Address,
+        owner: Option<&Instance>,
+    ) -> Option<Address> {
+        let interface = match &address.interface {
+            Some(name) => Some(self.interfaces.by_name(name)?.link().index),
+            None => owner?.interface,
+        };
+        Some(kernel::on_interface(address, interface?, kernel::PROTOCOL))
+    }
+
+    fn announce(&mut self, now: Instant) {
+        for id in std::mem::take(&mut self.entered) {
+            let Some(instance) = self.instances.get(id).filter(|instance| instance.holds) else {
+                continue;
+            };
+            let targets = self.targets(instance);
+            self.log_targets(instance, &targets);
+            let garp = &instance.config.garp;
+            self.announcer.replace(id, garp, targets, Vec::new(), now);
+        }
+        let mut due = Vec::new();
+        self.announcer.due(now, &mut due);
+        for target in due {
+            if self.frames.push(target, &self.interfaces, now) {
+                debug!(
+                    "Sending {} on {} for {}",
+                    kind(target),
+                    self.interface_name(target.interface),
+                    target.address
+                );
+            }
+        }
+        for (target, errno) in self.frames.send() {
+            info!(
+                "cannot announce {} on {}: {}",
+                target.address,
+                self.interface_name(target.interface),
+                errno.desc()
+            );
+        }
+        match self.announcer.deadline() {
+            Some(deadline) => self.reactor.arm(Timer::Announcements, deadline),
+            None => self.reactor.disarm(Timer::Announcements),
+        }
+    }
+
+    /// The addresses of a master that are in place.
+    fn targets(&self, instance: &Instance) -> Vec<Target> {
+        let placed = instance
+            .config
+            .all_addresses()
+            .filter_map(|address| self.place(address, Some(instance)))
+            .filter(|address| self.ledger.holds(address.key()));
+        placed
+            .map(|address| Target {
+                address: address.local,
+                interface: address.interface,
+                paced_by: self.interfaces.base(address.interface),
+            })
+            .collect()
+    }
+
+    fn log_targets(&self, instance: &Instance, targets: &[Target]) {
+        for target in targets {
+            let what = match Family::of(target.address) {
+                Family::V4 => "gratuitous ARPs",
+                Family::V6 => "Unsolicited Neighbour Adverts",
+            };
+            let on = self.interface_name(target.interface);
+            debug!("({}) Sending/queueing {what} on {on} for {}", instance.name(), target.address);
+        }
+    }
+
+    /// Announces the address that a unicast instance sends from, so that the master need not look for it.
+    pub(super) fn announce_source(&mut self, id: InstanceId, now: Instant) {
+        let Some(instance) = self.instances.get(id) else { return };
+        let (Some(interface), Some(address)) = (instance.interface, instance.source) else {
+            return;
+        };
+        if !instance.config.transport.is_unicast() {
+            return;
+        }
+        let base = self.interfaces.base(interface);
+        let kind = if address.is_ipv4() { "ARP" } else { "NA" };
+        debug!("{}: sending gratuitous {kind} for {address}", instance.name());
+        let target = Target { address, interface: base, paced_by: base };
+        self.announcer.once(id, target, now);
+    }
+
+    fn start_scripts(&mut self) {
+        for (script, arguments) in std::mem::take(&mut self.launches) {
+            let number = self.next_script;
+            let started = scripts::start(&script, &arguments).and_then(|running| {
+                let registration =
+                    self.reactor.register(&running, Source::Script(number), Readiness::Readable)?;
+                Ok((running, registration))
+            });
+            match started {
+                Ok(started) => {
+                    self.next_script = self.next_script.wrapping_add(1);
+                    self.scripts.insert(number, started);
+                }
+                Err(error) => {
+                    error!("cannot start script {}: {error}", script.program.to_string_lossy());
+                }
+            }
+        }
+    }
+
+    /// A script has ended; nobody asks how.
+    pub(super) fn script_ended(&mut self, number: u32) {
+        let Some((running, registration)) = self.scripts.remove(&number) else { return };
+        if let Err(error) = running.ending() {
+            error!("cannot take leave of script {}: {error}", running.pid());
+        }
+        if let Err(error) = self.reactor.deregister(&running, registration) {
+            error!("cannot forget script {}: {error}", running.pid());
+        }
+    }
+}
+
+/// The hop limit of IPv6 to a peer; IPv4 has it in its header.
+fn hop_limit(config: &config::Instance) -> Option<u8> {
+    match &config.transport {
+        Transport::Unicast(unicast) => unicast.ttl,
+        Transport::Multicast { .. } => None,
+    }
+}
+
+fn kind(target: Target) -> &'static str {
+    match Family::of(target.address) {
+        Family::V4 => "gratuitous ARP",
+        Family::V6 => "unsolicited Neighbour Advert",
+    }
+}

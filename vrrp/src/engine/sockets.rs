@@ -1,0 +1,141 @@
+//! The sockets that are open for adverts, and who listens on them. All instances with the same [`Key`] share one.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+use log::error;
+use runtime::reactor::{Reactor, Readiness, Registration};
+use runtime::sys::receive::RecvBatch;
+
+use super::{Source, Timer};
+use crate::config::InstanceId;
+use crate::packet::Vrid;
+use crate::socket::{Key, Receiver, SocketError};
+
+/// An open socket. A number is never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct SocketId(u32);
+
+/// The sockets that are open.
+#[derive(Debug, Default)]
+pub(super) struct Sockets {
+    open: BTreeMap<SocketId, Open>,
+    by_key: HashMap<Key, SocketId>,
+    next: u32,
+}
+
+#[derive(Debug)]
+struct Open {
+    receiver: Receiver,
+    registration: Registration,
+    listeners: HashMap<Vrid, Vec<InstanceId>>,
+}
+
+/// Why a socket could not be opened.
+#[derive(Debug)]
+pub(super) enum OpenError {
+    Socket(SocketError),
+    Reactor(std::io::Error),
+}
+
+impl OpenError {
+    /// Whether the source address is missing on this machine.
+    pub(super) fn is_missing_address(&self) -> bool {
+        matches!(self, OpenError::Socket(error) if error.is_missing_address())
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenError::Socket(error) => error.fmt(f),
+            OpenError::Reactor(error) => write!(f, "cannot wait for adverts: {error}"),
+        }
+    }
+}
+
+impl Sockets {
+    /// Has `instance` listen on the socket for `key`, which is opened if it is not.
+    pub(super) fn join(
+        &mut self,
+        key: Key,
+        buffer: Option<u32>,
+        (vrid, instance): (Vrid, InstanceId),
+        reactor: &mut Reactor<Source, Timer>,
+    ) -> Result<SocketId, OpenError> {
+        let id = match self.by_key.get(&key) {
+            Some(&id) => id,
+            None => self.open(key, buffer, reactor)?,
+        };
+        if let Some(open) = self.open.get_mut(&id) {
+            open.listeners.entry(vrid).or_default().push(instance);
+        }
+        Ok(id)
+    }
+
+    fn open(
+        &mut self,
+        key: Key,
+        buffer: Option<u32>,
+        reactor: &mut Reactor<Source, Timer>,
+    ) -> Result<SocketId, OpenError> {
+        let id = SocketId(self.next);
+        let receiver = Receiver::open(key, buffer).map_err(OpenError::Socket)?;
+        let registration = reactor
+            .register(&receiver, Source::Socket(id), Readiness::Readable)
+            .map_err(OpenError::Reactor)?;
+        self.next += 1;
+        self.by_key.insert(key, id);
+        self.open.insert(id, Open { receiver, registration, listeners: HashMap::new() });
+        Ok(id)
+    }
+
+    /// Has `instance` listen no more. A socket that nobody listens on is closed by [`Sockets::close_idle`].
+    pub(super) fn leave(&mut self, socket: SocketId, instance: InstanceId) {
+        let Some(open) = self.open.get_mut(&socket) else { return };
+        for listeners in open.listeners.values_mut() {
+            listeners.retain(|&listener| listener != instance);
+        }
+    }
+
+    /// Has nobody listen any more, while all sockets stay open.
+    pub(super) fn leave_all(&mut self) {
+        for open in self.open.values_mut() {
+            open.listeners.clear();
+        }
+    }
+
+    /// Closes the sockets that nobody listens on.
+    pub(super) fn close_idle(&mut self, reactor: &mut Reactor<Source, Timer>) {
+        let is_idle = |open: &Open| open.listeners.values().all(Vec::is_empty);
+        let idle: Vec<SocketId> =
+            self.open.iter().filter(|(_, open)| is_idle(open)).map(|(&id, _)| id).collect();
+        for id in idle {
+            let Some(Open { receiver, registration, .. }) = self.open.remove(&id) else { continue };
+            self.by_key.remove(&receiver.key());
+            if let Err(error) = reactor.deregister(&receiver, registration) {
+                error!("cannot close a socket for adverts: {error}");
+            }
+        }
+    }
+
+    /// What a socket listens to.
+    pub(super) fn key(&self, socket: SocketId) -> Option<Key> {
+        self.open.get(&socket).map(|open| open.receiver.key())
+    }
+
+    /// The instances that listen for `vrid` on a socket.
+    pub(super) fn listeners(&self, socket: SocketId, vrid: Vrid) -> &[InstanceId] {
+        let listeners = self.open.get(&socket).and_then(|open| open.listeners.get(&vrid));
+        listeners.map_or(&[], Vec::as_slice)
+    }
+
+    /// Receives into `batch` what a socket has: how many datagrams.
+    pub(super) fn receive(
+        &self,
+        socket: SocketId,
+        batch: &mut RecvBatch,
+    ) -> Result<usize, SocketError> {
+        self.open.get(&socket).map_or(Ok(0), |open| open.receiver.receive(batch))
+    }
+}

@@ -1,0 +1,242 @@
+//! Starting: from the configuration that the parent has handed over to running elections.
+
+use std::collections::{HashMap, HashSet};
+use std::error::Error;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use log::info;
+use runtime::child::Setup;
+use runtime::global::Global;
+use runtime::machine::{IfIndex, Machine};
+use runtime::netlink::{Client, Monitor};
+use runtime::reactor::{Reactor, Readiness};
+use runtime::signals::{Signal, Signals};
+use runtime::sys::receive::RecvBatch;
+use runtime::{handover, process};
+
+use super::instance::Instance;
+use super::receive::BATCH;
+use super::sockets::Sockets;
+use super::table::Table;
+use super::{DEFAULT_MTU, Engine, RunningGroup, Source, Timer};
+use crate::announce::{Announcer, Frames, Pace, Pacing};
+use crate::config::{self, Config, SyncGroup};
+use crate::fsm::Event;
+use crate::group::{Group, Member};
+use crate::interfaces::{Interfaces, Prefixed};
+use crate::kernel::Ledger;
+use crate::socket::Sender;
+
+/// Descriptors besides those of the instances.
+const SPARE_FILES: u64 = 64;
+
+impl Engine {
+    /// Opens what the process works with, and starts all elections.
+    pub(super) fn new(setup: Setup) -> Result<Self, Box<dyn Error>> {
+        let (global, config): (Global, Config) = handover::open(&setup.config)?;
+        let ignored =
+            if setup.options.ignore_interrupt { &[Signal::Interrupt][..] } else { &[][..] };
+        let signals = Signals::new(ignored)?;
+        schedule(&global);
+        // What changes between the snapshot and the first turn is heard.
+        let monitor = Monitor::open(global.vrrp.netlink_monitor)?;
+        let mut netlink = Client::open(global.vrrp.netlink_command)?;
+        let machine = netlink.machine()?;
+        let mut reactor = Reactor::new()?;
+        let registrations = [
+            reactor.register(&setup.control, Source::Control, Readiness::Readable)?,
+            reactor.register(&signals, Source::Signals, Readiness::Readable)?,
+            reactor.register(&monitor, Source::Monitor, Readiness::Readable)?,
+        ];
+        let now = Instant::now();
+        let mut engine = Self {
+            options: setup.options,
+            interfaces: Interfaces::new(&machine, virtual_addresses(&config)),
+            ledger: Ledger::default(),
+            dirty: true,
+            sockets: Sockets::default(),
+            sender: Sender::new(),
+            batch: RecvBatch::new(BATCH, 0),
+            announcer: Announcer::new(Pacing::default()),
+            frames: Frames::open()?,
+            entered: Vec::new(),
+            instances: Table::default(),
+            groups: Table::default(),
+            started: now,
+            delayed_until: None,
+            launches: Vec::new(),
+            scripts: HashMap::new(),
+            next_script: 0,
+            actions: Vec::new(),
+            running: true,
+            control: setup.control,
+            _registrations: registrations,
+            global,
+            config,
+            reactor,
+            signals,
+            netlink,
+            monitor,
+        };
+        engine.begin(&machine, now)?;
+        engine.report_loaded();
+        Ok(engine)
+    }
+
+    fn begin(&mut self, machine: &Machine, now: Instant) -> Result<(), Box<dyn Error>> {
+        self.delay_start(now);
+        let fresh = |config| {
+            Instance::new(config, self.global.vrrp.multicast4, self.starts_as_master(config))
+        };
+        self.instances = self.config.instances.iter().map(fresh).collect();
+        self.prepare(now)?;
+        self.adopt_leftovers(machine);
+        self.groups = self.config.groups.iter().map(|config| self.fresh_group(config)).collect();
+        self.begin_groups(now);
+        for id in self.instances.keys() {
+            self.take(id, Event::Start, now);
+        }
+        self.flush(now);
+        Ok(())
+    }
+
+    /// Brings what follows from the configuration and the machine up to date: sockets, paces, what holds for each
+    /// instance.
+    pub(super) fn prepare(&mut self, now: Instant) -> Result<(), Box<dyn Error>> {
+        self.allow_files();
+        self.batch.grow(usize::try_from(self.largest_mtu())?);
+        self.announcer.set_pacing(pacing(&self.global, &self.config, &self.interfaces));
+        for id in self.instances.keys() {
+            let Some(instance) = self.instances.get_mut(id) else { continue };
+            self.sender.open(instance.config.family)?;
+            if let Some(until) = self.delayed_until {
+                instance.router.on_event(Event::Delay(until), now, &mut self.actions);
+            }
+            if let Some(event) = self.connect(id) {
+                self.drive(id, event, now);
+            }
+        }
+        self.sockets.close_idle(&mut self.reactor);
+        for (group, config) in (0..).zip(&self.config.groups) {
+            for (place, &member) in config.members.iter().enumerate() {
+                if let Some(instance) = self.instances.get_mut(member) {
+                    instance.group = Some((config::GroupId(group), place));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an instance may start as master: an owner whose whole group wants to.
+    pub(super) fn starts_as_master(&self, config: &config::Instance) -> bool {
+        let wants = |config: &config::Instance| config.wants_master && config.is_owner();
+        let group = config.group.and_then(|group| self.config.group(group));
+        let members = group.into_iter().flat_map(|group| &group.members);
+        wants(config) && members.filter_map(|&id| self.config.instance(id)).all(wants)
+    }
+
+    /// A group whose members have not started.
+    fn fresh_group(&self, config: &SyncGroup) -> RunningGroup {
+        RunningGroup { group: Group::new(&self.look_at(config)), config: config.clone() }
+    }
+
+    /// What a group sees of its members.
+    pub(super) fn look_at(&self, config: &SyncGroup) -> Vec<Member> {
+        let members = config.members.iter().filter_map(|&id| self.instances.get(id));
+        members.map(|instance| Member::of(&instance.router)).collect()
+    }
+
+    /// Does what the groups want before their members start or go on.
+    pub(super) fn begin_groups(&mut self, now: Instant) {
+        for id in self.groups.keys() {
+            let Some(running) = self.groups.get(id) else { continue };
+            let mut steps = Vec::new();
+            running.group.begin(&self.look_at(&running.config), &mut steps);
+            self.perform_steps(id, steps, now);
+        }
+    }
+
+    /// Takes addresses that a killed process has left behind for ours: what is not wanted at once is removed.
+    fn adopt_leftovers(&mut self, machine: &Machine) {
+        let virtuals = self.instances.iter().flat_map(|instance| {
+            instance.config.all_addresses().map(move |address| (address, Some(instance)))
+        });
+        let fixed = self.config.static_addresses.iter().map(|address| (address, None));
+        let named: Vec<_> = virtuals
+            .chain(fixed)
+            .filter_map(|(address, owner)| self.place(address, owner))
+            .collect();
+        self.ledger.adopt(machine, &named);
+    }
+
+    /// Waits where the configuration wants to: for some time, or until the machine has been up for some time.
+    fn delay_start(&mut self, now: Instant) {
+        let delay = start_delay(&self.global);
+        if delay.is_zero() {
+            return;
+        }
+        info!("Delaying startup for {} seconds", delay.as_secs_f64());
+        self.set_delay(now + delay);
+    }
+
+    pub(super) fn set_delay(&mut self, until: Instant) {
+        self.delayed_until = Some(until);
+        self.reactor.arm(Timer::Delayed, until);
+    }
+
+    fn allow_files(&self) {
+        let instances = u64::try_from(self.config.instances.len()).unwrap_or(u64::MAX);
+        if let Err(error) = process::allow_files(instances.saturating_mul(2) + SPARE_FILES) {
+            info!("Unable to set the limit of open files: {error}");
+        }
+    }
+
+    fn largest_mtu(&self) -> u32 {
+        let used = self.instances.iter().filter_map(|instance| instance.config.interface.as_ref());
+        let known = used.filter_map(|name| self.interfaces.by_name(name));
+        known.map(|interface| interface.link().mtu).max().unwrap_or(0).max(DEFAULT_MTU)
+    }
+}
+
+/// Gives the process its priorities and processors.
+pub(super) fn schedule(global: &Global) {
+    for failure in process::schedule(&global.processes.vrrp) {
+        info!("{failure}");
+    }
+}
+
+/// How long instances wait from now.
+pub(super) fn start_delay(global: &Global) -> Duration {
+    let boot = global.vrrp.delay_after_boot;
+    let after_boot = if boot.is_zero() { boot } else { boot.saturating_sub(uptime()) };
+    global.vrrp.startup_delay.max(after_boot)
+}
+
+fn uptime() -> Duration {
+    let text = fs::read_to_string("/proc/uptime").unwrap_or_default();
+    let seconds = text.split_whitespace().next().and_then(|word| word.parse().ok());
+    seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or_default()
+}
+
+/// The addresses that adverts never come from.
+pub(super) fn virtual_addresses(config: &Config) -> HashSet<Prefixed> {
+    let addresses = config.instances.iter().flat_map(config::Instance::all_addresses);
+    addresses.map(|address| (address.address, address.prefix_len)).collect()
+}
+
+fn pacing(global: &Global, config: &Config, interfaces: &Interfaces) -> Pacing {
+    let garp = &global.vrrp.garp;
+    let groups = (0..).zip(&config.garp_groups).flat_map(|(number, group)| {
+        let pace = Pace {
+            garp: group.garp_interval.unwrap_or_default(),
+            gna: group.gna_interval.unwrap_or_default(),
+        };
+        let members = group.interfaces.iter().filter_map(|name| interfaces.by_name(name));
+        members.map(move |interface| (interface.link().index, (number, pace)))
+    });
+    Pacing {
+        default: Pace { garp: garp.garp_interval, gna: garp.gna_interval },
+        groups: groups.collect::<HashMap<IfIndex, (u32, Pace)>>(),
+    }
+}

@@ -1,0 +1,222 @@
+//! Doing what an election wants done.
+
+use std::time::{Instant, SystemTime};
+
+use log::{debug, info};
+
+use super::Engine;
+use super::notify::{self, Launch, News};
+use crate::config::{self, GroupId, InstanceId};
+use crate::fsm::{Action, Cause, Event, Note, State, Transition};
+use crate::group::{Member, Step};
+use crate::packet::Priority;
+
+impl Engine {
+    /// Gives an instance an event, does what it wants, and then what its sync group makes of it.
+    pub(super) fn take(&mut self, id: InstanceId, event: Event, now: Instant) {
+        let Some(instance) = self.instances.get(id) else { return };
+        let before = instance.router.state();
+        let lost = event == Event::ObjectLost && before == State::Master;
+        self.drive(id, event, now);
+        let Some((group, place)) = self.instances.get(id).and_then(|instance| instance.group)
+        else {
+            return;
+        };
+        let members = self.members(group);
+        let Some(running) = self.groups.get(group) else { return };
+        let mut steps = Vec::new();
+        if lost {
+            running.group.after_loss(&members, place, &mut steps);
+        } else {
+            running.group.after(&members, place, before, &mut steps);
+        }
+        self.perform_steps(group, steps, now);
+    }
+
+    /// Gives an instance an event without asking its group.
+    pub(super) fn drive(&mut self, id: InstanceId, event: Event, now: Instant) {
+        let mut actions = std::mem::take(&mut self.actions);
+        if let Some(instance) = self.instances.get_mut(id) {
+            instance.router.on_event(event, now, &mut actions);
+        }
+        for action in actions.drain(..) {
+            self.perform(id, action, now);
+        }
+        self.actions = actions;
+        self.rearm(id);
+    }
+
+    /// Does what a group wants.
+    pub(super) fn perform_steps(&mut self, group: GroupId, steps: Vec<Step>, now: Instant) {
+        for step in steps {
+            let Some(running) = self.groups.get_mut(group) else { return };
+            match step {
+                Step::Say(state) => info!(
+                    "VRRP_Group({}) Syncing instances to {} state",
+                    running.config.name,
+                    state.name()
+                ),
+                Step::Drive(place, event) => {
+                    if let Some(&id) = running.config.members.get(place) {
+                        self.drive(id, event, now);
+                    }
+                }
+                Step::Settle(state) => {
+                    running.group.settle(state);
+                    self.tell_group(group, News::Entered(state));
+                }
+                Step::SettleSilently(state) => running.group.settle(state),
+            }
+        }
+    }
+
+    /// What a group sees of its members.
+    pub(super) fn members(&self, group: GroupId) -> Vec<Member> {
+        let members = self.groups.get(group).map_or(&[][..], |running| &running.config.members);
+        let instances = members.iter().filter_map(|&id| self.instances.get(id));
+        instances.map(|instance| Member::of(&instance.router)).collect()
+    }
+
+    fn perform(&mut self, id: InstanceId, action: Action, now: Instant) {
+        let Some(instance) = self.instances.get_mut(id) else { return };
+        match action {
+            Action::Advertise(priority) => self.advertise(id, priority),
+            Action::Resign => {
+                instance.stats.pri_zero_sent += 1;
+                debug!("({}) sent 0 priority", instance.name());
+                self.advertise(id, Priority::STOP);
+            }
+            Action::Entering(transition) => self.entering(id, &transition),
+            Action::Acquire => self.acquire(id),
+            Action::Release { forced } => self.release(id, forced),
+            Action::Notify(state) => self.tell(id, News::Entered(state)),
+            Action::AnnounceSource => self.announce_source(id, now),
+            Action::Reannounce => self.reannounce(id, now),
+            Action::LowerPriorityHeard => self.tell(id, News::LowerPriority),
+            Action::PriorityChanged => {}
+            Action::ForgetRefusals => {
+                instance.refusals.forget();
+                if instance.router.state() == State::Master {
+                    instance.counters.ah.restart_if_exhausted();
+                }
+            }
+            Action::Note(note) => log_note(instance.name(), &note),
+        }
+    }
+
+    fn entering(&mut self, id: InstanceId, transition: &Transition) {
+        let Some(instance) = self.instances.get_mut(id) else { return };
+        let name = instance.config.name.as_str();
+        match (transition.from, transition.to) {
+            (State::Init, State::Fault) => {
+                for fault in instance.router.faults().iter() {
+                    info!("({name}) entering FAULT state ({fault})");
+                }
+                info!("({name}) entering FAULT state");
+            }
+            (State::Init, to) => info!("({name}) Entering {} STATE (init)", to.name()),
+            (_, to) => {
+                log_cause(name, &transition.cause);
+                info!("({name}) Entering {} STATE", to.name());
+            }
+        }
+        if transition.to == State::Master {
+            instance.stats.become_master += 1;
+        }
+        if transition.from == State::Master {
+            instance.stats.release_master += 1;
+        }
+        instance.last_transition = SystemTime::now();
+    }
+
+    /// Puts what belongs to a master in place, at the end of the turn, when the advert is on its way.
+    fn acquire(&mut self, id: InstanceId) {
+        let Some(instance) = self.instances.get_mut(id) else { return };
+        instance.holds = true;
+        log_addresses(&instance.config, "setting");
+        self.entered.push(id);
+        self.dirty = true;
+    }
+
+    /// Takes away what belongs to a master.
+    fn release(&mut self, id: InstanceId, forced: bool) {
+        let Some(instance) = self.instances.get_mut(id) else { return };
+        if forced || instance.holds {
+            log_addresses(&instance.config, "removing");
+        }
+        instance.holds = false;
+        self.entered.retain(|&entered| entered != id);
+        self.announcer.leave(id);
+        self.dirty = true;
+    }
+
+    /// Somebody else answered for our addresses for a while. The other members of the group are in the same position:
+    /// their rivals have given in without a word.
+    fn reannounce(&mut self, id: InstanceId, now: Instant) {
+        let Some(instance) = self.instances.get(id) else { return };
+        match instance.group.and_then(|(group, _)| self.groups.get(group)) {
+            None => self.announcer.contradict(id, now),
+            Some(running) => {
+                for &member in &running.config.members {
+                    self.announcer.contradict(member, now);
+                }
+            }
+        }
+    }
+
+    /// Tells scripts and listeners about an instance.
+    pub(super) fn tell(&mut self, id: InstanceId, news: News) {
+        let Some(instance) = self.instances.get_mut(id) else { return };
+        let group = instance.group.and_then(|(group, _)| self.groups.get(group));
+        let told_by_group = group
+            .is_some_and(|running| news == News::Entered(running.group.state()) && instance.told);
+        if told_by_group {
+            return;
+        }
+        instance.told |= matches!(news, News::Entered(_));
+        let priority = instance.router.effective_priority();
+        let config = &instance.config;
+        let launches = notify::for_instance(&config.notify, &config.name, priority, news);
+        self.launches.extend(launches.into_iter().map(Launch::into_owned));
+    }
+
+    /// Tells scripts and listeners about a sync group.
+    pub(super) fn tell_group(&mut self, group: GroupId, news: News) {
+        let Some(running) = self.groups.get(group) else { return };
+        let config = &running.config;
+        let launches = notify::for_group(&config.notify, &config.name, news);
+        self.launches.extend(launches.into_iter().map(Launch::into_owned));
+    }
+}
+
+/// Says what happens to the addresses, for those who want to know.
+fn log_addresses(config: &config::Instance, verb: &str) {
+    let name = &config.name;
+    if !config.addresses.is_empty() {
+        debug!("({name}) {verb} VIPs.");
+    }
+    if !config.excluded.is_empty() {
+        debug!("({name}) {verb} E-VIPs.");
+    }
+}
+
+fn log_note(name: &str, note: &Note) {
+    if note.is_detail() {
+        debug!("({name}) {note}");
+    } else {
+        info!("({name}) {note}");
+    }
+}
+
+/// Says why a state is entered where no other line does.
+fn log_cause(name: &str, cause: &Cause) {
+    match cause {
+        Cause::Start | Cause::Group | Cause::Outranked(..) | Cause::Recovered => {}
+        Cause::Overslept(late) => info!(
+            "({name}) VRRP thread timer expired {}.{:06} seconds ago",
+            late.as_secs(),
+            late.subsec_micros()
+        ),
+        cause => info!("({name}) {cause}"),
+    }
+}
