@@ -51,10 +51,19 @@ impl Daemon {
         config: &str,
         options: &[&str],
     ) -> Self {
+        Self::spawn(binary, namespace, config, &[&["-l", "-D"], options].concat())
+    }
+
+    /// [`Daemon::start`], without a log, so that nothing but its work is measured.
+    pub fn start_silent(binary: &Binary, namespace: &Namespace, config: &str) -> Self {
+        Self::spawn(binary, namespace, config, &[])
+    }
+
+    fn spawn(binary: &Binary, namespace: &Namespace, config: &str, options: &[&str]) -> Self {
         let scratch = Scratch::new();
         let file = scratch.write("keepalived.conf", config);
         let mut command = binary.command();
-        command.args(["-n", "-l", "-D", "-G", "-f"]).arg(file);
+        command.args(["-n", "-G", "-f"]).arg(file);
         for (option, name) in [("-p", "parent"), ("-r", "vrrp"), ("-c", "checkers"), ("-b", "bfd")]
         {
             command.arg(option).arg(scratch.path().join(name).with_extension("pid"));

@@ -21,6 +21,7 @@ pub struct Pair {
     binaries: [Binary; 2],
     configs: [String; 2],
     daemons: [Option<Daemon>; 2],
+    silent: bool,
     lan: Lan,
 }
 
@@ -60,7 +61,13 @@ impl Float {
 impl Pair {
     /// A network with two nodes, and nothing running yet.
     pub fn new(binaries: [Binary; 2], configs: [String; 2]) -> Self {
-        Self { binaries, configs, daemons: [None, None], lan: Lan::new(2) }
+        Self { binaries, configs, daemons: [None, None], silent: false, lan: Lan::new(2) }
+    }
+
+    /// Without logs, so that nothing but the work of the daemons is measured.
+    pub fn silent(mut self) -> Self {
+        self.silent = true;
+        self
     }
 
     /// The network.
@@ -70,11 +77,13 @@ impl Pair {
 
     /// Starts the daemon of `node`. Its configuration id is `first` or `second`.
     pub fn start(&mut self, node: usize) {
-        let id = ["first", "second"][node];
         let namespace = self.lan.nodes()[node].namespace();
-        let options = ["-i", id];
-        let daemon =
-            Daemon::start_with(&self.binaries[node], namespace, &self.configs[node], &options);
+        let (binary, config) = (&self.binaries[node], &self.configs[node]);
+        let daemon = if self.silent {
+            Daemon::start_silent(binary, namespace, config)
+        } else {
+            Daemon::start_with(binary, namespace, config, &["-i", ["first", "second"][node]])
+        };
         self.daemons[node] = Some(daemon);
     }
 

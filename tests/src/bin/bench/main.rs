@@ -1,0 +1,78 @@
+//! `make bench`: the binary under test beside the C daemon, in one run, on one machine.
+//!
+//! Prints one table: what was measured, both figures, and how the first relates to the second.
+
+mod measures;
+mod subject;
+
+use std::time::Duration;
+
+use lab::Binary;
+
+use measures::{Startup, check, failover, load, startup};
+
+/// How often what varies is measured.
+const ROUNDS: usize = 5;
+
+fn main() {
+    let (ours, theirs) = (Binary::under_test(), Binary::peer());
+    println!("ours: {} {}", ours.version(), ours.path().display());
+    println!("C:    {} {}\n", theirs.version(), theirs.path().display());
+    println!("{:54} {:>12} {:>12} {:>7}", "", "ours", "C", "ratio");
+
+    for instances in [1, 255, 1000, 5000] {
+        let [ours, theirs] =
+            [&ours, &theirs].map(|binary| median(ROUNDS, || check(binary, instances)));
+        time(&format!("-t, {instances} instances"), ours, theirs);
+    }
+    let [ours_start, their_start] = [&ours, &theirs].map(|binary| {
+        let rounds: Vec<Startup> = (0..ROUNDS).map(|_| startup(binary, 1000)).collect();
+        let pick = |part: fn(&Startup) -> Duration| middle(rounds.iter().map(part).collect());
+        Startup { first: pick(|startup| startup.first), last: pick(|startup| startup.last) }
+    });
+    time("exec to the first advert, 1000 instances", ours_start.first, their_start.first);
+    time("exec to the last first advert, 1000 instances", ours_start.last, their_start.last);
+    for interval in ["1", "0.1"] {
+        for instances in [1, 50, 255, 1000] {
+            compare_load(&ours, &theirs, instances, interval);
+        }
+    }
+    let [ours, theirs] = [&ours, &theirs].map(|binary| failover(binary, 2 * ROUNDS));
+    time(
+        "address later than Master_Down_Interval, median",
+        middle(ours.clone()),
+        middle(theirs.clone()),
+    );
+    let latest = |times: Vec<Duration>| times.into_iter().max().unwrap_or_default();
+    time("address later than Master_Down_Interval, latest", latest(ours), latest(theirs));
+}
+
+/// Processor time and memory of every process, side by side.
+fn compare_load(ours: &Binary, theirs: &Binary, instances: usize, interval: &str) {
+    let [ours, theirs] = [ours, theirs].map(|binary| load(binary, instances, interval));
+    for (role, (ours, theirs)) in ["parent", "VRRP"].iter().zip(ours.iter().zip(&theirs)) {
+        let title = format!("{instances} instances, advert_int {interval}, {role}");
+        time(&format!("{title}: processor time in 10 s"), ours.processor, theirs.processor);
+        #[expect(clippy::cast_precision_loss, reason = "kilobytes of one process")]
+        let kilobytes = [ours.memory as f64, theirs.memory as f64];
+        row(&format!("{title}: memory (PSS)"), kilobytes, "kB", 0);
+    }
+}
+
+fn median(rounds: usize, measure: impl FnMut() -> Duration) -> Duration {
+    middle(std::iter::repeat_with(measure).take(rounds).collect())
+}
+
+fn middle(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+fn time(title: &str, ours: Duration, theirs: Duration) {
+    row(title, [ours, theirs].map(|time| time.as_secs_f64() * 1e3), "ms", 2);
+}
+
+fn row(title: &str, [ours, theirs]: [f64; 2], unit: &str, digits: usize) {
+    let ratio = if theirs > 0.0 { format!("{:.2}", ours / theirs) } else { "-".to_owned() };
+    println!("{title:54} {ours:>9.digits$} {unit} {theirs:>9.digits$} {unit} {ratio:>7}");
+}
