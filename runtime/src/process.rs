@@ -40,15 +40,16 @@ impl fmt::Display for Ending {
 }
 
 /// Forks. All signals are blocked in the child, until it makes its own [`crate::signals::Signals`], and it is told to stop
-/// when its parent ends.
+/// when its parent ends. A child whose parent is gone already ends at once.
 pub fn fork() -> io::Result<Side> {
     let parent = nix::unistd::getpid();
     crate::signals::blocked_across_fork(|| {
         let side = sys::fork()?;
         if let Side::Child = side {
-            prctl::set_pdeathsig(Signal::SIGTERM)?;
-            if getppid() != parent {
-                return Err(io::Error::other("the parent is gone"));
+            let tied = prctl::set_pdeathsig(Signal::SIGTERM);
+            if tied.is_err() || getppid() != parent {
+                // It must not return: whoever called would take it for the parent.
+                std::process::exit(1);
             }
         }
         Ok(side)
@@ -75,6 +76,18 @@ pub fn reap() -> io::Result<Option<(Pid, Ending)>> {
 /// How `pid`, a child of this process, ended; `None` while it runs.
 pub fn reap_one(pid: Pid) -> io::Result<Option<Ending>> {
     Ok(reap_from(Some(pid))?.map(|(_, ending)| ending))
+}
+
+/// Waits until `pid`, a child of this process, has ended.
+pub fn wait_for(pid: Pid) -> io::Result<Ending> {
+    loop {
+        match waitpid(pid, None) {
+            Ok(WaitStatus::Exited(_, status)) => return Ok(Ending::Exited(status)),
+            Ok(WaitStatus::Signaled(_, signal, _)) => return Ok(Ending::Signalled(signal)),
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 fn reap_from(pid: Option<Pid>) -> io::Result<Option<(Pid, Ending)>> {

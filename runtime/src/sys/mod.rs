@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "this is the room for it")]
 
 pub mod descriptor;
+pub mod environment;
 pub mod process;
 pub mod random;
 pub mod receive;
