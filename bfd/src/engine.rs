@@ -405,7 +405,6 @@ impl Engine {
 
     /// Says good-bye on every session, so that nobody need wait for a detection time.
     fn stop(&mut self) {
-        info!("Stopping");
         let now = Instant::now();
         let all: Vec<SessionId> = self.sessions.keys().copied().collect();
         // Trackers are not told: the daemon as a whole is leaving, or they are told again by the next BFD child.
@@ -413,6 +412,5 @@ impl Engine {
         for id in all {
             self.remove(id, now);
         }
-        info!("Stopped");
     }
 }
