@@ -1,0 +1,201 @@
+//! The children: which there are, what each is called where, and what a new one does before its engine takes over.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use log::{debug, info};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::unistd::{chdir, getpid};
+use runtime::child::Setup;
+use runtime::global::{Child, Global, Processes};
+use runtime::{logging, process};
+
+use crate::command_line::{Children, Options, PidFileNames};
+use crate::config::Needs;
+use crate::log_target;
+use crate::pid_file::PidFile;
+
+/// A kind of child. There is at most one of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    /// Health checks and IPVS.
+    Checker,
+    /// VRRP.
+    Vrrp,
+    /// BFD.
+    Bfd,
+}
+
+impl Kind {
+    /// All kinds, in the order in which they start.
+    pub(crate) const ALL: [Self; 3] = [Self::Checker, Self::Vrrp, Self::Bfd];
+
+    /// What the log calls it.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Checker => "Healthcheck",
+            Self::Vrrp => "VRRP",
+            Self::Bfd => "BFD",
+        }
+    }
+
+    /// What the log calls it when it does not stop.
+    pub(crate) fn short_name(self) -> &'static str {
+        match self {
+            Self::Checker => "checker",
+            Self::Vrrp => "vrrp",
+            Self::Bfd => "bfd",
+        }
+    }
+
+    /// Its name in the log of the system.
+    pub(crate) fn ident(self) -> &'static str {
+        match self {
+            Self::Checker => "Keepalived_healthcheckers",
+            Self::Vrrp => "Keepalived_vrrp",
+            Self::Bfd => "Keepalived_bfd",
+        }
+    }
+
+    /// What the names of its log and dump files have added.
+    fn file_suffix(self) -> &'static str {
+        match self {
+            Self::Checker => "check",
+            Self::Vrrp => "vrrp",
+            Self::Bfd => "bfd",
+        }
+    }
+
+    /// The name of its pid file, without extension.
+    pub(crate) fn pid_stem(self) -> &'static str {
+        match self {
+            Self::Checker => "checkers",
+            Self::Vrrp => "vrrp",
+            Self::Bfd => "bfd",
+        }
+    }
+
+    /// Its pid file, where the command line names one.
+    pub(crate) fn pid_option(self, names: &PidFileNames) -> Option<&std::path::PathBuf> {
+        match self {
+            Self::Checker => names.checker.as_ref(),
+            Self::Vrrp => names.vrrp.as_ref(),
+            Self::Bfd => names.bfd.as_ref(),
+        }
+    }
+
+    /// Its settings.
+    fn settings(self, processes: &Processes) -> &Child {
+        match self {
+            Self::Checker => &processes.checker,
+            Self::Vrrp => &processes.vrrp,
+            Self::Bfd => &processes.bfd,
+        }
+    }
+
+    /// Whether the command line allows it.
+    pub(crate) fn is_allowed(self, children: Children) -> bool {
+        match self {
+            Self::Checker => children.checker,
+            Self::Vrrp => children.vrrp,
+            Self::Bfd => children.bfd,
+        }
+    }
+
+    /// Whether the configuration asks for it.
+    pub(crate) fn is_needed(self, needs: Needs) -> bool {
+        match self {
+            Self::Checker => needs.checker,
+            Self::Vrrp => needs.vrrp,
+            Self::Bfd => needs.bfd,
+        }
+    }
+
+    /// What does its work; `None` when this build has nothing for it.
+    pub(crate) fn engine(self) -> Option<fn(Setup) -> i32> {
+        match self {
+            Self::Checker => None,
+            Self::Vrrp => None,
+            Self::Bfd => Some(|setup| bfd::engine::run(setup, bfd::engine::Trackers::default())),
+        }
+    }
+
+    /// Exit status when it cannot write its number. The original gives up over that of the checker only.
+    fn without_pid_file(self) -> i32 {
+        match self {
+            Self::Checker => 1,
+            Self::Vrrp | Self::Bfd => 0,
+        }
+    }
+}
+
+/// A child that has just been forked, with all that it keeps of its parent.
+#[derive(Debug)]
+pub(crate) struct Born {
+    /// What it is.
+    pub(crate) kind: Kind,
+    /// What its engine starts with.
+    pub(crate) setup: Setup,
+    /// Its pid file, where it could be had.
+    pub(crate) pid_file: Option<PidFile>,
+    /// How it logs.
+    pub(crate) log: logging::Settings,
+    /// Its name in the process table, where it is not that of the program.
+    pub(crate) name: Option<String>,
+}
+
+/// Exit status of an engine that a bug has stopped.
+const BUG: i32 = 70;
+
+impl Born {
+    /// Lives the life of the child; returns its exit status. Whatever belonged to the parent must be gone by now.
+    pub(crate) fn live(mut self) -> i32 {
+        logging::direct(&self.log);
+        if let Some(name) = &self.name {
+            // The name is for people; work goes on without.
+            let _ = process::set_name(name);
+        }
+        if let Some(Err(_)) = self.pid_file.as_mut().map(|file| file.write(getpid())) {
+            info!("{} child process: cannot write pidfile", self.kind.title());
+            return self.kind.without_pid_file();
+        }
+        if self.kind == Kind::Bfd {
+            // It has nothing to do with files, and keeps no directory busy.
+            let _ = chdir("/");
+        }
+        let Some(engine) = self.kind.engine() else { return BUG };
+        let setup = self.setup;
+        let status = catch_unwind(AssertUnwindSafe(|| engine(setup))).unwrap_or(BUG);
+        if let Some(file) = &self.pid_file {
+            file.remove();
+        }
+        report_end();
+        status
+    }
+}
+
+/// The last line of a child's log.
+fn report_end() {
+    match getrusage(UsageWho::RUSAGE_SELF) {
+        Ok(usage) if log::log_enabled!(log::Level::Debug) => {
+            let (user, system) = (usage.user_time(), usage.system_time());
+            debug!(
+                "Stopped - used {}.{:06} user time, {}.{:06} system time",
+                user.tv_sec(),
+                user.tv_usec(),
+                system.tv_sec(),
+                system.tv_usec()
+            );
+        }
+        _ => info!("Stopped"),
+    }
+}
+
+/// How a child logs.
+pub(crate) fn log_settings(kind: Kind, options: &Options, global: &Global) -> logging::Settings {
+    log_target::settings(kind.ident(), Some(kind.file_suffix()), options, &global.processes)
+}
+
+/// What a child is called in the process table.
+pub(crate) fn process_name(kind: Kind, global: &Global) -> Option<String> {
+    kind.settings(&global.processes).name.clone()
+}
