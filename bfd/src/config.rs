@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::net::IpAddr;
 
 use conf_parser::{
-    Args, Class, Diagnostics, Limits, Place, Statement, Table, Value, keyword, parse_address,
-    parse_decimal, parse_int, report_missing_parameter,
+    Args, Class, Diagnostics, Extent, Limits, Place, Statement, Table, Value, keyword,
+    parse_address, parse_decimal, parse_int, report_missing_parameter,
 };
 use runtime::global::BfdName;
 use serde::{Deserialize, Serialize};
@@ -137,6 +137,12 @@ impl InstanceDraft {
     fn report(&self, place: Place, problem: impl Display, diagnostics: &mut Diagnostics) {
         let text = format!("Configuration error: BFD instance {} {problem}", self.name);
         diagnostics.report(Class::GeneralError, place, text);
+    }
+
+    /// As [`Self::report`], for what was found at the end of the block.
+    fn report_block(&self, block: Extent, problem: impl Display, diagnostics: &mut Diagnostics) {
+        let text = format!("Configuration error: BFD instance {} {problem}", self.name);
+        diagnostics.report_block(Class::GeneralError, block, text);
     }
 }
 
@@ -357,7 +363,7 @@ impl Config {
             vrrp: draft.vrrp,
             checker: draft.checker,
         });
-        self.sessions.extend(draft.finish(&self.sessions, statement.place(), diagnostics));
+        self.sessions.extend(draft.finish(&self.sessions, statement.extent(), diagnostics));
     }
 }
 
@@ -366,7 +372,7 @@ impl InstanceDraft {
     fn finish(
         self,
         others: &[Instance],
-        place: Place,
+        block: Extent,
         diagnostics: &mut Diagnostics,
     ) -> Option<Instance> {
         let neighbor = match self.neighbor {
@@ -374,7 +380,7 @@ impl InstanceDraft {
             Neighbor::Malformed => return None,
             Neighbor::Missing => {
                 let problem = "has no neighbor address set, disabling instance";
-                self.report(place, problem, diagnostics);
+                self.report_block(block, problem, diagnostics);
                 return None;
             }
         };
@@ -383,7 +389,7 @@ impl InstanceDraft {
             let problem = format!(
                 "source address {source} and neighbor address {neighbor} are not of the same family, disabling instance"
             );
-            self.report(place, problem, diagnostics);
+            self.report_block(block, problem, diagnostics);
             return None;
         }
         let taken = others.iter().any(|other| {
@@ -398,7 +404,7 @@ impl InstanceDraft {
                 ),
                 None => format!("has duplicate neighbor address {neighbor}, ignoring instance"),
             };
-            self.report(place, problem, diagnostics);
+            self.report_block(block, problem, diagnostics);
             return None;
         }
         Some(Instance {
@@ -407,7 +413,7 @@ impl InstanceDraft {
             multihop: self.multihop,
             parameters: self.parameters,
             ttl: self.ttl.unwrap_or(TTL_SENT),
-            accepted_ttl: self.accepted_ttl(neighbor, place, diagnostics),
+            accepted_ttl: self.accepted_ttl(neighbor, block, diagnostics),
             vrrp: self.vrrp,
             checker: self.checker,
             name: self.name,
@@ -417,7 +423,7 @@ impl InstanceDraft {
     fn accepted_ttl(
         &self,
         neighbor: IpAddr,
-        place: Place,
+        block: Extent,
         diagnostics: &mut Diagnostics,
     ) -> Option<u8> {
         let default = if neighbor.is_ipv4() { TTL_SENT } else { HOP_LIMIT_EXPECTED };
@@ -431,7 +437,7 @@ impl InstanceDraft {
                 "BFD instance {}: max_hops exceeds ttl/hoplimit - setting to ttl/hoplimit",
                 self.name
             );
-            diagnostics.report(Class::GeneralError, place, text);
+            diagnostics.report_block(Class::GeneralError, block, text);
         }
         Some(expected.saturating_sub(hops))
     }

@@ -4,12 +4,12 @@ use std::net::IpAddr;
 
 use crate::{Diagnostics, Limits, Word, parse_uint};
 
-/// The address that `text` starts with: IPv6 where there is a colon, otherwise IPv4 in four parts. What follows the
+/// The address that `text` starts with: IPv6 where there is a colon anywhere, otherwise IPv4 in four parts. What follows the
 /// first `-`, or without one the first `/`, is a range or a mask and is left out.
 pub fn parse_address(text: &str) -> Option<IpAddr> {
     let end = text.find('-').or_else(|| text.find('/')).unwrap_or(text.len());
     let address = text.get(..end)?;
-    if address.contains(':') {
+    if text.contains(':') {
         address.parse().ok().map(IpAddr::V6)
     } else {
         address.parse().ok().map(IpAddr::V4)

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{FileId, Place};
+use crate::{Extent, FileId, Place};
 
 /// How grave a diagnostic is. The order is that of 2.4.3: the greatest class of a run decides its exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,6 +141,30 @@ impl Diagnostics {
             place: Some(place),
             hint,
             related: None,
+        });
+    }
+
+    /// Adds a diagnostic about a whole block, at its end: that is where it was found, and the line that 2.4.3 names.
+    pub fn report_block(&mut self, class: Class, block: Extent, message: impl Into<String>) {
+        let begin = (block.begin, "of the block that begins here".to_owned());
+        self.push(Diagnostic {
+            class,
+            message: message.into(),
+            place: Some(block.end),
+            hint: None,
+            related: Some(begin).filter(|&(place, _)| place.line != block.end.line),
+        });
+    }
+
+    /// Adds a diagnostic that was found once everything had been read. As in 2.4.3 the log names no line for it; a
+    /// terminal shows `place`.
+    pub fn report_later(&mut self, class: Class, place: Place, message: impl Into<String>) {
+        self.push(Diagnostic {
+            class,
+            message: message.into(),
+            place: None,
+            hint: None,
+            related: Some((place, "this block is meant".to_owned())),
         });
     }
 

@@ -188,13 +188,23 @@ impl<'a> Value<'a> {
 /// A keyword of the block that fills a `T`. Made by [`keyword`].
 pub struct Keyword<T: 'static> {
     entry: Entry,
-    missing: Option<&'static str>,
+    missing: Missing,
     invalid: Option<Invalid<T>>,
     replaced_by: Option<&'static str>,
     apply: Apply<T>,
 }
 
 type Apply<T> = fn(&mut T, Value<'_>, &Statement, &mut Diagnostics);
+
+/// What is said of an argument that is not there.
+enum Missing {
+    /// The configuration cannot be used.
+    Fatal,
+    /// This.
+    Message(&'static str),
+    /// Nothing.
+    Silent,
+}
 
 /// What is said of an argument that was refused.
 enum Invalid<T: 'static> {
@@ -212,7 +222,7 @@ pub const fn keyword<T>(
     apply: Apply<T>,
 ) -> Keyword<T> {
     let entry = Entry { name, args, reload: Reload::Live, help };
-    Keyword { entry, missing: None, invalid: None, replaced_by: None, apply }
+    Keyword { entry, missing: Missing::Fatal, invalid: None, replaced_by: None, apply }
 }
 
 impl<T> Keyword<T> {
@@ -224,7 +234,13 @@ impl<T> Keyword<T> {
 
     /// The message for an absent argument. Without one an absent argument is fatal ([`Class::MissingParameter`]).
     pub const fn missing(mut self, message: &'static str) -> Self {
-        self.missing = Some(message);
+        self.missing = Missing::Message(message);
+        self
+    }
+
+    /// Passes over an absent argument without a word.
+    pub const fn optional(mut self) -> Self {
+        self.missing = Missing::Silent;
         self
     }
 
@@ -382,8 +398,11 @@ impl<T> Keyword<T> {
 
     fn report_missing(&self, statement: &Statement, diagnostics: &mut Diagnostics) {
         match self.missing {
-            Some(message) => diagnostics.report(Class::GeneralError, statement.place(), message),
-            None => report_missing_parameter(statement, 0, diagnostics),
+            Missing::Fatal => report_missing_parameter(statement, 0, diagnostics),
+            Missing::Message(text) => {
+                diagnostics.report(Class::GeneralError, statement.place(), text);
+            }
+            Missing::Silent => {}
         }
     }
 }

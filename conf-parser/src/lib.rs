@@ -38,7 +38,7 @@ pub use keyword::{
 pub use language::{Options, parse, parse_text};
 pub use limits::{MAX_FILES, MAX_LINE, MAX_LINES, MAX_NESTING, MAX_REPLACEMENTS, MAX_TEXT};
 pub use listing::list_keywords;
-pub use place::{FileId, Place, Spanned};
+pub use place::{Extent, FileId, Place, Spanned};
 pub use statement::{Body, Line, Statement, Word};
 pub use value::{
     Limits, parse_bool, parse_decimal, parse_int, parse_micros, parse_uint, parse_uint_base,

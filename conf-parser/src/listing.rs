@@ -39,7 +39,9 @@ impl fmt::Display for Args {
             }
             Args::Int { min, max, .. } => write!(f, "INT:{min}..{max}"),
             Args::Uint { unit, min, max, .. } => write!(f, "{unit}:{min}..{max}"),
-            Args::Timer { min, max: u64::MAX } => write!(f, "TIMER:{}..", Seconds(min)),
+            Args::Timer { min, max } if max >= u64::MAX - 1 => {
+                write!(f, "TIMER:{}..", Seconds(min))
+            }
             Args::Timer { min, max } => write!(f, "TIMER:{}..{}", Seconds(min), Seconds(max)),
             Args::Word(text) | Args::Words(text) | Args::Script(text) => f.write_str(text),
             Args::Block("", _) => f.write_str("{ block }"),

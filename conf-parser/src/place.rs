@@ -18,6 +18,15 @@ pub struct Place {
     pub length: u32,
 }
 
+/// Where a block stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Its keyword.
+    pub begin: Place,
+    /// Its `}`.
+    pub end: Place,
+}
+
 /// A value that remembers where it was written, for checks that come after parsing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spanned<T> {

@@ -1,6 +1,6 @@
 //! The block tree: statements, their words and their bodies.
 
-use crate::{FileId, Place};
+use crate::{Extent, FileId, Place};
 
 /// One word of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +78,8 @@ pub struct Statement {
     pub line: Line,
     /// What follows in braces.
     pub body: Body,
+    /// Where it ends: the `}` of its block if it has one, otherwise the keyword.
+    pub end: Place,
 }
 
 impl Statement {
@@ -99,6 +101,11 @@ impl Statement {
     /// Where the keyword stands.
     pub fn place(&self) -> Place {
         self.line.place()
+    }
+
+    /// Where its block stands.
+    pub fn extent(&self) -> Extent {
+        Extent { begin: self.place(), end: self.end }
     }
 
     /// The statements in a block of keywords; none for any other body.

@@ -15,6 +15,8 @@ pub(crate) struct Builder<'a> {
     diagnostics: &'a mut Diagnostics,
     /// The `{` that are not closed yet: where each stands, and its keyword line if it has one.
     open: Vec<Place>,
+    /// The `}` that was read last; `None` once there is nothing left to read.
+    closed: Option<Place>,
     /// How many unknown keywords a way out may still be looked for.
     suggestions: u32,
 }
@@ -34,7 +36,7 @@ impl<'a> Builder<'a> {
         root: &'static dyn Schema,
         diagnostics: &'a mut Diagnostics,
     ) -> Self {
-        Self { lines, root, diagnostics, open: Vec::new(), suggestions: 100 }
+        Self { lines, root, diagnostics, open: Vec::new(), closed: None, suggestions: 100 }
     }
 
     /// The statements of the top level.
@@ -55,10 +57,14 @@ impl<'a> Builder<'a> {
 
     /// The next logical line. Braces are counted whatever block they stand in.
     fn next(&mut self) -> Option<Logical> {
-        let next = self.lines.next(self.diagnostics)?;
+        let Some(next) = self.lines.next(self.diagnostics) else {
+            self.closed = None;
+            return None;
+        };
         match next {
             Logical::Open(place) => self.open.push(place),
             Logical::Close(place) => {
+                self.closed = Some(place);
                 if self.open.pop().is_none() {
                     self.diagnostics.report(Class::UnexpectedEnd, place, "Extra '}' found");
                 }
@@ -133,7 +139,11 @@ impl<'a> Builder<'a> {
             }
             Shape::Lines(arguments) => Body::Lines(self.entries(&line, arguments)),
         };
-        Some(Statement { line, body })
+        let end = match body {
+            Body::None => line.place(),
+            Body::Block(_) | Body::Lines(_) => self.closed.unwrap_or(line.place()),
+        };
+        Some(Statement { line, body, end })
     }
 
     /// The entries of a value block, up to the first `}`.

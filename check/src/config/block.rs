@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use conf_parser::{
-    Args, Class, Diagnostics, Joined, Keyword, Limits, Place, Statement, Value, keyword,
+    Args, Class, Diagnostics, Extent, Joined, Keyword, Limits, Statement, Value, keyword,
     parse_uint, report_missing_parameter,
 };
 
@@ -18,7 +18,7 @@ use super::{Family, set_string};
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) service: ServiceDraft,
-    pub(super) place: Place,
+    pub(super) extent: Extent,
     pub(super) family: Option<Family>,
     pub(super) protocol: Option<Protocol>,
     pub(super) scheduler: Option<Scheduler>,
@@ -75,7 +75,7 @@ pub(super) fn read(statement: &Statement, diagnostics: &mut Diagnostics) -> Opti
     };
     let mut draft = Draft {
         service,
-        place: statement.place(),
+        extent: statement.extent(),
         family,
         protocol: None,
         scheduler: None,
@@ -120,14 +120,16 @@ fn service(statement: &Statement, diagnostics: &mut Diagnostics) -> Option<Servi
         }
         ("group", Some(name)) => Some(ServiceDraft::Group(name.text.to_owned())),
         ("fwmark", Some(mark)) => {
-            // 2.4.3 takes mark 0, which stands for "no mark", and then asks the kernel for a service without address.
-            let limits = Limits { min: 1, max: u64::from(u32::MAX), strict: false };
+            let limits = Limits { min: 0, max: u64::from(u32::MAX), strict: false };
             let number = parse_uint(mark, limits, diagnostics);
-            if let Some(number) = number.and_then(|number| u32::try_from(number).ok()) {
-                return Some(ServiceDraft::Mark(number));
-            }
+            let least = match number.and_then(|number| u32::try_from(number).ok()) {
+                // It stands for "no mark"; 2.4.3 takes it and asks the kernel for a service without address.
+                Some(0) => 1,
+                Some(number) => return Some(ServiceDraft::Mark(number)),
+                None => 0,
+            };
             let text = format!(
-                "virtual server fwmark '{}' must be in [1, 4294967295] - ignoring",
+                "virtual server fwmark '{}' must be in [{least}, 4294967295] - ignoring",
                 mark.text
             );
             diagnostics.report(Class::GeneralError, mark.place, text);
@@ -165,7 +167,7 @@ impl Draft {
     fn end(mut self, diagnostics: &mut Diagnostics) -> Option<Self> {
         if self.real_servers.is_empty() {
             let text = format!("Virtual server {} has no real servers - ignoring", self.name(0));
-            diagnostics.report(Class::GeneralError, self.place, text);
+            diagnostics.report_block(Class::GeneralError, self.extent, text);
             return None;
         }
         if let Some(sorry) = self.sorry.as_ref().filter(|sorry| !is_tunnel(sorry.forwarding)) {
@@ -175,7 +177,7 @@ impl Draft {
                     "Address family of virtual server and sorry server {} don't match - skipping sorry server.",
                     sorry.address
                 );
-                diagnostics.report(Class::GeneralError, self.place, text);
+                diagnostics.report_block(Class::GeneralError, self.extent, text);
                 self.sorry = None;
             }
         }
@@ -200,7 +202,7 @@ impl Draft {
                 "Address family of virtual server and real server {} don't match - skipping real server.",
                 server.address
             );
-            return diagnostics.report(Class::GeneralError, statement.place(), text);
+            return diagnostics.report_block(Class::GeneralError, statement.extent(), text);
         }
         self.real_servers.push(server);
     }

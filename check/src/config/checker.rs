@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use conf_parser::{Args, Class, Diagnostics, Keyword, Place, keyword, parse_address};
+use conf_parser::{Args, Class, Diagnostics, Extent, Keyword, Place, keyword, parse_address};
 use serde::{Deserialize, Serialize};
 
 use super::dns::Dns;
@@ -157,7 +157,7 @@ impl Common {
     pub(super) fn check(
         &self,
         server: IpAddr,
-        place: Place,
+        block: Extent,
         diagnostics: &mut Diagnostics,
     ) -> bool {
         let target = self.connect_ip.unwrap_or(server);
@@ -166,7 +166,7 @@ impl Common {
             return true;
         }
         let text = format!("Checker link local address {target} requires a bind_if");
-        diagnostics.report(Class::GeneralError, place, text);
+        diagnostics.report_block(Class::GeneralError, block, text);
         false
     }
 
@@ -228,9 +228,9 @@ const NUMBER: Args = Args::Uint { unit: "UINT", min: 0, max: 4_294_967_295, stri
 /// From a microsecond to what 32 bits of them hold.
 pub(super) const TIMEOUT: Args = Args::Timer { min: 1, max: 4_294_967_295 };
 /// A microsecond or more.
-pub(super) const PERIOD: Args = Args::Timer { min: 1, max: u64::MAX };
+pub(super) const PERIOD: Args = Args::Timer { min: 1, max: u64::MAX - 1 };
 /// Any time.
-pub(super) const DELAY: Args = Args::Timer { min: 0, max: u64::MAX };
+pub(super) const DELAY: Args = Args::Timer { min: 0, max: u64::MAX - 1 };
 
 impl<K: 'static> Draft<K> {
     /// The keywords about the connection.

@@ -124,7 +124,7 @@ pub(super) fn read(
         return Some(group);
     };
     let text = format!("virtual server group {name} {problem}");
-    diagnostics.report(Class::GeneralError, statement.place(), text);
+    diagnostics.report_block(Class::GeneralError, statement.extent(), text);
     None
 }
 

@@ -229,7 +229,7 @@ impl HttpDraft {
     ) -> Option<Http> {
         if self.urls.is_empty() {
             let text = "HTTP/SSL_GET checker has no urls specified - ignoring";
-            diagnostics.report(Class::GeneralError, statement.place(), text);
+            diagnostics.report_block(Class::GeneralError, statement.extent(), text);
             return None;
         }
         Some(Http {
@@ -431,7 +431,7 @@ impl UrlDraft {
     fn finish(self, statement: &Statement, diagnostics: &mut Diagnostics) -> Option<Url> {
         let Some(path) = self.path.clone() else {
             let text = "HTTP/SSL_GET checker url has no path - ignoring";
-            diagnostics.report(Class::GeneralError, statement.place(), text);
+            diagnostics.report_block(Class::GeneralError, statement.extent(), text);
             return None;
         };
         let status = match self.status.is_empty() {
@@ -449,7 +449,7 @@ impl UrlDraft {
     }
 
     fn pattern(self, statement: &Statement, diagnostics: &mut Diagnostics) -> Option<Regex> {
-        let mut report = |text| diagnostics.report(Class::Notice, statement.place(), text);
+        let mut report = |text| diagnostics.report_block(Class::Notice, statement.extent(), text);
         let says_more = self.options != 0
             || self.negated
             || self.min_offset != 0

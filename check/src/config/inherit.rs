@@ -102,7 +102,7 @@ impl<'a> Checks<'a> {
     ) -> Vec<Checker> {
         let mut checkers = Vec::new();
         for draft in drafts.drain(..) {
-            let CheckerDraft { common, kind, place } = draft;
+            let CheckerDraft { common, kind, block } = draft;
             let alpha = common.alpha.unwrap_or(self.alpha);
             let log_all_failures =
                 common.log_all_failures || self.parent.global.lvs.log_all_failures;
@@ -111,13 +111,13 @@ impl<'a> Checks<'a> {
                 KindDraft::Misc(misc) => {
                     let timing = common.timing(&self.inherited, MISC);
                     let delay_loop = self.parent.server.delay_loop;
-                    let misc = misc.finish(&global.scripts, delay_loop, place, diagnostics);
+                    let misc = misc.finish(&global.scripts, delay_loop, block, diagnostics);
                     misc.map(|misc| Kind::Misc(timing, misc))
                 }
-                KindDraft::File(file) => file.finish(global, place, diagnostics).map(Kind::File),
+                KindDraft::File(file) => file.finish(global, block, diagnostics).map(Kind::File),
                 KindDraft::Bfd(bfd) => {
                     let watched = &self.sessions;
-                    let session = bfd.finish(&self.name, watched, global, place, diagnostics);
+                    let session = bfd.finish(&self.name, watched, global, block, diagnostics);
                     self.sessions.extend(session.clone());
                     session.map(Kind::Bfd)
                 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use conf_parser::{
-    Args, Class, Diagnostics, Joined, Keyword, Place, Statement, keyword, split_command,
+    Args, Class, Diagnostics, Extent, Joined, Keyword, Statement, keyword, split_command,
 };
 use runtime::global::{Script, Scripts, find_account};
 use serde::{Deserialize, Serialize};
@@ -42,7 +42,7 @@ const KEYWORDS: &[Keyword<Draft<MiscDraft>>] = &[
             draft.special.path = Some(statement.clone());
         },
     )
-    .missing("No script path has been specified for MISC_CHECKER - skipping"),
+    .optional(),
     keyword(
         "misc_timeout",
         Args::Uint { unit: "SECS", min: 0, max: 4294, strict: false },
@@ -65,16 +65,17 @@ impl MiscDraft {
         self,
         scripts: &Scripts,
         delay_loop: Duration,
-        place: Place,
+        block: Extent,
         diagnostics: &mut Diagnostics,
     ) -> Option<Misc> {
         let command = self.path.and_then(|path| split_command(&path.line, diagnostics));
         let Some(command) = command else {
             let text = "No script path has been specified for MISC_CHECKER - skipping";
-            diagnostics.report(Class::GeneralError, place, text);
+            diagnostics.report_block(Class::GeneralError, block, text);
             return None;
         };
-        let program = command.argv.first()?.to_string_lossy().into_owned();
+        let words = command.argv.iter().map(|word| format!("'{}'", word.to_string_lossy()));
+        let program = words.collect::<Vec<_>>().join(" ");
         let account = match self.user.as_ref().map(|user| (user, user.arg(0))) {
             Some((statement, Some(user))) => {
                 let group = statement.arg(1).map(|word| word.text);
@@ -92,11 +93,11 @@ impl MiscDraft {
                     let text = format!("No user specified for misc checker script {program}");
                     diagnostics.report(Class::GeneralError, statement.place(), text);
                 }
-                let account = scripts.default_account(place, diagnostics);
+                let account = scripts.default_account(block.end, diagnostics);
                 if account.is_none() {
                     let text =
                         format!("Unable to set default user for misc script {program} - removing");
-                    diagnostics.report(Class::GeneralError, place, text);
+                    diagnostics.report_block(Class::GeneralError, block, text);
                 }
                 account
             }

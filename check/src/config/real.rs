@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use conf_parser::{
-    Args, Class, Diagnostics, Joined, Keyword, Place, Statement, Word, keyword, parse_address,
+    Args, Class, Diagnostics, Extent, Joined, Keyword, Statement, Word, keyword, parse_address,
     parse_port, report_missing_parameter,
 };
 use runtime::global::Script;
@@ -109,7 +109,7 @@ pub(super) struct Draft {
 pub(super) struct CheckerDraft {
     pub(super) common: Common,
     pub(super) kind: KindDraft,
-    pub(super) place: Place,
+    pub(super) block: Extent,
 }
 
 #[derive(Debug)]
@@ -432,7 +432,7 @@ static PING_CHECK: Joined<Plain> = Joined(&[Plain::CONNECTION, Plain::TIMING]);
 
 impl Draft {
     fn add(&mut self, common: Common, kind: KindDraft, statement: &Statement) {
-        self.checkers.push(CheckerDraft { common, kind, place: statement.place() });
+        self.checkers.push(CheckerDraft { common, kind, block: statement.extent() });
     }
 
     /// Reads a block of a check that connects. `finish` makes the check of what the keywords of its kind have filled.
@@ -447,7 +447,7 @@ impl Draft {
         draft.common.target = Some(self.address);
         table.fill(&mut draft, statement, diagnostics);
         let Some(kind) = finish(draft.special, statement, diagnostics) else { return };
-        if draft.common.check(self.address, statement.place(), diagnostics) {
+        if draft.common.check(self.address, statement.extent(), diagnostics) {
             self.add(draft.common, kind, statement);
         }
     }
@@ -462,7 +462,7 @@ impl Draft {
         if !hosts.is_empty() {
             let text =
                 "The SMTP_CHECK host block is deprecated. Please define additional checkers.";
-            diagnostics.report(Class::Notice, statement.place(), text);
+            diagnostics.report_block(Class::Notice, statement.extent(), text);
         }
         let outer = draft.common;
         let mut all = Vec::new();
@@ -471,7 +471,7 @@ impl Draft {
         }
         all.extend(hosts.into_iter().map(|host| host.timed_like(&outer)));
         for common in all {
-            if common.check(self.address, statement.place(), diagnostics) {
+            if common.check(self.address, statement.extent(), diagnostics) {
                 self.add(common, KindDraft::Smtp(helo.clone()), statement);
             }
         }

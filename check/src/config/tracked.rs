@@ -1,7 +1,7 @@
 //! FILE_CHECK and BFD_CHECK: checks that others decide.
 
 use conf_parser::{
-    Args, Class, Diagnostics, Limits, Place, Statement, Table, Value, keyword, parse_int,
+    Args, Class, Diagnostics, Extent, Limits, Statement, Table, Value, keyword, parse_int,
 };
 use runtime::global::Global;
 use serde::{Deserialize, Serialize};
@@ -79,7 +79,7 @@ impl FileDraft {
     pub(super) fn finish(
         self,
         global: &Global,
-        place: Place,
+        block: Extent,
         diagnostics: &mut Diagnostics,
     ) -> Option<FileCheck> {
         let mut found = None;
@@ -95,7 +95,7 @@ impl FileDraft {
         }
         let Some(file) = found else {
             let text = "FILE_CHECK has no track_file specified - ignoring";
-            diagnostics.report(Class::GeneralError, place, text);
+            diagnostics.report_block(Class::GeneralError, block, text);
             return None;
         };
         let (weight, reverse) = self.weight.unwrap_or((file.weight, file.reverse));
@@ -134,7 +134,7 @@ impl BfdDraft {
         server: &str,
         watched: &[String],
         global: &Global,
-        place: Place,
+        block: Extent,
         diagnostics: &mut Diagnostics,
     ) -> Option<String> {
         let mut found: Option<String> = None;
@@ -162,7 +162,7 @@ impl BfdDraft {
         }
         if found.is_none() {
             let text = format!("({server}) No name has been specified for BFD_CHECKER - skipping");
-            diagnostics.report(Class::GeneralError, place, text);
+            diagnostics.report_block(Class::GeneralError, block, text);
         }
         found
     }

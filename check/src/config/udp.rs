@@ -148,7 +148,7 @@ impl UdpDraft {
             let text = format!(
                 "UDP_CHECK min_reply length {min_length} > max_reply_length {max_length} - will always fail"
             );
-            diagnostics.report(Class::GeneralError, statement.place(), text);
+            diagnostics.report_block(Class::GeneralError, statement.extent(), text);
         }
         let reply = self.reply.map(|pattern| Reply { pattern, min_length, max_length });
         Udp { payload: self.payload, reply }

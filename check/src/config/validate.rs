@@ -55,7 +55,7 @@ fn join(
         }
     };
     let shown = server.name(0);
-    let mut report = |text| diagnostics.report(Class::Notice, server.place, text);
+    let mut report = |text| diagnostics.report_later(Class::Notice, server.extent.begin, text);
     let Some(at) = groups.iter().position(|group| group.name == *name) else {
         report(format!(
             "Virtual server group {name} specified but not configured - ignoring virtual server {shown}"
@@ -103,7 +103,7 @@ struct Settling<'a> {
 
 impl Settling<'_> {
     fn report(&mut self, text: String) {
-        self.diagnostics.report(Class::GeneralError, self.server.place, text);
+        self.diagnostics.report_later(Class::GeneralError, self.server.extent.begin, text);
     }
 
     /// What messages call it; the protocol in it may change on the way.

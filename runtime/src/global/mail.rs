@@ -75,14 +75,11 @@ pub(super) const KEYWORDS: &[Keyword<Draft>] = &[
     keyword("smtp_server", Args::Words("HOST [PORT:25]"), "mail server", server),
     keyword(
         "smtp_helo_name",
-        Args::Words("STRING"),
+        Args::Word("STRING"),
         "what to say in HELO",
-        |draft: &mut Draft, _, statement, _| {
-            if let Some(word) = statement.arg(0) {
-                draft.mail.helo = Some(word.text.to_owned());
-            }
-        },
-    ),
+        |draft: &mut Draft, value, _, _| draft.mail.helo = Some(value.word().to_owned()),
+    )
+    .optional(),
     keyword(
         "smtp_connect_timeout",
         Args::Uint { unit: "SECS", min: 0, max: 4294, strict: false },
@@ -156,7 +153,7 @@ fn recipients(
     let mut words = statement.lines().iter().flat_map(|line| line.words()).peekable();
     if words.peek().is_none() {
         let text = "Warning - empty notification_email block";
-        diagnostics.report(Class::GeneralError, statement.place(), text);
+        diagnostics.report_block(Class::GeneralError, statement.extent(), text);
     }
     for word in words {
         draft.mail.to.push(mailbox(word.text, statement, diagnostics));

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use conf_parser::{
-    Args, Class, Diagnostics, Keyword, Limits, Place, Statement, Table, Value, keyword, parse_int,
+    Args, Class, Diagnostics, Extent, Keyword, Limits, Statement, Table, Value, keyword, parse_int,
     report_missing_parameter,
 };
 use nix::errno::Errno;
@@ -173,20 +173,20 @@ fn track_file(statement: &Statement, diagnostics: &mut Diagnostics) -> Option<Tr
     let Draft { name, path, weight, reverse, initial } = draft;
     let Some(path) = path else {
         let text = format!("No file set for track_file {name} - ignoring");
-        diagnostics.report(Class::GeneralError, statement.place(), text);
+        diagnostics.report_block(Class::GeneralError, statement.extent(), text);
         return None;
     };
     let file = TrackFile { name, path, weight: weight.unwrap_or(1), reverse, initial };
-    file.check(statement.place(), diagnostics)?;
+    file.check(statement.extent(), diagnostics)?;
     Some(file)
 }
 
 impl TrackFile {
     /// Whether the file can be watched, and written where that is asked for; otherwise it is reported and `None`.
-    fn check(&self, place: Place, diagnostics: &mut Diagnostics) -> Option<()> {
+    fn check(&self, block: Extent, diagnostics: &mut Diagnostics) -> Option<()> {
         let Self { name, path, .. } = self;
         let mut refuse = |text| {
-            diagnostics.report(Class::GeneralError, place, text);
+            diagnostics.report_block(Class::GeneralError, block, text);
             None
         };
         let directory = match path.rsplit_once('/') {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use conf_parser::{
     Args, Class, Diagnostics, Keyword, Limits, Reload, Statement, Value, Word, keyword,
-    parse_address, parse_bool, parse_uint, report_missing_parameter,
+    parse_address, parse_bool, parse_int, parse_uint, report_missing_parameter,
 };
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{AccessFlags, access};
@@ -469,7 +469,7 @@ fn version(draft: &mut Draft, _: Value<'_>, statement: &Statement, diagnostics: 
     let Some(word) = statement.arg(0) else {
         return report_missing_parameter(statement, 0, diagnostics);
     };
-    match parse_uint(word, Limits { min: 2, max: 3, strict: false }, diagnostics) {
+    match parse_int(word, Limits { min: 2, max: 3, strict: false }, diagnostics) {
         Some(version) => draft.vrrp.version = u8::try_from(version).unwrap_or(3),
         None => {
             let text = "VRRP Error: Version must be either 2 or 3";
