@@ -106,3 +106,6 @@ impl Ledger {
 pub fn on_interface(configured: &config::Address, interface: IfIndex, protocol: u8) -> Address {
     addresses::on_interface(configured, interface, protocol)
 }
+
+#[cfg(test)]
+mod tests;

@@ -174,3 +174,117 @@ fn removed(address: &Address) -> AddressMessage {
     }
     message
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::AddressFlags;
+
+    fn encoded(request: &Request) -> Vec<u8> {
+        let mut out = Vec::new();
+        request.encode(7, &mut out);
+        out
+    }
+
+    /// A message as the original was seen to send it, put together from what a tracer showed. Numbers are in the
+    /// machine's order.
+    fn message(kind: u16, header: [u8; 4], attributes: &[(u16, &[u8])]) -> Vec<u8> {
+        let mut body = header.to_vec();
+        body.extend(3u32.to_ne_bytes());
+        for (number, value) in attributes {
+            body.extend(u16::try_from(4 + value.len()).unwrap().to_ne_bytes());
+            body.extend(number.to_ne_bytes());
+            body.extend(*value);
+            body.resize(body.len().next_multiple_of(4), 0);
+        }
+        let mut out = u32::try_from(16 + body.len()).unwrap().to_ne_bytes().to_vec();
+        out.extend(kind.to_ne_bytes());
+        out.extend(5u16.to_ne_bytes());
+        out.extend(7u32.to_ne_bytes());
+        out.extend([0; 4]);
+        out.extend(body);
+        out
+    }
+
+    fn plain(text: &str, prefix_len: u8) -> Address {
+        let address = Address::plain(IfIndex(3), text.parse().unwrap(), prefix_len);
+        Address { protocol: 18, ..address }
+    }
+
+    #[test]
+    fn ipv4_additions_are_those_of_the_original() {
+        let simple = plain("10.9.0.100", 24);
+        assert_eq!(
+            encoded(&Request::AddAddress(simple)),
+            message(20, [2, 24, 0, 0], &[(2, &[10, 9, 0, 100]), (11, &[18])])
+        );
+        let labelled = Address {
+            scope: 200,
+            broadcast: Some([10, 9, 0, 255].into()),
+            label: Some("v1:x".to_owned()),
+            ..plain("10.9.0.101", 24)
+        };
+        assert_eq!(
+            encoded(&Request::AddAddress(labelled)),
+            message(
+                20,
+                [2, 24, 0, 200],
+                &[(2, &[10, 9, 0, 101]), (4, &[10, 9, 0, 255]), (3, b"v1:x\0"), (11, &[18])]
+            )
+        );
+        let peer = Address {
+            peer: Some([10, 9, 1, 2].into()),
+            flags: AddressFlags::HOME.with(AddressFlags::NO_PREFIX_ROUTE),
+            ..plain("10.9.1.1", 32)
+        };
+        let flags = 0x210u32.to_ne_bytes();
+        assert_eq!(
+            encoded(&Request::AddAddress(peer)),
+            message(
+                20,
+                [2, 32, 0, 0],
+                &[(2, &[10, 9, 1, 1]), (8, &flags), (1, &[10, 9, 1, 2]), (11, &[18])]
+            )
+        );
+    }
+
+    #[test]
+    fn ipv6_additions_are_those_of_the_original() {
+        let address = Address {
+            flags: AddressFlags::NO_DAD,
+            preferred: Some(0),
+            ..plain("fd00:9::101", 128)
+        };
+        let IpAddr::V6(octets) = address.local else { unreachable!() };
+        let mut lifetime = [0; 16];
+        lifetime[4..8].fill(0xff);
+        let flags = 2u32.to_ne_bytes();
+        assert_eq!(
+            encoded(&Request::AddAddress(address.clone())),
+            message(
+                20,
+                [10, 128, 0, 0],
+                &[(6, &lifetime), (2, &octets.octets()), (8, &flags), (11, &[18])]
+            )
+        );
+        assert_eq!(
+            encoded(&Request::RemoveAddress(address)),
+            message(21, [10, 128, 0, 0], &[(2, &octets.octets())])
+        );
+    }
+
+    /// The original names the address itself instead of its peer, and the kernel then finds none to remove.
+    #[test]
+    fn ipv4_removals_name_the_peer() {
+        let simple = plain("10.9.0.100", 24);
+        assert_eq!(
+            encoded(&Request::RemoveAddress(simple.clone())),
+            message(21, [2, 24, 0, 0], &[(2, &[10, 9, 0, 100]), (1, &[10, 9, 0, 100])])
+        );
+        let peer = Address { peer: Some([10, 9, 1, 2].into()), ..simple };
+        assert_eq!(
+            encoded(&Request::RemoveAddress(peer)),
+            message(21, [2, 24, 0, 0], &[(2, &[10, 9, 0, 100]), (1, &[10, 9, 1, 2])])
+        );
+    }
+}

@@ -15,7 +15,7 @@ use crate::config::instance::Garp;
 pub struct Announcer<K> {
     schedules: BTreeMap<K, Schedule>,
     pacer: Pacer<K>,
-    ready: Vec<Target>,
+    ready: Vec<(K, Target)>,
 }
 
 impl<K: Copy + Ord> Announcer<K> {
@@ -52,11 +52,11 @@ impl<K: Copy + Ord> Announcer<K> {
         extra: Vec<Target>,
         now: Instant,
     ) {
+        self.forget(instance);
         let Some(schedule) = self.schedules.get_mut(&instance) else {
             self.enter(instance, garp, targets, extra, now);
             return;
         };
-        self.pacer.cancel(instance);
         if schedule.replace(garp.clone(), targets, extra, now) {
             burst(&mut self.pacer, &mut self.ready, instance, schedule.first(), now);
         }
@@ -77,7 +77,7 @@ impl<K: Copy + Ord> Announcer<K> {
     /// `instance` is no longer master. What still waits is not sent: it would be a lie.
     pub fn leave(&mut self, instance: K) {
         self.schedules.remove(&instance);
-        self.pacer.cancel(instance);
+        self.forget(instance);
     }
 
     /// When [`Announcer::due`] is to be called at the latest.
@@ -95,14 +95,19 @@ impl<K: Copy + Ord> Announcer<K> {
                 burst(&mut self.pacer, &mut self.ready, instance, due, now);
             }
         }
-        out.append(&mut self.ready);
+        out.extend(self.ready.drain(..).map(|(_, target)| target));
+    }
+
+    fn forget(&mut self, instance: K) {
+        self.pacer.cancel(instance);
+        self.ready.retain(|&(owner, _)| owner != instance);
     }
 }
 
 /// Round by round, so that every address is announced once before any is announced again.
 fn burst<K: Copy + Eq>(
     pacer: &mut Pacer<K>,
-    out: &mut Vec<Target>,
+    out: &mut Vec<(K, Target)>,
     instance: K,
     burst: Burst<'_>,
     now: Instant,
@@ -113,3 +118,6 @@ fn burst<K: Copy + Eq>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -86,11 +86,11 @@ impl<K: Copy + Eq> Pacer<K> {
         target: Target,
         most: u32,
         now: Instant,
-        out: &mut Vec<Target>,
+        out: &mut Vec<(K, Target)>,
     ) {
         let (lane, interval) = self.lane(target);
         if interval.is_zero() {
-            out.push(target);
+            out.push((owner, target));
             return;
         }
         let queue = self.lanes.entry(lane).or_insert_with(|| Queue {
@@ -101,7 +101,7 @@ impl<K: Copy + Eq> Pacer<K> {
         queue.interval = interval;
         if queue.waiting.is_empty() && queue.free_at <= now {
             queue.free_at = now + interval;
-            out.push(target);
+            out.push((owner, target));
             return;
         }
         let known =
@@ -126,7 +126,7 @@ impl<K: Copy + Eq> Pacer<K> {
     }
 
     /// Moves to `out` whose turn it is by `now`.
-    pub(super) fn due(&mut self, now: Instant, out: &mut Vec<Target>) {
+    pub(super) fn due(&mut self, now: Instant, out: &mut Vec<(K, Target)>) {
         self.lanes.retain(|_, queue| {
             queue.serve(now, out);
             !queue.waiting.is_empty() || queue.free_at > now
@@ -145,12 +145,12 @@ impl<K: Copy + Eq> Pacer<K> {
     }
 }
 
-impl<K> Queue<K> {
+impl<K: Copy> Queue<K> {
     /// One after the other, each with what it waits for next going to the end.
-    fn serve(&mut self, now: Instant, out: &mut Vec<Target>) {
+    fn serve(&mut self, now: Instant, out: &mut Vec<(K, Target)>) {
         while self.free_at <= now {
             let Some(mut first) = self.waiting.pop_front() else { return };
-            out.push(first.target);
+            out.push((first.owner, first.target));
             first.rounds -= 1;
             if first.rounds > 0 {
                 self.waiting.push_back(first);
