@@ -40,6 +40,7 @@ pub use limits::{MAX_FILES, MAX_LINE, MAX_LINES, MAX_NESTING, MAX_REPLACEMENTS, 
 pub use listing::list_keywords;
 pub use place::{Extent, FileId, Place, Spanned};
 pub use statement::{Body, Line, Statement, Word};
+pub use suggest::did_you_mean;
 pub use value::{
     Limits, parse_bool, parse_decimal, parse_int, parse_micros, parse_uint, parse_uint_base,
 };

@@ -1,4 +1,4 @@
-//! "Did you mean …?" for unknown keywords.
+//! "Did you mean …?" for unknown keywords and names.
 
 use crate::Schema;
 use crate::keyword::Shape;
@@ -14,9 +14,13 @@ pub(crate) fn suggest(unknown: &str, block: &dyn Schema, root: &dyn Schema) -> O
         owners.truncate(3);
         return Some(format!("'{unknown}' belongs in {}", owners.join(" or ")));
     }
+    did_you_mean(unknown, block.entries().iter().map(|entry| entry.name))
+}
+
+/// A way out for a name that is not known: the one of `known` that is most like it, if one is like enough to be a slip.
+pub fn did_you_mean<'n>(unknown: &str, known: impl IntoIterator<Item = &'n str>) -> Option<String> {
     let allowed = (unknown.chars().count() / 3).clamp(1, 3);
-    let entries = block.entries();
-    let near = entries.iter().map(|entry| (distance(unknown, entry.name), entry.name));
+    let near = known.into_iter().map(|name| (distance(unknown, name), name));
     let (_, name) = near.filter(|(distance, _)| *distance <= allowed).min()?;
     Some(format!("did you mean '{name}'?"))
 }

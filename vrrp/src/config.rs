@@ -4,24 +4,76 @@
 //! nothing.
 
 pub mod address;
+mod address_entry;
 pub mod auth;
+mod auth_finish;
+mod auth_keywords;
+mod conflicts;
+mod context;
+mod encap_entry;
+mod entry;
+mod finish;
+mod garp_keywords;
+mod group_finish;
 pub mod instance;
+mod instance_draft;
+mod instance_finish;
+mod instance_keywords;
+mod iproute_names;
+mod keywords;
+pub mod link;
+mod notify;
+mod own_interface;
+mod process;
 pub mod route;
+mod route_entry;
+mod route_metrics;
 pub mod rule;
+mod rule_entry;
+mod script;
 pub mod sync_group;
 pub mod track;
+mod track_group;
+mod track_rules;
+mod trackables;
+mod tracker_entry;
+mod unicast_keywords;
+mod unused;
+mod virtual_addresses;
 
-use std::time::Duration;
-
-use runtime::global::{SyncDaemon, TrackFile};
+use conf_parser::{Diagnostics, Statement};
+use runtime::global::{BfdName, Global, SyncDaemon, TrackFile};
+use runtime::machine::Machine;
 use serde::{Deserialize, Serialize};
 
 pub use address::Address;
 pub use instance::Instance;
+pub use keywords::{Draft, ROOT};
+pub use link::{GarpGroup, LinkDelay, Linkbeat, LinkbeatMethod};
 pub use route::Route;
 pub use rule::Rule;
 pub use sync_group::SyncGroup;
 pub use track::{Script, TrackProcess};
+pub use track_group::TrackGroup;
+
+/// Makes the VRRP configuration from the statements of the top level; those of others are passed over.
+///
+/// `bfd_names` are the BFD sessions of the configuration. The result is complete even where something is wrong with the
+/// file; [`Config::usable`] says whether the child can run with it.
+pub fn load(
+    statements: &[Statement],
+    global: &Global,
+    machine: &Machine,
+    bfd_names: &[BfdName],
+    diagnostics: &mut Diagnostics,
+) -> Config {
+    let mut draft = Draft::default();
+    for statement in statements {
+        ROOT.apply(&mut draft, statement, diagnostics);
+    }
+    let mut context = context::Context::new(global, machine, diagnostics);
+    finish::finish(draft, bfd_names, &mut context)
+}
 
 /// Everything that the VRRP child is to do, besides the settings of the whole daemon.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +108,8 @@ pub struct Config {
     pub sync_daemon: Option<SyncDaemon>,
     /// Whether the configuration asks for the VRRP child, even if nothing usable is left of what it says.
     pub wanted: bool,
+    /// Whether the child can run with it. 2.4.3 ends with status 2 otherwise.
+    pub usable: bool,
 }
 
 /// An instance, as its position in [`Config::instances`].
@@ -69,57 +123,6 @@ pub struct GroupId(pub u32);
 /// A track group, as its position in [`Config::track_groups`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TrackGroupId(pub u32);
-
-/// Instances that go to FAULT while the interface of a static address, route or rule is down (`track_group`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrackGroup {
-    /// Its name.
-    pub name: String,
-    /// The instances.
-    pub members: Vec<InstanceId>,
-}
-
-/// Pacing of announcements that several interfaces share (`garp_group`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GarpGroup {
-    /// The interfaces. None is in two groups.
-    pub interfaces: Vec<String>,
-    /// Gap between gratuitous ARP messages; `None` leaves the daemon's.
-    pub garp_interval: Option<Duration>,
-    /// Gap between neighbour advertisements; `None` leaves the daemon's.
-    pub gna_interval: Option<Duration>,
-}
-
-/// An interface whose link is polled instead of waiting for the kernel's word.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Linkbeat {
-    /// The interface.
-    pub interface: String,
-    /// How it is asked; `None` tries all ways.
-    pub method: Option<LinkbeatMethod>,
-}
-
-/// How an interface is asked for its link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum LinkbeatMethod {
-    /// The registers of the transceiver.
-    Mii,
-    /// `ethtool`'s link query.
-    Ethtool,
-    /// The interface's flags.
-    Ioctl,
-}
-
-/// How long a change of an interface must last before it counts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LinkDelay {
-    /// The interface.
-    pub interface: String,
-    /// Before it counts as down.
-    pub down: Duration,
-    /// Before it counts as up.
-    pub up: Duration,
-}
 
 impl Config {
     /// Whether the VRRP child is to run.
@@ -135,5 +138,25 @@ impl Config {
     /// The sync group with this number.
     pub fn group(&self, id: GroupId) -> Option<&SyncGroup> {
         self.groups.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// The script with this number.
+    pub fn script(&self, id: track::ScriptId) -> Option<&Script> {
+        self.scripts.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// The file with this number.
+    pub fn file(&self, id: track::FileId) -> Option<&TrackFile> {
+        self.files.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// The process with this number.
+    pub fn process(&self, id: track::ProcessId) -> Option<&TrackProcess> {
+        self.processes.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// The name of the BFD session with this number.
+    pub fn session(&self, id: track::SessionId) -> Option<&str> {
+        self.sessions.get(usize::try_from(id.0).ok()?).map(String::as_str)
     }
 }

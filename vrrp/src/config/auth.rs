@@ -58,3 +58,10 @@ pub enum HmacMode {
     /// Not sent; adverts without it are accepted.
     ReceiveOnly,
 }
+
+impl Hmac {
+    /// Whether adverts are sent with a trailer.
+    pub fn signs(&self) -> bool {
+        self.mode != HmacMode::ReceiveOnly
+    }
+}

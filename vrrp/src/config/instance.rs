@@ -137,8 +137,6 @@ pub struct Ipvlan {
     pub mode: IpvlanMode,
     /// Interface group; `None` is that of the configured interface.
     pub group: Option<u32>,
-    /// Whether adverts go out through the configured interface.
-    pub xmit_base: bool,
 }
 
 /// How an ipvlan interface reaches its siblings (`IPVLAN_F_*`).

@@ -1,9 +1,12 @@
 //! Groups of instances that change state together.
 
+use conf_parser::{Args, Class, Diagnostics, Place, Spanned, Statement, Table, Value, keyword};
 use runtime::global::Script;
 use serde::{Deserialize, Serialize};
 
 use super::InstanceId;
+use super::instance_draft::TrackLines;
+use super::notify::{self, NotifyDraft};
 use super::track::Trackers;
 
 /// Instances that change state together (`vrrp_sync_group`).
@@ -36,4 +39,145 @@ pub struct GroupNotify {
     pub stop: Option<Script>,
     /// Any of these, with what happened as further arguments.
     pub any: Option<Script>,
+}
+
+/// What a `vrrp_sync_group` block says.
+#[derive(Clone, Debug)]
+pub(super) struct GroupDraft {
+    pub(super) name: Spanned<String>,
+    pub(super) members: Option<Vec<Spanned<String>>>,
+    pub(super) track: TrackLines,
+    pub(super) notify: NotifyDraft,
+    pub(super) notify_priority_changes: Option<bool>,
+    pub(super) smtp_alert: Option<bool>,
+    pub(super) tracking_weight: bool,
+}
+
+const SCRIPT: Args = Args::Script("SCRIPT [USER [[:]GROUP]]");
+
+/// The keywords of a `vrrp_sync_group` block.
+pub(super) static TABLE: Table<GroupDraft> = Table(&[
+    keyword("group", Args::WordList("VRRP_INSTANCE..."), "the members", members),
+    keyword(
+        "track_interface",
+        Args::Lines("IFNAME [weight -253..253 [reverse]]"),
+        "interfaces that matter to all members",
+        |draft, _, statement, _| draft.track.interfaces.extend_from_slice(statement.lines()),
+    ),
+    keyword(
+        "track_script",
+        Args::Lines("NAME [weight -253..253 [reverse|noreverse]]"),
+        "scripts that matter to all members",
+        |draft, _, statement, _| draft.track.scripts.extend_from_slice(statement.lines()),
+    ),
+    keyword(
+        "track_file",
+        Args::Lines("NAME [weight -254..254 [reverse|noreverse]]"),
+        "files that matter to all members",
+        |draft, _, statement, _| draft.track.files.extend_from_slice(statement.lines()),
+    ),
+    keyword(
+        "track_process",
+        Args::Lines("NAME [weight -254..254 [reverse|noreverse]]"),
+        "processes that matter to all members",
+        |draft, _, statement, _| draft.track.processes.extend_from_slice(statement.lines()),
+    ),
+    keyword(
+        "track_bfd",
+        Args::Lines("NAME [weight -253..253 [reverse|noreverse]]"),
+        "BFD sessions that matter to all members",
+        |draft, _, statement, _| draft.track.sessions.extend_from_slice(statement.lines()),
+    ),
+    keyword("notify_master", SCRIPT, "run on becoming master", notify::of_group),
+    keyword("notify_backup", SCRIPT, "run on becoming backup", notify::of_group),
+    keyword("notify_fault", SCRIPT, "run on becoming faulty", notify::of_group),
+    keyword("notify_stop", SCRIPT, "run when the daemon stops", notify::of_group),
+    keyword("notify", SCRIPT, "run on each of these", notify::of_group),
+    keyword(
+        "notify_priority_changes",
+        Args::Bool,
+        "write the members' changes of priority to the FIFOs",
+        |draft: &mut GroupDraft, value, _, _| draft.notify_priority_changes = Some(value.bool()),
+    )
+    .invalid_for(|draft, text| {
+        format!(
+            "({}) Invalid value '{text}' for sync group notify_priority_changes specified",
+            draft.name.value
+        )
+    }),
+    keyword(
+        "smtp_alert",
+        Args::Bool,
+        "mail changes of state",
+        |draft: &mut GroupDraft, value, _, _| {
+            draft.smtp_alert = Some(value.bool());
+        },
+    )
+    .invalid("Invalid vrrp_group smtp_alert parameter {}"),
+    keyword(
+        "sync_group_tracking_weight",
+        Args::Flag,
+        "members may have weighted trackers of their own",
+        |draft, _, _, _| draft.tracking_weight = true,
+    ),
+    keyword(
+        "global_tracking",
+        Args::Flag,
+        "old name of sync_group_tracking_weight",
+        |draft, _, statement, diagnostics| {
+            let text = format!(
+                "({}) global_tracking is deprecated. Use track_interface/script/file on the sync group",
+                draft.name.value
+            );
+            diagnostics.report(Class::GeneralError, statement.place(), text);
+            draft.tracking_weight = true;
+        },
+    ),
+]);
+
+fn members(
+    draft: &mut GroupDraft,
+    _: Value<'_>,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    let name = &draft.name.value;
+    if draft.members.is_some() {
+        let text = format!("Group list already specified for sync group {name}");
+        diagnostics.report(Class::GeneralError, statement.place(), text);
+        return;
+    }
+    let members = word_list(statement);
+    if members.is_empty() {
+        let text = format!("Warning - sync group {name} has empty group block");
+        diagnostics.report(Class::GeneralError, statement.place(), text);
+        return;
+    }
+    draft.members = Some(members);
+}
+
+/// The words in the braces of a statement, however they are spread over lines.
+pub(super) fn word_list(statement: &Statement) -> Vec<Spanned<String>> {
+    let words = statement.lines().iter().flat_map(|line| line.words());
+    words.map(|word| Spanned::new(word.text.to_owned(), word.place)).collect()
+}
+
+impl GroupDraft {
+    /// A block of which nothing is known but its name.
+    pub(super) fn new(name: Spanned<String>) -> Self {
+        Self {
+            name,
+            members: None,
+            track: TrackLines::default(),
+            notify: NotifyDraft::default(),
+            notify_priority_changes: None,
+            smtp_alert: None,
+            tracking_weight: false,
+        }
+    }
+
+    /// Where the block stands.
+    pub(super) fn place(&self) -> Place {
+        self.name.place
+    }
 }

@@ -1,0 +1,125 @@
+//! Reading an entry of a value block, word by word.
+
+use conf_parser::{Class, Diagnostics, Limits, Line, Place, Word, parse_uint};
+
+/// An entry, or a part of it, cannot be used. Why has been reported.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Reported;
+
+/// The words of an entry, one after the other.
+#[derive(Clone, Copy)]
+pub(super) struct Words<'a> {
+    line: &'a Line,
+    next: usize,
+}
+
+impl<'a> Words<'a> {
+    /// All words of `line`.
+    pub(super) fn new(line: &'a Line) -> Self {
+        Self { line, next: 0 }
+    }
+
+    /// The next word, which stays where it is.
+    pub(super) fn peek(&self) -> Option<Word<'a>> {
+        self.line.word(self.next)
+    }
+
+    /// The next word.
+    pub(super) fn next(&mut self) -> Option<Word<'a>> {
+        let word = self.peek()?;
+        self.next += 1;
+        Some(word)
+    }
+
+    /// Whether the next word is `text`, which is then passed.
+    pub(super) fn take(&mut self, text: &str) -> bool {
+        let found = self.peek().is_some_and(|word| word.text == text);
+        if found {
+            self.next += 1;
+        }
+        found
+    }
+
+    /// The next word, without which the configuration cannot be used.
+    pub(super) fn required(&mut self, diagnostics: &mut Diagnostics) -> Result<Word<'a>, Reported> {
+        if let Some(word) = self.next() {
+            return Ok(word);
+        }
+        let word = |index: usize| self.line.word(index).map_or("", |word| word.text);
+        let text = format!(
+            "*** Configuration line starting `{}` is missing a parameter after keyword `{}` at word position {}",
+            word(0),
+            word(self.next.saturating_sub(1)),
+            self.next + 1
+        );
+        diagnostics.report(Class::MissingParameter, self.line.place(), text);
+        Err(Reported)
+    }
+
+    /// Where the entry stands.
+    pub(super) fn place(&self) -> Place {
+        self.line.place()
+    }
+}
+
+/// Reports why something cannot be used.
+pub(super) fn refuse(
+    diagnostics: &mut Diagnostics,
+    place: Place,
+    message: impl Into<String>,
+) -> Reported {
+    diagnostics.report(Class::GeneralError, place, message);
+    Reported
+}
+
+/// An unsigned number up to `max`, without anything behind it. When it is none, what is wrong with it is reported, and
+/// then `message`.
+pub(super) fn unsigned<T: TryFrom<u64>>(
+    word: Word<'_>,
+    max: u64,
+    diagnostics: &mut Diagnostics,
+    message: impl FnOnce(&str) -> String,
+) -> Result<T, Reported> {
+    parse_uint(word, Limits { min: 0, max, strict: true }, diagnostics)
+        .and_then(|value| T::try_from(value).ok())
+        .ok_or_else(|| refuse(diagnostics, word.place, message(word.text)))
+}
+
+/// A number as C writes it: decimal, hexadecimal after `0x`, octal after `0`; nothing else may stand there.
+pub(super) fn c_number(text: &str) -> Option<u64> {
+    let text = text.trim_start();
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    let (digits, radix) = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        Some(hexadecimal) => (hexadecimal, 16),
+        None if digits.len() > 1 && digits.starts_with('0') => (&digits[1..], 8),
+        None => (digits, 10),
+    };
+    digits.starts_with(|c: char| c.is_ascii_hexdigit()).then_some(())?;
+    u64::from_str_radix(digits, radix).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_c() {
+        for (text, value) in [
+            ("0", Some(0)),
+            ("42", Some(42)),
+            ("0x1F", Some(31)),
+            ("010", Some(8)),
+            (" +7", Some(7)),
+            ("", None),
+            ("0x", None),
+            ("09", None),
+            ("-1", None),
+            ("++1", None),
+            ("1 ", None),
+            ("main", None),
+            ("99999999999999999999", None),
+        ] {
+            assert_eq!(c_number(text), value, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,652 @@
+//! The keywords of a `vrrp_instance` block: what it is, where it runs, and how it behaves.
+
+use std::net::IpAddr;
+
+use conf_parser::{
+    Args, Class, Diagnostics, Joined, Keyword, Limits, Reload, Statement, Value, keyword,
+    parse_address, parse_int, parse_micros, parse_uint,
+};
+
+use super::address_entry::{AddressDraft, Owner, owned};
+use super::auth_keywords::{AUTH_HMAC, AUTHENTICATION};
+use super::instance_draft::{Carried, InstanceDraft};
+use super::own_interface::{use_ipvlan, use_vmac};
+use super::{garp_keywords, notify, unicast_keywords};
+use crate::packet::{Family, Priority, Version, Vrid};
+
+/// The keywords of a `vrrp_instance` block.
+pub(super) static TABLE: Joined<InstanceDraft> = Joined(&[
+    IDENTITY,
+    PLACE,
+    unicast_keywords::KEYWORDS,
+    BEHAVIOUR,
+    OBJECTS,
+    garp_keywords::KEYWORDS,
+    TRACK,
+    NOTIFY,
+    AUTH,
+    OLD,
+]);
+
+/// The longest name of an interface.
+const LONGEST_NAME: usize = 15;
+
+const IDENTITY: &[Keyword<InstanceDraft>] = &[
+    keyword(
+        "state",
+        Args::Word("MASTER|BACKUP"),
+        "how it starts; only an address owner starts as master",
+        state,
+    )
+    .reload(Reload::StartOnly),
+    keyword(
+        "virtual_router_id",
+        Args::Uint { unit: "UINT", min: 1, max: 255, strict: true },
+        "number that all routers of the virtual router share",
+        |draft: &mut InstanceDraft, value, _, _| draft.vrid = Some(Vrid(value.u8())),
+    )
+    .invalid_for(|draft, text| {
+        format!("({}): VRID '{text}' not valid - must be between 1 & 255", draft.name())
+    }),
+    keyword("priority", Args::Word("UINT:1..255"), "255 owns the addresses", priority),
+    keyword("version", Args::Word("2|3"), "protocol version", version),
+    keyword("native_ipv6", Args::Flag, "IPv6 and version 3", native_ipv6),
+    keyword(
+        "advert_int",
+        Args::Timer { min: 10_000, max: 255_000_000 },
+        "time between adverts",
+        |draft: &mut InstanceDraft, value, _, _| draft.advert_interval = Some(value.duration()),
+    )
+    .invalid_for(|draft, text| {
+        format!("({}) Advert interval ({text}) not valid! Must be > 0 - ignoring", draft.name())
+    }),
+    keyword(
+        "down_timer_adverts",
+        Args::Uint { unit: "UINT", min: 1, max: 100, strict: false },
+        "so many missed adverts make a master dead",
+        |draft: &mut InstanceDraft, value, _, _| draft.down_timer_adverts = Some(value.u8()),
+    )
+    .invalid_for(|draft, text| {
+        format!("({}): Invalid down_timer_adverts [1:100] '{text}'", draft.name())
+    }),
+];
+
+const PLACE: &[Keyword<InstanceDraft>] = &[
+    keyword("interface", Args::Word("IFNAME"), "where it runs", interface),
+    keyword("vrf", Args::Word("IFNAME"), "VRF of unicast without interface", vrf),
+    keyword(
+        "use_vmac",
+        Args::Words("[[name] IFNAME] [MAC:5|6 octets] [netlink_notify_msg] [group GROUP]"),
+        "use the virtual MAC address",
+        use_vmac,
+    ),
+    keyword(
+        "use_vmac_addr",
+        Args::Flag,
+        "also for addresses on other interfaces",
+        |draft, _, _, _| draft.address_vmacs = true,
+    ),
+    keyword(
+        "vmac_xmit_base",
+        Args::Flag,
+        "send adverts through the interface below the VMAC",
+        |draft, _, _, _| draft.xmit_base = true,
+    ),
+    keyword(
+        "use_ipvlan",
+        Args::Words("[[name] IFNAME] [IPADDR] [bridge|private|vepa] [group GROUP]"),
+        "use an ipvlan interface",
+        use_ipvlan,
+    ),
+    keyword("mcast_src_ip", Args::Word("IPADDR"), "source address of adverts", source),
+    keyword("mcast_dst_ip", Args::Word("MULTICAST_IPADDR"), "group that adverts go to", group),
+    keyword(
+        "track_src_ip",
+        Args::Flag,
+        "faulty while the source address is missing",
+        |draft, _, _, _| draft.track_source = true,
+    ),
+    keyword(
+        "promote_secondaries",
+        Args::Flag,
+        "deleting an address spares the others of its subnet",
+        |draft, _, _, _| draft.promote_secondaries = true,
+    ),
+    keyword(
+        "dont_track_primary",
+        Args::Flag,
+        "the state of the interface does not matter",
+        |draft, _, _, _| draft.dont_track_primary = true,
+    ),
+    keyword(
+        "kernel_rx_buf_size",
+        Args::Words("BYTES:0..4294967295"),
+        "what the socket buffers for it",
+        receive_buffer,
+    ),
+];
+
+const BEHAVIOUR: &[Keyword<InstanceDraft>] = &[
+    keyword("nopreempt", Args::Flag, "whoever is master stays it", |draft, _, _, _| {
+        draft.nopreempt = true;
+    }),
+    keyword("preempt", Args::Flag, "replace a master of lower priority", |draft, _, _, _| {
+        draft.nopreempt = false;
+    }),
+    keyword(
+        "preempt_delay",
+        Args::Word("TIMER:0..1000"),
+        "how long after its first advert a master of lower priority is replaced",
+        preempt_delay,
+    ),
+    keyword("accept", Args::Flag, "accept packets for the addresses", |draft, _, _, _| {
+        draft.accept = Some(true);
+    }),
+    keyword("no_accept", Args::Flag, "drop packets for the addresses", |draft, _, _, _| {
+        draft.accept = Some(false);
+    }),
+    keyword(
+        "strict_mode",
+        Args::Bool,
+        "follow the protocol strictly",
+        |draft: &mut InstanceDraft, value, _, _| {
+            draft.strict = Some(value.bool());
+        },
+    )
+    .invalid_for(|draft, text| format!("({}) invalid strict_mode {text} specified", draft.name())),
+    keyword(
+        "v3_checksum_as_v2",
+        Args::Bool,
+        "version 3 checksum over IPv4 without pseudo-header",
+        |draft: &mut InstanceDraft, value, _, _| draft.v3_checksum_as_v2 = Some(value.bool()),
+    )
+    .invalid_for(|draft, text| {
+        format!("({}) invalid v3_checksum_as_v2 {text} specified", draft.name())
+    }),
+    keyword(
+        "skip_check_adv_addr",
+        Args::Bool,
+        "do not compare the addresses of a known master",
+        |draft: &mut InstanceDraft, value, _, _| draft.skip_check_adv_addr = Some(value.bool()),
+    )
+    .invalid_for(|draft, text| {
+        format!("({}) invalid skip_check_adv_addr {text} specified", draft.name())
+    }),
+    keyword(
+        "lower_prio_no_advert",
+        Args::Bool,
+        "do not answer an advert of lower priority",
+        |draft: &mut InstanceDraft, value, _, _| draft.lower_prio_no_advert = Some(value.bool()),
+    )
+    .invalid_for(|draft, text| {
+        format!("({}) invalid lower_prio_no_advert {text} specified", draft.name())
+    }),
+    keyword(
+        "higher_prio_send_advert",
+        Args::Bool,
+        "answer an advert of higher priority before giving in",
+        |draft: &mut InstanceDraft, value, _, _| draft.higher_prio_send_advert = Some(value.bool()),
+    )
+    .invalid_for(|draft, text| {
+        format!("({}) invalid higher_prio_send_advert {text} specified", draft.name())
+    }),
+    keyword(
+        "owner_ignore_adverts",
+        Args::Bool,
+        "the owner of the addresses ignores adverts",
+        |draft: &mut InstanceDraft, value, _, _| draft.owner_ignore_adverts = Some(value.bool()),
+    )
+    .invalid_for(|draft, text| {
+        format!("({}) invalid owner_ignore_adverts {text} specified", draft.name())
+    }),
+    keyword(
+        "timer_expired_backup",
+        Args::Words("[PRIORITY:1..254]"),
+        "give up being master after the machine stood still",
+        timer_expired_backup,
+    ),
+    keyword(
+        "thread_timer_expired",
+        Args::Words("[PRIORITY:1..254]"),
+        "old name of timer_expired_backup",
+        |draft, value, statement, diagnostics| {
+            let text = format!(
+                "({}) thread_timer_expired - please replace with keyword 'timer_expired_backup'",
+                draft.name()
+            );
+            diagnostics.report(Class::GeneralError, statement.place(), text);
+            timer_expired_backup(draft, value, statement, diagnostics);
+        },
+    ),
+];
+
+const OBJECTS: &[Keyword<InstanceDraft>] = &[
+    keyword(
+        "virtual_ipaddress",
+        Args::Lines(""),
+        "addresses of the master",
+        |draft, _, statement, diagnostics| {
+            add_addresses(draft, Carried::Yes, statement, diagnostics);
+        },
+    ),
+    keyword(
+        "virtual_ipaddress_excluded",
+        Args::Lines(""),
+        "further addresses, which adverts do not carry",
+        |draft, _, statement, diagnostics| {
+            add_addresses(draft, Carried::No, statement, diagnostics);
+        },
+    ),
+    keyword("no_virtual_ipaddress", Args::Flag, "no addresses are needed", |draft, _, _, _| {
+        draft.no_addresses = true;
+    }),
+    keyword("virtual_routes", Args::Lines(""), "routes of the master", |draft, _, statement, _| {
+        draft.routes.extend_from_slice(statement.lines());
+    }),
+    keyword(
+        "virtual_rules",
+        Args::Lines(""),
+        "policy rules of the master",
+        |draft, _, statement, _| {
+            draft.rules.extend_from_slice(statement.lines());
+        },
+    ),
+];
+
+const TRACK: &[Keyword<InstanceDraft>] = &[
+    keyword(
+        "track_interface",
+        Args::Lines("IFNAME [weight -253..253 [reverse]]"),
+        "interfaces that matter",
+        |draft, _, statement, _| draft.track.interfaces.extend_from_slice(statement.lines()),
+    ),
+    keyword(
+        "track_script",
+        Args::Lines("NAME [weight -253..253 [reverse|noreverse]]"),
+        "scripts that matter",
+        |draft, _, statement, _| draft.track.scripts.extend_from_slice(statement.lines()),
+    ),
+    keyword(
+        "track_file",
+        Args::Lines("NAME [weight -254..254 [reverse|noreverse]]"),
+        "files that matter",
+        |draft, _, statement, _| draft.track.files.extend_from_slice(statement.lines()),
+    ),
+    keyword(
+        "track_process",
+        Args::Lines("NAME [weight -254..254 [reverse|noreverse]]"),
+        "processes that matter",
+        |draft, _, statement, _| draft.track.processes.extend_from_slice(statement.lines()),
+    ),
+    keyword(
+        "track_bfd",
+        Args::Lines("NAME [weight -253..253 [reverse|noreverse]]"),
+        "BFD sessions that matter",
+        |draft, _, statement, _| draft.track.sessions.extend_from_slice(statement.lines()),
+    ),
+];
+
+const SCRIPT: Args = Args::Script("SCRIPT [USER [[:]GROUP]]");
+
+const NOTIFY: &[Keyword<InstanceDraft>] = &[
+    keyword("notify_master", SCRIPT, "run on becoming master", notify::of_instance),
+    keyword("notify_backup", SCRIPT, "run on becoming backup", notify::of_instance),
+    keyword("notify_fault", SCRIPT, "run on becoming faulty", notify::of_instance),
+    keyword("notify_stop", SCRIPT, "run when the daemon stops", notify::of_instance),
+    keyword("notify", SCRIPT, "run on each of these", notify::of_instance),
+    keyword(
+        "notify_deleted",
+        Args::Words("[SCRIPT [USER [[:]GROUP]]]"),
+        "report that a reload took the instance away",
+        notify::deleted,
+    ),
+    keyword(
+        "notify_master_rx_lower_pri",
+        SCRIPT,
+        "run when a master hears an advert of lower priority",
+        notify::of_instance,
+    ),
+    keyword(
+        "notify_priority_changes",
+        Args::Bool,
+        "write changes of the priority to the FIFOs",
+        |draft: &mut InstanceDraft, value, _, _| draft.notify_priority_changes = Some(value.bool()),
+    )
+    .invalid_for(|draft, text| {
+        format!("({}) Invalid value '{text}' for notify_priority_changes specified", draft.name())
+    }),
+    keyword(
+        "smtp_alert",
+        Args::Bool,
+        "mail changes of state",
+        |draft: &mut InstanceDraft, value, _, _| {
+            draft.smtp_alert = Some(value.bool());
+        },
+    )
+    .invalid("Invalid vrrp_instance smtp_alert parameter {}"),
+];
+
+const AUTH: &[Keyword<InstanceDraft>] = &[
+    keyword(
+        "authentication",
+        Args::Block("", &AUTHENTICATION),
+        "authentication of version 2",
+        |draft, _, statement, diagnostics| AUTHENTICATION.fill(draft, statement, diagnostics),
+    ),
+    keyword(
+        "auth_hmac",
+        Args::Block("", &AUTH_HMAC),
+        "keyed trailer behind adverts",
+        |draft, _, statement, diagnostics| {
+            draft.auth.hmac.get_or_insert_default();
+            AUTH_HMAC.fill(draft, statement, diagnostics);
+        },
+    ),
+];
+
+const OLD: &[Keyword<InstanceDraft>] = &[
+    keyword(
+        "lvs_sync_daemon_interface",
+        Args::Word("IFNAME"),
+        "old form of the global lvs_sync_daemon",
+        sync_daemon,
+    ),
+    keyword(
+        "linkbeat_use_polling",
+        Args::Flag,
+        "old form of linkbeat_interfaces",
+        |draft, _, statement, diagnostics| {
+            let text = format!(
+                "({}) 'linkbeat_use_polling' in vrrp instance deprecated - use linkbeat_interfaces block",
+                draft.name()
+            );
+            diagnostics.report(Class::GeneralError, statement.place(), text);
+            draft.linkbeat_use_polling = true;
+        },
+    ),
+    keyword(
+        "debug",
+        Args::Uint { unit: "UINT", min: 0, max: 4, strict: false },
+        "without effect",
+        |draft: &mut InstanceDraft, value, _, _| draft.debug = value.u8(),
+    )
+    .invalid_for(|draft, text| {
+        format!("({}) Debug value '{text}' not valid; must be between 0-4", draft.name())
+    }),
+];
+
+fn state(
+    draft: &mut InstanceDraft,
+    value: Value<'_>,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    let name = draft.name();
+    let text = match (value.word(), draft.wants_master) {
+        ("MASTER", _) => {
+            draft.wants_master = Some(true);
+            return;
+        }
+        ("BACKUP", Some(true)) => {
+            format!("({name}) state previously set as MASTER - ignoring BACKUP")
+        }
+        ("BACKUP", _) => {
+            draft.wants_master = Some(false);
+            return;
+        }
+        (other, _) => {
+            let text = format!("({name}) unknown state '{other}', defaulting to BACKUP");
+            draft.wants_master = Some(false);
+            text
+        }
+    };
+    diagnostics.report(Class::GeneralError, statement.place(), text);
+}
+
+/// A wrong priority is the default one, whatever the state says.
+fn priority(
+    draft: &mut InstanceDraft,
+    _: Value<'_>,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(word) = statement.arg(0) else { return };
+    let limits = Limits { min: 1, max: 255, strict: true };
+    let parsed = parse_uint(word, limits, diagnostics).and_then(|value| u8::try_from(value).ok());
+    if parsed.is_none() {
+        let text = format!(
+            "({}) Priority not valid! must be between 1 & {}. Using default {}",
+            draft.name(),
+            Priority::OWNER.0,
+            Priority::DEFAULT.0
+        );
+        diagnostics.report(Class::GeneralError, word.place, text);
+    }
+    draft.priority = Some(parsed.map_or(Priority::DEFAULT, Priority));
+}
+
+fn version(
+    draft: &mut InstanceDraft,
+    _: Value<'_>,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(word) = statement.arg(0) else { return };
+    let limits = Limits { min: 2, max: 3, strict: false };
+    let text = match parse_int(word, limits, diagnostics) {
+        None => format!("({}): Version must be either 2 or 3", draft.name()),
+        Some(number) => {
+            let version = if number == 2 { Version::V2 } else { Version::V3 };
+            let differs = draft.version.is_some_and(|known| known != version);
+            let impossible = version == Version::V2 && draft.family == Some(Family::V6);
+            if !differs && !impossible {
+                draft.version = Some(version);
+                return;
+            }
+            format!(
+                "({}) vrrp_version {number} conflicts with configured or deduced version {}; ignoring.",
+                draft.name(),
+                draft.version.map_or(0, Version::number)
+            )
+        }
+    };
+    diagnostics.report(Class::GeneralError, word.place, text);
+}
+
+fn native_ipv6(
+    draft: &mut InstanceDraft,
+    _: Value<'_>,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    if draft.deduce_family(Family::V6) {
+        draft.version = Some(Version::V3);
+        return;
+    }
+    let text = format!("({}) Cannot specify native_ipv6 with IPv4 addresses", draft.name());
+    diagnostics.report(Class::GeneralError, statement.place(), text);
+}
+
+fn interface(
+    draft: &mut InstanceDraft,
+    _: Value<'_>,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(word) = statement.arg(0) else { return };
+    if word.text.len() > LONGEST_NAME {
+        let text = format!("Interface name '{}' too long - ignoring", word.text);
+        diagnostics.report(Class::GeneralError, word.place, text);
+        return;
+    }
+    draft.interface = Some(owned(word));
+}
+
+fn vrf(
+    draft: &mut InstanceDraft,
+    _: Value<'_>,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(word) = statement.arg(0) else { return };
+    let name = draft.name();
+    let text = if word.text.len() > LONGEST_NAME {
+        format!("({name}) VRF interface name '{}' too long - ignoring", word.text)
+    } else if draft.interface.is_some() {
+        format!("({name}) Cannot specify VRF interface and interface - ignoring")
+    } else if let Some(known) = &draft.vrf {
+        format!("({name}) VRF interface already specified as '{}' - ignoring", known.value)
+    } else {
+        draft.vrf = Some(owned(word));
+        return;
+    };
+    diagnostics.report(Class::GeneralError, word.place, text);
+}
+
+/// The source address of adverts.
+pub(super) fn source(
+    draft: &mut InstanceDraft,
+    _: Value<'_>,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(word) = statement.arg(0) else { return };
+    let start = format!("Configuration error: VRRP instance[{}]", draft.name());
+    let text = match parse_address(word.text) {
+        None => format!("{start} malformed src address[{}]. Skipping...", word.text),
+        Some(address) if draft.deduce_family(Family::of(address)) => {
+            draft.source = Some(address);
+            return;
+        }
+        Some(_) => {
+            draft.source = None;
+            format!(
+                "{start} and src address[{}] MUST be of the same family !!! Skipping...",
+                word.text
+            )
+        }
+    };
+    diagnostics.report(Class::GeneralError, word.place, text);
+}
+
+fn group(
+    draft: &mut InstanceDraft,
+    _: Value<'_>,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(word) = statement.arg(0) else { return };
+    let (name, shown) = (draft.name().to_owned(), word.text);
+    draft.group = None;
+    let Some(address) = parse_address(shown) else {
+        let text = format!("({name}) malformed mcast dest address {shown}. Skipping...");
+        diagnostics.report(Class::GeneralError, word.place, text);
+        return;
+    };
+    let mut usable = true;
+    if !draft.deduce_family(Family::of(address)) {
+        let text = format!(
+            "({name}) mcast dest address {shown} MUST match VRRP instance family. Skipping..."
+        );
+        diagnostics.report(Class::GeneralError, word.place, text);
+        usable = false;
+    }
+    let (is_group, kind) = match address {
+        IpAddr::V4(address) => (address.is_multicast(), ""),
+        // Scope 2: link-local (RFC 4291 §2.7).
+        IpAddr::V6(address) => (address.segments()[0] & 0xff0f == 0xff02, " link-local"),
+    };
+    if !is_group {
+        let text = format!("({name}) mcast_dst_ip {shown} not{kind} multicast. Skipping...");
+        diagnostics.report(Class::GeneralError, word.place, text);
+        usable = false;
+    }
+    draft.group = usable.then_some(address);
+}
+
+fn receive_buffer(
+    draft: &mut InstanceDraft,
+    _: Value<'_>,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    let limits = Limits { min: 0, max: u64::from(u32::MAX), strict: true };
+    let only = statement.arg(0).filter(|_| statement.arg(1).is_none());
+    let parsed = only.and_then(|word| parse_uint(word, limits, diagnostics));
+    match parsed.and_then(|size| u32::try_from(size).ok()) {
+        Some(size) => draft.receive_buffer = Some(size).filter(|&size| size > 0),
+        None => {
+            let text = format!("({}) invalid kernel_rx_buf_size specified", draft.name());
+            diagnostics.report(Class::GeneralError, statement.place(), text);
+        }
+    }
+}
+
+/// A wrong delay is none.
+fn preempt_delay(
+    draft: &mut InstanceDraft,
+    _: Value<'_>,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(word) = statement.arg(0) else { return };
+    let limits = Limits { min: 0, max: 1_000_000_000, strict: true };
+    let micros = parse_micros(word, limits, diagnostics).unwrap_or_else(|| {
+        let text = format!("({}) Preempt_delay not valid! must be between 0-1000", draft.name());
+        diagnostics.report(Class::GeneralError, word.place, text);
+        0
+    });
+    draft.preempt_delay = std::time::Duration::from_micros(micros);
+}
+
+fn timer_expired_backup(
+    draft: &mut InstanceDraft,
+    _: Value<'_>,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    // The others are supposed to be quick unless it is known better.
+    let Some(word) = statement.arg(0) else {
+        draft.timer_expired_backup = Some(Priority(254));
+        return;
+    };
+    let limits = Limits { min: 1, max: 254, strict: true };
+    match parse_uint(word, limits, diagnostics).and_then(|value| u8::try_from(value).ok()) {
+        Some(priority) => draft.timer_expired_backup = Some(Priority(priority)),
+        None => {
+            let text = format!(
+                "({}) timer_expired_backup highest_other_priority not valid! must be between 1 & 254",
+                draft.name()
+            );
+            diagnostics.report(Class::GeneralError, word.place, text);
+        }
+    }
+}
+
+fn add_addresses(
+    draft: &mut InstanceDraft,
+    carried: Carried,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    for line in statement.lines() {
+        if let Some(address) = AddressDraft::parse(line, Owner::Instance, diagnostics) {
+            draft.add_address(address, carried, diagnostics);
+        }
+    }
+}
+
+fn sync_daemon(
+    draft: &mut InstanceDraft,
+    _: Value<'_>,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(word) = statement.arg(0) else { return };
+    let name = draft.name();
+    let text =
+        format!("({name}) Specifying lvs_sync_daemon_interface against a vrrp is deprecated.");
+    let hint = "Please use global lvs_sync_daemon";
+    diagnostics.report_with_hint(Class::GeneralError, statement.place(), text, hint);
+    draft.sync_daemon = Some(owned(word));
+}
