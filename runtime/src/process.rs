@@ -1,31 +1,44 @@
 //! Child processes: making them, how they end, and how the scheduler treats them.
 
+mod scheduling;
+
 use std::fmt;
 use std::io;
-use std::time::Duration;
 
-use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::prctl;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getppid};
 
-use crate::global::Child;
 use crate::sys::process as sys;
 
 pub use crate::sys::process::{Side, pidfd_open, trim_memory};
+pub use scheduling::{Promotion, allow_core_dumps, allow_files, restore, schedule};
 
 /// The longest name that the kernel keeps for a process.
 pub const NAME_LIMIT: usize = 15;
 
-/// How a process ended.
+/// How a process ended. As text it is what the log says behind the name of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// With this status.
+    /// With this status. Real-time signals have no names: one that ends a process counts as 128 and its number, as shells
+    /// have it.
     Exited(i32),
     /// By this signal.
     Signalled(Signal),
+}
+
+impl Ending {
+    /// Reads a status as `waitpid` gives it; `None` when the process did not end, but only stopped.
+    fn of_status(status: i32) -> Option<Self> {
+        if libc::WIFEXITED(status) {
+            return Some(Self::Exited(libc::WEXITSTATUS(status)));
+        }
+        if !libc::WIFSIGNALED(status) {
+            return None;
+        }
+        let number = libc::WTERMSIG(status);
+        Some(Signal::try_from(number).map_or(Self::Exited(128 + number), Self::Signalled))
+    }
 }
 
 impl fmt::Display for Ending {
@@ -33,7 +46,12 @@ impl fmt::Display for Ending {
         match self {
             Self::Exited(status) => write!(f, "exited with status {status}"),
             Self::Signalled(signal) => {
-                write!(f, "exited due to signal {} ({signal})", *signal as i32)
+                let text = crate::sys::signal::describe(*signal);
+                let suspicion = match signal {
+                    Signal::SIGKILL => " - has rlimit_rttime been exceeded?",
+                    _ => "",
+                };
+                write!(f, "exited due to signal {} ({text}){suspicion}", *signal as i32)
             }
         }
     }
@@ -73,7 +91,8 @@ pub fn reap() -> io::Result<Option<(Pid, Ending)>> {
     reap_from(None)
 }
 
-/// How `pid`, a child of this process, ended; `None` while it runs.
+/// How `pid`, a child of this process, ended; `None` while it runs. It is an error when there is no such child, as when
+/// [`reap`] has met it before.
 pub fn reap_one(pid: Pid) -> io::Result<Option<Ending>> {
     Ok(reap_from(Some(pid))?.map(|(_, ending)| ending))
 }
@@ -81,82 +100,82 @@ pub fn reap_one(pid: Pid) -> io::Result<Option<Ending>> {
 /// Waits until `pid`, a child of this process, has ended.
 pub fn wait_for(pid: Pid) -> io::Result<Ending> {
     loop {
-        match waitpid(pid, None) {
-            Ok(WaitStatus::Exited(_, status)) => return Ok(Ending::Exited(status)),
-            Ok(WaitStatus::Signaled(_, signal, _)) => return Ok(Ending::Signalled(signal)),
-            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-            Err(error) => return Err(error.into()),
+        let status = match sys::wait_for(pid) {
+            Err(nix::errno::Errno::EINTR) => continue,
+            result => result?,
+        };
+        if let Some(ending) = Ending::of_status(status) {
+            return Ok(ending);
         }
     }
 }
 
 fn reap_from(pid: Option<Pid>) -> io::Result<Option<(Pid, Ending)>> {
     loop {
-        match waitpid(pid, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, status)) => return Ok(Some((pid, Ending::Exited(status)))),
-            Ok(WaitStatus::Signaled(pid, signal, _)) => {
-                return Ok(Some((pid, Ending::Signalled(signal))));
+        match sys::wait(pid) {
+            Ok(Some((pid, status))) => {
+                if let Some(ending) = Ending::of_status(status) {
+                    return Ok(Some((pid, ending)));
+                }
             }
-            Ok(WaitStatus::StillAlive) | Err(nix::errno::Errno::ECHILD) => return Ok(None),
-            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(nix::errno::Errno::EINTR) => {}
+            // Without `pid` this means that there are no children at all.
+            Err(nix::errno::Errno::ECHILD) if pid.is_none() => return Ok(None),
+            Ok(None) => return Ok(None),
             Err(error) => return Err(error.into()),
         }
     }
 }
 
-/// Real-time limits start at this much for a process that is real-time.
-const LEAST_REAL_TIME: Duration = Duration::from_micros(2);
+#[cfg(test)]
+mod tests {
+    use nix::unistd::getpid;
 
-/// Gives the calling process the priorities, limits and processors of its settings. Whatever cannot be had is reported and
-/// left out.
-pub fn schedule(settings: &Child) -> Vec<String> {
-    let mut failures = Vec::new();
-    let mut attempt = |what: &str, result: io::Result<()>| {
-        if let Err(error) = result {
-            failures.push(format!("Unable to set {what}: {error}"));
+    use super::*;
+
+    /// How a process ends that does `work`.
+    fn end_of(work: impl FnOnce() -> i32) -> Ending {
+        match sys::fork().unwrap() {
+            Side::Child => sys::exit_now(work()),
+            Side::Parent(pid) => wait_for(pid).unwrap(),
         }
-    };
-    if let Some(priority) = settings.realtime {
-        attempt("real-time priority", sys::set_real_time(i32::from(priority)));
-        attempt("real-time limit", limit_real_time(settings.realtime_limit));
     }
-    if settings.priority != 0 {
-        attempt("process priority", sys::set_nice(i32::from(settings.priority)));
-    }
-    if settings.no_swap {
-        attempt("memory locking", sys::lock_memory());
-    }
-    if !settings.cpus.is_empty() {
-        attempt("cpu affinity", set_affinity(&settings.cpus));
-    }
-    failures
-}
 
-/// So long without a blocking call is too long: the hard limit, and at half of it a warning by SIGXCPU.
-fn limit_real_time(limit: Option<Duration>) -> io::Result<()> {
-    let Some(limit) = limit else { return Ok(()) };
-    let hard = u64::try_from(limit.max(LEAST_REAL_TIME).as_micros()).unwrap_or(u64::MAX);
-    Ok(setrlimit(Resource::RLIMIT_RTTIME, hard / 2, hard)?)
-}
-
-fn set_affinity(cpus: &[u16]) -> io::Result<()> {
-    let mut set = CpuSet::new();
-    for &cpu in cpus {
-        set.set(usize::from(cpu))?;
+    fn killed_by(number: i32) -> Ending {
+        end_of(|| {
+            crate::sys::signal::reset_dispositions();
+            let _ = crate::sys::signal::send(getpid(), number);
+            0
+        })
     }
-    Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
-}
 
-/// Takes the calling process back to normal scheduling, as for a reload or a script.
-pub fn unschedule() -> io::Result<()> {
-    sys::set_time_sharing()
-}
-
-/// Allows at least `wanted` open files, if the hard limit permits.
-pub fn allow_files(wanted: u64) -> io::Result<()> {
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    if soft >= wanted {
-        return Ok(());
+    #[test]
+    fn endings_read_as_in_the_original() {
+        assert_eq!(end_of(|| 3).to_string(), "exited with status 3");
+        assert_eq!(killed_by(libc::SIGTERM).to_string(), "exited due to signal 15 (Terminated)");
+        assert_eq!(
+            killed_by(libc::SIGKILL).to_string(),
+            "exited due to signal 9 (Killed) - has rlimit_rttime been exceeded?"
+        );
     }
-    Ok(setrlimit(Resource::RLIMIT_NOFILE, wanted.min(hard), hard)?)
+
+    #[test]
+    fn a_real_time_signal_ends_a_process_like_any_other() {
+        let (first, _) = crate::sys::signal::real_time_range();
+        assert_eq!(killed_by(first), Ending::Exited(128 + first));
+    }
+
+    #[test]
+    fn somebody_elses_process_cannot_be_waited_for() {
+        assert!(reap_one(Pid::from_raw(1)).is_err());
+    }
+
+    #[test]
+    fn a_name_is_cut_between_letters() {
+        let name = || std::fs::read_to_string("/proc/thread-self/comm").unwrap();
+        set_name("keepalived_healthcheckers").unwrap();
+        assert_eq!(name(), "keepalived_heal\n");
+        set_name("wächter-äöüß-lang").unwrap();
+        assert_eq!(name(), "wächter-äöü\n");
+    }
 }

@@ -15,14 +15,15 @@ use std::os::unix::ffi::OsStrExt;
 use log::error;
 use nix::errno::Errno;
 use nix::sys::prctl;
-use nix::sys::signal::{SigSet, Signal, killpg};
+use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::unistd::{
-    Gid, Pid, Uid, dup2_stderr, dup2_stdin, dup2_stdout, execve, setgid, setgroups, setpgid, setuid,
+    Gid, Pid, Uid, dup2_stderr, dup2_stdin, dup2_stdout, execve, getpid, getppid, setgid,
+    setgroups, setpgid, setuid,
 };
 
 use crate::global::{Account, Script};
-use crate::process::{Ending, Side, fork, pidfd_open, reap_one, unschedule};
-use crate::sys;
+use crate::process::{self, Ending, Side, fork, pidfd_open, reap_one, wait_for};
+use crate::sys::{self, process::exit_now};
 
 pub use patience::{Patience, Step};
 pub use security::ScriptChecker;
@@ -34,7 +35,8 @@ const NOT_OPENED: i32 = 2;
 /// Variables that could change what a script's interpreter does.
 const UNWANTED: [&str; 3] = ["IFS", "LD_PRELOAD", "LD_LIBRARY_PATH"];
 
-/// A script that was started. Its descriptor turns readable when it ends.
+/// A script that was started. Its descriptor turns readable when it ends; keep this until then and ask for the
+/// [ending](Running::ending), or the system keeps an entry for it.
 #[derive(Debug)]
 pub struct Running {
     pid: Pid,
@@ -47,7 +49,8 @@ impl Running {
         self.pid
     }
 
-    /// How it ended; `None` while it runs.
+    /// How it ended; `None` while it runs. A process whose children are waited for elsewhere, by
+    /// [`process::reap`], hears of it there and not here.
     pub fn ending(&self) -> io::Result<Option<Ending>> {
         reap_one(self.pid)
     }
@@ -65,11 +68,26 @@ impl AsFd for Running {
 }
 
 /// Starts `script` with `arguments` behind its own, and does not wait for it: not even for the file to be opened, which
-/// could take as long as a file server likes.
+/// could take as long as a file server likes. So it is a plain fork, after which all happens in the new process; the
+/// daemon's processes have one thread and little memory, which makes that safe and quick. What `vfork` and `posix_spawn`
+/// would save, they would lose by holding up the daemon until the program is loaded.
 pub fn start<A: AsRef<OsStr>>(script: &Script, arguments: &[A]) -> io::Result<Running> {
+    let daemon = getpid();
     match fork()? {
-        Side::Child => std::process::exit(become_script(script, arguments)),
-        Side::Parent(pid) => Ok(Running { pid, descriptor: pidfd_open(pid)? }),
+        Side::Child => exit_now(become_script(script, arguments, daemon)),
+        Side::Parent(pid) => match pidfd_open(pid) {
+            Ok(descriptor) => {
+                // Here as well as there, so that the group exists for whoever signals it first.
+                let _ = setpgid(pid, pid);
+                Ok(Running { pid, descriptor })
+            }
+            Err(error) => {
+                // Nobody could watch it. It has hardly begun.
+                let _ = kill(pid, Signal::SIGKILL);
+                wait_for(pid)?;
+                Err(error)
+            }
+        },
     }
 }
 
@@ -81,9 +99,9 @@ pub fn file_to_open(script: &Script) -> Option<&OsStr> {
 }
 
 /// In the new process: gives up what belongs to the daemon and runs the program. It returns only an exit status.
-fn become_script<A: AsRef<OsStr>>(script: &Script, arguments: &[A]) -> i32 {
+fn become_script<A: AsRef<OsStr>>(script: &Script, arguments: &[A], daemon: Pid) -> i32 {
     let name = script.argv.first().map(|name| name.to_string_lossy()).unwrap_or_default();
-    if let Err(error) = leave_daemon(&script.account) {
+    if let Err(error) = leave_daemon(&script.account, daemon) {
         error!("Couldn't set up the process of script {name}: {error}");
         return NOT_STARTED;
     }
@@ -109,9 +127,8 @@ fn become_script<A: AsRef<OsStr>>(script: &Script, arguments: &[A]) -> i32 {
     NOT_STARTED
 }
 
-fn leave_daemon(account: &Account) -> io::Result<()> {
-    // Only a process that was made real-time has something to give up.
-    let _ = unschedule();
+fn leave_daemon(account: &Account, daemon: Pid) -> io::Result<()> {
+    process::restore();
     setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
     let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
     dup2_stdin(&null)?;
@@ -126,6 +143,9 @@ fn leave_daemon(account: &Account) -> io::Result<()> {
     setuid(Uid::from_raw(account.uid))?;
     // A change of user takes the parent-death signal away.
     prctl::set_pdeathsig(Signal::SIGTERM)?;
+    if getppid() != daemon {
+        return Err(io::Error::other("the daemon is gone"));
+    }
     sys::signal::reset_dispositions();
     Ok(SigSet::empty().thread_set_mask()?)
 }

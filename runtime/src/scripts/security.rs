@@ -6,7 +6,7 @@ use std::fs::{self, Metadata};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use conf_parser::{Class, Diagnostics, Place};
 use nix::unistd::{Gid, Uid, setegid, seteuid};
@@ -103,7 +103,7 @@ impl<'a> ScriptChecker<'a> {
         }
         self.any = true;
         if runs_with_root_rights(&metadata, &script.account) {
-            if let Some(culprit) = changeable_part(&path).or_else(|| changeable_part(&real)) {
+            if let Some(culprit) = changeable_part(&path) {
                 self.insecure = true;
                 let suffix = if self.settings.security { " - disabling" } else { "" };
                 let text = format!("Unsafe permissions found for script '{name}'{suffix}.");
@@ -196,32 +196,75 @@ fn runs_with_root_rights(metadata: &Metadata, account: &Account) -> bool {
         || (mode & SET_GROUP_ID != 0 && metadata.gid() == 0)
 }
 
-/// The first part of `path` that somebody other than root could change. Symbolic links are parts as well: root's own may
-/// stand in the path, since where they lead is checked by itself.
+/// The first thing on the way to `path` that somebody other than root could change. The way is walked as the kernel does:
+/// a link of root's own may stand in it, and then where it leads is part of the way.
 fn changeable_part(path: &Path) -> Option<String> {
-    let parts: Vec<&Path> = path.ancestors().filter(|part| !part.as_os_str().is_empty()).collect();
-    let changeable = |part: &Path| {
-        let Ok(metadata) = fs::symlink_metadata(part) else {
-            return Some("cannot be looked at".to_owned());
-        };
-        let mode = metadata.mode();
-        let guarded = metadata.is_dir() && mode & STICKY != 0;
-        if metadata.uid() != 0 {
-            Some(format!("belongs to user {}", metadata.uid()))
-        } else if metadata.is_symlink() || guarded {
-            None
-        } else if mode & OTHERS_WRITE != 0 {
-            Some(format!("everybody may write to it (mode {:04o})", mode & 0o7777))
-        } else if mode & GROUP_WRITE != 0 && metadata.gid() != 0 {
-            Some(format!("group {} may write to it (mode {:04o})", metadata.gid(), mode & 0o7777))
-        } else {
-            None
+    let mut here = PathBuf::from("/");
+    let mut ahead: Vec<OsString> = Vec::new();
+    let mut links = 0;
+    if path.is_relative() {
+        let Ok(directory) = std::env::current_dir() else { return Some(culprit(path, LOST)) };
+        push_parts(&mut ahead, &directory.join(path));
+    } else {
+        push_parts(&mut ahead, path);
+    }
+    loop {
+        let Ok(metadata) = fs::symlink_metadata(&here) else { return Some(culprit(&here, LOST)) };
+        if let Some(why) = is_changeable(&metadata) {
+            return Some(culprit(&here, &why));
         }
-    };
-    parts
-        .into_iter()
-        .rev()
-        .find_map(|part| Some(format!("{} {}", part.display(), changeable(part)?)))
+        if metadata.is_symlink() {
+            let target = fs::read_link(&here).ok().filter(|_| links < LINKS);
+            let Some(target) = target else { return Some(culprit(&here, LOST)) };
+            links += 1;
+            push_parts(&mut ahead, &target);
+            here = if target.is_absolute() { PathBuf::from("/") } else { parent(&here) };
+        }
+        match ahead.pop() {
+            None => return None,
+            Some(part) if part == ".." => here = parent(&here),
+            Some(part) => here.push(part),
+        }
+    }
+}
+
+/// Links that the kernel follows before it gives up.
+const LINKS: usize = 40;
+const LOST: &str = "cannot be looked at";
+
+fn culprit(path: &Path, why: &str) -> String {
+    format!("{} {why}", path.display())
+}
+
+fn parent(path: &Path) -> PathBuf {
+    path.parent().unwrap_or(Path::new("/")).to_owned()
+}
+
+/// Puts the parts of `path` on the stack `ahead`, the first on top.
+fn push_parts(ahead: &mut Vec<OsString>, path: &Path) {
+    let parts = path.components().rev().filter_map(|part| match part {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+    });
+    ahead.extend(parts);
+}
+
+/// How somebody other than root could change what this is about. What a link is, its directory decides.
+fn is_changeable(metadata: &Metadata) -> Option<String> {
+    let mode = metadata.mode();
+    let guarded = metadata.is_dir() && mode & STICKY != 0;
+    if metadata.uid() != 0 {
+        Some(format!("belongs to user {}", metadata.uid()))
+    } else if metadata.is_symlink() || guarded {
+        None
+    } else if mode & OTHERS_WRITE != 0 {
+        Some(format!("can be written to by everybody (mode {:04o})", mode & 0o7777))
+    } else if mode & GROUP_WRITE != 0 && metadata.gid() != 0 {
+        Some(format!("can be written to by group {} (mode {:04o})", metadata.gid(), mode & 0o7777))
+    } else {
+        None
+    }
 }
 
 /// A program, or a script that says what runs it.

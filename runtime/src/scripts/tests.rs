@@ -82,6 +82,18 @@ fn signals(line: &str) -> u64 {
 }
 
 #[test]
+fn a_script_runs_as_its_account_or_not_at_all() {
+    let scratch = Scratch::new("account");
+    let path =
+        scratch.script("who", "#!/bin/sh\ntest \"$(id -u):$(id -g):$(id -G)\" = \"$1\"\n", 0o755);
+    fs::set_permissions(&scratch.0, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut other = script(&path, &["12345:23456:23456 34567"]);
+    other.account = Account { uid: 12345, gid: 23456, groups: vec![34567] };
+    let expected = if getuid().is_root() { Ending::Exited(0) } else { Ending::Exited(127) };
+    assert_eq!(run(&other, &[]), expected);
+}
+
+#[test]
 fn a_script_without_interpreter_is_taken_for_a_shell_script() {
     let scratch = Scratch::new("plain");
     let path = scratch.script("plain", "exit $1\n", 0o755);
@@ -104,10 +116,7 @@ fn a_group_is_signalled_as_a_whole() {
     let scratch = Scratch::new("group");
     let path = scratch.script("long", "#!/bin/sh\nsleep 60 & wait\n", 0o755);
     let running = start(&script(&path, &[]), &[] as &[&str]).unwrap();
-    // Until the group exists there is nothing to signal.
-    while running.signal(Signal::SIGKILL).is_err() {
-        std::thread::yield_now();
-    }
+    running.signal(Signal::SIGKILL).unwrap();
     let mut polled = [PollFd::new(running.as_fd(), PollFlags::POLLIN)];
     assert_eq!(poll(&mut polled, PollTimeout::from(10_000_u16)), Ok(1));
     assert_eq!(running.ending().unwrap(), Some(Ending::Signalled(Signal::SIGKILL)));
@@ -147,6 +156,39 @@ fn a_root_owned_link_in_the_path_does_no_harm() {
     let (checked, found) = check(Path::new("/bin/true"), true);
     assert_eq!(found, []);
     assert_eq!(checked.unwrap().program, fs::canonicalize("/bin/true").unwrap());
+}
+
+#[test]
+fn a_link_of_somebody_else_on_the_way_is_refused() {
+    if !getuid().is_root() {
+        return;
+    }
+    let scratch = Scratch::new("chain");
+    let directory = |name: &str| {
+        let path = scratch.0.join(name);
+        fs::create_dir_all(&path).unwrap();
+        path
+    };
+    let (safe, theirs) = (directory("safe"), directory("theirs"));
+    scratch.script("safe/script", "#!/bin/sh\n", 0o755);
+    let link = |target: &Path, name: &str| {
+        let path = scratch.0.join(name);
+        std::os::unix::fs::symlink(target, &path).unwrap();
+        path
+    };
+    let direct = link(&safe, "direct").join("script");
+    let (checked, found) = check(&direct, true);
+    assert_eq!(
+        (checked.map(|script| script.program), found),
+        (Some(safe.join("script").into()), vec![])
+    );
+    // Both the link that is written and the file are root's, but not where the second link lies.
+    link(&safe, "theirs/link");
+    std::os::unix::fs::chown(&theirs, Some(1000), Some(1000)).unwrap();
+    let roundabout = link(Path::new("theirs/./link"), "roundabout").join("script");
+    let (checked, found) = check(&roundabout, true);
+    assert_eq!((checked, found.len()), (None, 1), "{found:?}");
+    assert!(found[0].1.starts_with("Unsafe permissions found"), "{found:?}");
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Signals by number: real-time signals have no name in safe crates.
 
+use std::ffi::CStr;
 use std::io;
 use std::mem::MaybeUninit;
 
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{SigSet, Signal};
 
 /// The set of these signals. Numbers that the system does not know are left out.
 pub fn signal_set(numbers: &[i32]) -> SigSet {
@@ -52,6 +53,18 @@ pub fn reset_dispositions() {
 /// The first and last real-time signal of the C library.
 pub fn real_time_range() -> (i32, i32) {
     (libc::SIGRTMIN(), libc::SIGRTMAX())
+}
+
+/// What the C library calls a signal, such as `Terminated`.
+pub fn describe(signal: Signal) -> String {
+    // SAFETY: the C library gives null, or a text that stays until the next call, and is copied before.
+    unsafe {
+        let text = libc::strsignal(signal as i32);
+        if text.is_null() {
+            return signal.as_str().to_owned();
+        }
+        CStr::from_ptr(text).to_string_lossy().into_owned()
+    }
 }
 
 /// Sends signal `number` to a process.
