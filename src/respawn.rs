@@ -86,18 +86,10 @@ impl Permanent {
 pub(crate) fn describe(process: &str, ending: Ending) -> Option<String> {
     match ending {
         Ending::Exited(0) => None,
-        Ending::Exited(status) => Some(format!("{process} exited with status {status}")),
         Ending::Signalled(Signal::SIGSEGV) => {
             Some(format!("{process} exited due to segmentation fault (SIGSEGV)."))
         }
-        Ending::Signalled(signal) => {
-            let suspicion = match signal {
-                Signal::SIGKILL => " - has rlimit_rttime been exceeded?",
-                _ => "",
-            };
-            let number = signal as i32;
-            Some(format!("{process} exited due to signal {number} ({signal}){suspicion}"))
-        }
+        ending => Some(format!("{process} {ending}")),
     }
 }
 
@@ -134,7 +126,7 @@ mod tests {
         assert_eq!(text(Ending::Exited(70)).unwrap(), "pid 7 exited with status 70");
         assert_eq!(
             text(Ending::Signalled(Signal::SIGKILL)).unwrap(),
-            "pid 7 exited due to signal 9 (SIGKILL) - has rlimit_rttime been exceeded?"
+            "pid 7 exited due to signal 9 (Killed) - has rlimit_rttime been exceeded?"
         );
     }
 }
