@@ -45,6 +45,15 @@ enum Pending {
     Defined { lines: Rc<[String]>, next: usize, place: Place },
 }
 
+impl Pending {
+    fn is_over(&self) -> bool {
+        match self {
+            Pending::Repeated { sequence, .. } => sequence.is_over(),
+            Pending::Defined { lines, next, .. } => *next >= lines.len(),
+        }
+    }
+}
+
 /// How often a line may turn into a condition or sequence by expansion. Beyond that it does so for ever.
 const MAX_ROUNDS: usize = 32;
 
@@ -66,6 +75,9 @@ impl<'o> Expander<'o> {
         loop {
             let text = self.next_text(diagnostics)?;
             self.budget.line(text.place(), diagnostics).ok()?;
+            if text.is_empty() {
+                continue;
+            }
             if let Some(text) = self.expand(text, diagnostics).ok()? {
                 return Some(self.split(text));
             }
@@ -92,24 +104,25 @@ impl<'o> Expander<'o> {
         }
     }
 
+    /// The next line that is made. What made the line before stays until then, so that lines that make themselves again
+    /// nest, and are noticed.
     fn next_pending(&mut self) -> Option<Text> {
-        let (text, is_over) = match self.pending.last_mut()? {
+        while self.pending.last()?.is_over() {
+            self.pending.pop();
+        }
+        match self.pending.last_mut()? {
             Pending::Repeated { sequence, body } => {
                 for (name, value) in sequence.advance() {
                     self.definitions.define(&name, &value);
                 }
-                (body.clone(), sequence.is_over())
+                Some(body.clone())
             }
             Pending::Defined { lines, next, place } => {
                 let line = lines.get(*next).map_or("", String::as_str);
                 *next += 1;
-                (Text::standing_for(line, *place), *next >= lines.len())
+                Some(Text::standing_for(line, *place))
             }
-        };
-        if is_over {
-            self.pending.pop();
         }
-        Some(text)
     }
 
     /// The text of a physical line, without comment and surrounding blanks.
@@ -229,7 +242,7 @@ impl<'o> Expander<'o> {
         match started {
             Ok((sequence, body)) => {
                 let body = text.tail(body);
-                self.push(Pending::Repeated { sequence, body }, text.place(), diagnostics);
+                self.push(Pending::Repeated { sequence, body }, text.place(), diagnostics)?;
             }
             Err(refusal) => {
                 let kind = text.as_str().get(..4).unwrap_or_default();
@@ -272,14 +285,17 @@ impl<'o> Expander<'o> {
         Ok(sequence.map(|sequence| (sequence, head.body)))
     }
 
-    fn push(&mut self, pending: Pending, place: Place, diagnostics: &mut Diagnostics) {
-        if self.pending.len() < MAX_NESTING {
-            self.pending.push(pending);
-            return;
+    fn push(
+        &mut self,
+        pending: Pending,
+        place: Place,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<(), Spent> {
+        if self.pending.len() >= MAX_NESTING {
+            return self.budget.nesting(place, diagnostics);
         }
-        let message =
-            format!("sequences and definitions are nested more than {MAX_NESTING} deep - ignoring");
-        diagnostics.report(Class::GeneralError, place, message);
+        self.pending.push(pending);
+        Ok(())
     }
 
     /// Puts in definitions; whether there were any.
@@ -299,7 +315,7 @@ impl<'o> Expander<'o> {
         }
         self.budget.text(text.as_str().len(), Some(place), diagnostics)?;
         for lines in expanded.lines.into_iter().filter(|lines| lines.len() > 1) {
-            self.push(Pending::Defined { lines, next: 1, place }, place, diagnostics);
+            self.push(Pending::Defined { lines, next: 1, place }, place, diagnostics)?;
         }
         let stripped = strip(text.as_str());
         stripped.apply(text);
@@ -376,3 +392,6 @@ fn find_brace(text: &str) -> Option<usize> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests;

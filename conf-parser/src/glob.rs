@@ -14,12 +14,17 @@ pub(crate) struct Found {
     pub(crate) missing: bool,
     /// Whether a directory was searched.
     pub(crate) searched: bool,
+    /// How many names were looked at.
+    seen: usize,
 }
 
 /// The most alternatives that the braces of a pattern may stand for.
-pub(crate) const MAX_ALTERNATIVES: usize = 4096;
+const MAX_ALTERNATIVES: usize = 4096;
 
-/// The braces of a pattern stand for more than [`MAX_ALTERNATIVES`].
+/// The most names that are looked at for a pattern.
+const MAX_NAMES: usize = 200_000;
+
+/// The braces of a pattern stand for too many alternatives, or it makes too many names be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooMany;
 
@@ -39,7 +44,7 @@ pub(crate) fn glob(base: &Path, pattern: &str) -> Result<Found, TooMany> {
             Some(slashes) => (b"/".to_vec(), alternative.get(slashes..).unwrap_or_default()),
         };
         let first = found.names.len();
-        search(base, root, rest, &mut found);
+        search(base, root, rest, &mut found)?;
         if let Some(names) = found.names.get_mut(first..) {
             names.sort();
         }
@@ -48,13 +53,18 @@ pub(crate) fn glob(base: &Path, pattern: &str) -> Result<Found, TooMany> {
 }
 
 /// Appends the names below `directory`, which ends with a slash or is empty, that match the components in `pattern`.
-fn search(base: &Path, directory: Vec<u8>, pattern: &[u8], found: &mut Found) {
+fn search(
+    base: &Path,
+    directory: Vec<u8>,
+    pattern: &[u8],
+    found: &mut Found,
+) -> Result<(), TooMany> {
     let end = pattern.iter().position(|&byte| byte == b'/').unwrap_or(pattern.len());
     let (component, rest) = pattern.split_at(end);
     let slashes = rest.iter().take_while(|&&byte| byte == b'/').count();
     let below = rest.get(slashes..).unwrap_or_default();
     let is_last = slashes == 0;
-    for name in names(base, &directory, component, found) {
+    for name in names(base, &directory, component, found)? {
         let mut path = [directory.as_slice(), &name].concat();
         let full = base.join(OsStr::from_bytes(&path));
         let is_directory = full.is_dir();
@@ -71,30 +81,43 @@ fn search(base: &Path, directory: Vec<u8>, pattern: &[u8], found: &mut Found) {
             }
         } else if is_directory {
             path.push(b'/');
-            search(base, path, below, found);
+            search(base, path, below, found)?;
         } else if !has_wildcard(component) {
             found.missing = true;
         }
     }
+    Ok(())
 }
 
 /// The names in `directory` that match one component; the component itself, looked up or not, where it has no wildcard.
-fn names(base: &Path, directory: &[u8], component: &[u8], found: &mut Found) -> Vec<Vec<u8>> {
+fn names(
+    base: &Path,
+    directory: &[u8],
+    component: &[u8],
+    found: &mut Found,
+) -> Result<Vec<Vec<u8>>, TooMany> {
     if !has_wildcard(component) {
-        return vec![unescape(component)];
+        return Ok(vec![unescape(component)]);
     }
     found.searched = true;
-    let path =
-        if directory.is_empty() { Path::new(".") } else { Path::new(OsStr::from_bytes(directory)) };
-    let Ok(entries) = fs::read_dir(base.join(path)) else {
+    let path = if directory.is_empty() { b"." } else { directory };
+    let Ok(entries) = fs::read_dir(base.join(OsStr::from_bytes(path))) else {
         found.missing = true;
-        return Vec::new();
+        return Ok(Vec::new());
     };
-    let names = entries.flatten().map(|entry| entry.file_name().into_vec());
-    names
-        .filter(|name| name.first() != Some(&b'.') || component.first() == Some(&b'.'))
-        .filter(|name| matches(component, name))
-        .collect()
+    let mut names = Vec::new();
+    for entry in entries.flatten() {
+        found.seen += 1;
+        if found.seen > MAX_NAMES {
+            return Err(TooMany);
+        }
+        let name = entry.file_name().into_vec();
+        let is_hidden = name.first() == Some(&b'.') && component.first() != Some(&b'.');
+        if !is_hidden && matches(component, &name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
 }
 
 fn has_wildcard(component: &[u8]) -> bool {

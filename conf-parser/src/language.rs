@@ -45,7 +45,7 @@ pub fn parse(
 }
 
 /// Does as [`parse`] with `text` in the place of the main file, which messages call by the name in `options`. Any bytes
-/// will do.
+/// will do. No file is read: includes find none.
 pub fn parse_text(
     text: &[u8],
     options: &Options,

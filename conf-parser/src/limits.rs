@@ -9,7 +9,7 @@ pub const MAX_TEXT: usize = 32 << 20;
 pub const MAX_LINES: usize = 1_000_000;
 
 /// The most definitions that are put in, over all lines.
-pub const MAX_REPLACEMENTS: usize = 5_000_000;
+pub const MAX_REPLACEMENTS: usize = 2_000_000;
 
 /// The most bytes of a line, before and after expansion, as in 2.4.3.
 pub const MAX_LINE: usize = 1022;
@@ -115,6 +115,16 @@ impl Budget {
         Ok(())
     }
 
+    /// Gives up on lines that make each other without end.
+    pub(crate) fn nesting(
+        &mut self,
+        place: Place,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<(), Spent> {
+        let message = format!("sequences and definitions are nested more than {MAX_NESTING} deep");
+        self.exhaust(message, Some(place), diagnostics)
+    }
+
     fn exhaust(
         &mut self,
         message: String,
@@ -130,5 +140,16 @@ impl Budget {
             }
         }
         Err(Spent)
+    }
+}
+
+#[cfg(test)]
+impl Budget {
+    /// How many lines and replacements [`Self::small`] has.
+    pub(crate) const SMALL: usize = 200;
+
+    /// Little of everything, for tests that use it up.
+    pub(crate) fn small() -> Self {
+        Self { lines: Self::SMALL, replacements: Self::SMALL, text: 100_000, ..Self::default() }
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Sources {
     pub(crate) checks: Checks,
     /// Where names are relative that do not come from a file.
     directory: Rc<Path>,
+    /// Whether nothing but the text that was handed over is read.
+    is_closed: bool,
 }
 
 /// The files that one include line, or the main pattern, stands for.
@@ -79,7 +81,7 @@ impl Sources {
     /// Nothing to read yet. `checks` are errors with includes from the outset.
     pub(crate) fn new(checks: Checks) -> Self {
         let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-        Self { stack: Vec::new(), checks, directory: directory.into() }
+        Self { stack: Vec::new(), checks, directory: directory.into(), is_closed: false }
     }
 
     /// Reads the files that the main pattern stands for. Any problem with them leaves nothing to read.
@@ -118,7 +120,7 @@ impl Sources {
         }
     }
 
-    /// Reads `text` as if it were a file called `name` in the current directory.
+    /// Reads `text` as if it were a file called `name`, and nothing besides: includes find no files.
     pub(crate) fn open_text(
         &mut self,
         name: &str,
@@ -126,6 +128,7 @@ impl Sources {
         budget: &mut Budget,
         diagnostics: &mut Diagnostics,
     ) {
+        self.is_closed = true;
         let mended = String::from_utf8_lossy(text);
         let is_mended = matches!(mended, std::borrow::Cow::Owned(_));
         let source = Source { name: name.to_owned(), origin: Origin::Text((&*mended).into()) };
@@ -164,6 +167,10 @@ impl Sources {
             failed: false,
             diagnostics,
         };
+        if self.is_closed {
+            opening.problem(Problem::Match, format!("Config files missing '{pattern}'."));
+            return Ok(());
+        }
         let names = opening.find(pattern);
         if names.is_empty() {
             return Ok(());
@@ -301,7 +308,7 @@ impl Opening<'_> {
     fn find(&mut self, pattern: &str) -> Vec<OsString> {
         let Ok(found) = glob(&self.directory, pattern) else {
             let text = format!(
-                "Error reading config file(s): glob(\"{pattern}\") has too many alternatives, skipping."
+                "Error reading config file(s): glob(\"{pattern}\") goes through too many names, skipping."
             );
             self.problem(Problem::Read, text);
             return Vec::new();

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::statement::{Line, Span};
-use crate::words::split_words;
+use crate::words::{OpenQuote, split_words};
 use crate::{FileId, Place};
 
 /// A piece of a line. Expansions change it, and what they put in has the place of what they replaced.
@@ -122,14 +122,16 @@ impl Text {
 
     /// Splits it into words. `Err` has the words before a `"` that is not closed.
     pub(crate) fn into_line(self) -> Result<Line, Line> {
-        let split = split_words(&self.string);
-        let spans = split.words.iter().map(|&(start, end)| {
+        let mut spans = Vec::new();
+        let split = split_words(&self.string, |start, end| {
             let (column, length) = self.extent(start..end);
-            Span { start: narrow(start), end: narrow(end), column, length }
+            spans.push(Span { start: narrow(start), end: narrow(end), column, length });
         });
-        let spans = spans.collect();
         let line = Line::new(self.string.into(), spans, self.file, self.line);
-        if split.unmatched { Err(line) } else { Ok(line) }
+        match split {
+            Ok(()) => Ok(line),
+            Err(OpenQuote) => Err(line),
+        }
     }
 
     fn run_at(&self, offset: usize) -> Run {

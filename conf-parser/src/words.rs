@@ -1,16 +1,13 @@
 //! Ordinary words: a logical line split at white space and double quotes.
 
-/// A line split into words, and whether a quote was left open: what follows that quote is no word.
-pub(crate) struct Split {
-    pub(crate) words: Vec<(usize, usize)>,
-    pub(crate) unmatched: bool,
-}
+/// A `"` is not closed: what follows it is no word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OpenQuote;
 
-/// Splits `text`: a word ends at white space or a `"`; a `"` starts a word that runs to the next one, with nothing special
-/// in between.
-pub(crate) fn split_words(text: &str) -> Split {
+/// Tells `word` where each word of `text` starts and ends. A word ends at white space or a `"`; a `"` starts a word that
+/// runs to the next one, with nothing special in between.
+pub(crate) fn split_words(text: &str, mut word: impl FnMut(usize, usize)) -> Result<(), OpenQuote> {
     let bytes = text.as_bytes();
-    let mut words = Vec::with_capacity(4);
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
         if is_space(byte) {
@@ -19,19 +16,17 @@ pub(crate) fn split_words(text: &str) -> Split {
         }
         if byte == b'"' {
             let start = at + 1;
-            let Some(length) = find(bytes, start, |byte| byte == b'"') else {
-                return Split { words, unmatched: true };
-            };
-            words.push((start, start + length));
+            let length = find(bytes, start, |byte| byte == b'"').ok_or(OpenQuote)?;
+            word(start, start + length);
             at = start + length + 1;
         } else {
             let length = find(bytes, at, |byte| is_space(byte) || byte == b'"');
             let end = length.map_or(bytes.len(), |length| at + length);
-            words.push((at, end));
+            word(at, end);
             at = end;
         }
     }
-    Split { words, unmatched: false }
+    Ok(())
 }
 
 fn find(bytes: &[u8], start: usize, wanted: impl Fn(u8) -> bool) -> Option<usize> {
@@ -76,8 +71,9 @@ mod tests {
 
     #[test]
     fn an_open_quote_keeps_the_words_before_it() {
-        let split = split_words(r#"a b "c d"#);
-        assert!(split.unmatched);
-        assert_eq!(split.words, [(0, 1), (2, 3)]);
+        let mut words = Vec::new();
+        let split = split_words(r#"a b "c d"#, |start, end| words.push((start, end)));
+        assert_eq!(split, Err(OpenQuote));
+        assert_eq!(words, [(0, 1), (2, 3)]);
     }
 }

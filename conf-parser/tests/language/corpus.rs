@@ -12,25 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-use conf_parser::{Args, Body, Diagnostics, Line, Options, Statement, Table, keyword, parse};
-
-static GLOBAL: Table<()> = Table(&[
-    keyword("router_id", Args::Word("STRING"), "", |(), _, _, _| {}),
-    keyword("notification_email", Args::WordList("EMAIL"), "", |(), _, _, _| {}),
-    keyword("include_check", Args::Words("[TYPE...]"), "", |(), _, _, _| {}),
-    keyword("random_seed", Args::Word("SEED"), "", |(), _, _, _| {}),
-]);
-static SCRIPT: Table<()> =
-    Table(&[keyword("script", Args::Script("COMMAND"), "", |(), _, _, _| {})]);
-static GROUP: Table<()> =
-    Table(&[keyword("group", Args::WordList("INSTANCE"), "", |(), _, _, _| {})]);
-static ROOT: Table<()> = Table(&[
-    keyword("global_defs", Args::Block("", &GLOBAL), "", |(), _, _, _| {}),
-    keyword("vrrp_script", Args::Block("NAME", &SCRIPT), "", |(), _, _, _| {}),
-    keyword("vrrp_sync_group", Args::Block("NAME", &GROUP), "", |(), _, _, _| {}),
-    keyword("static_ipaddress", Args::Lines("ADDRESS"), "", |(), _, _, _| {}),
-    keyword("virtual_server_group", Args::NamedLines("NAME", "ADDRESS"), "", |(), _, _, _| {}),
-]);
+use crate::tables::parse_path;
+use conf_parser::{Body, Diagnostics, Line, Statement};
 
 fn corpus() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
@@ -40,14 +23,6 @@ fn corpus() -> Vec<PathBuf> {
     files.sort();
     assert!(files.len() > 20, "the corpus is missing");
     files
-}
-
-fn parse_file(path: &Path) -> (Vec<Statement>, Diagnostics) {
-    let options =
-        Options { main: path.into(), config_id: "main".into(), check_all_includes: false };
-    let mut diagnostics = Diagnostics::for_test();
-    let statements = parse(&options, &ROOT, &mut diagnostics);
-    (statements, diagnostics)
 }
 
 /// The messages as `file:line: message`, the main file by its bare name.
@@ -101,7 +76,7 @@ fn print_tree(indent: usize, statements: &[Statement], out: &mut String) {
 #[test]
 fn configurations_become_the_expected_trees_and_messages() {
     for path in corpus() {
-        let (statements, diagnostics) = parse_file(&path);
+        let (statements, diagnostics) = parse_path(&path);
         let mut found = String::new();
         print_tree(0, &statements, &mut found);
         for message in messages(&path, &diagnostics) {
@@ -130,7 +105,7 @@ fn the_original_says_the_same() {
         }
         let reference = fs::read_to_string(&reference).unwrap_or_default();
         let mut lines = reference.lines().map(str::to_owned);
-        let (_, diagnostics) = parse_file(&path);
+        let (_, diagnostics) = parse_path(&path);
         let status = format!("exit status {}", diagnostics.exit_status());
         if lines.next() != Some(status) {
             writeln!(wrong, "{name}: exit status {}", diagnostics.exit_status()).unwrap();
