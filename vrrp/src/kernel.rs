@@ -108,4 +108,6 @@ pub fn on_interface(configured: &config::Address, interface: IfIndex, protocol: 
 }
 
 #[cfg(test)]
+mod live;
+#[cfg(test)]
 mod tests;

@@ -6,6 +6,8 @@
 
 pub mod announce;
 pub mod auth;
+#[cfg(test)]
+mod cable;
 pub mod config;
 pub mod engine;
 pub mod fsm;

@@ -67,3 +67,6 @@ fn check_sums(socket: BorrowedFd<'_>) -> Result<(), SocketError> {
     set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_CHECKSUM, OFFSET)
         .map_err(SocketError::at("have checksums made"))
 }
+
+#[cfg(test)]
+mod tests;

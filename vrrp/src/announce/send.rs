@@ -67,3 +67,57 @@ impl Frames {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::fs;
+
+    use runtime::machine::{IfIndex, Link};
+
+    use super::*;
+    use crate::cable::{Side, ip, link, machine, with_cable};
+
+    #[test]
+    fn frames_leave_by_their_interface_with_its_address() {
+        with_cable(|cable| {
+            let tap = cable.tap("v2");
+            cable.on(Side::Left, || {
+                ip("link add vrrp.51 link v1 address 00:00:5e:00:01:33 type macvlan mode private");
+                ip("link set vrrp.51 up");
+                fs::write("/proc/sys/net/ipv6/conf/v1/forwarding", "1").unwrap();
+                let interfaces = Interfaces::new(&machine(), HashSet::new());
+                let (v1, own) = (link("v1"), link("vrrp.51"));
+                let mut frames = Frames::open().unwrap();
+                let target = |address: &str, link: &Link| Target {
+                    address: address.parse().unwrap(),
+                    interface: link.index,
+                    paced_by: v1.index,
+                };
+                let now = Instant::now();
+                let targets = [("10.9.0.100", &v1), ("10.9.0.100", &own), ("fe80::100", &v1)];
+                for (address, link) in targets {
+                    assert!(frames.push(target(address, link), &interfaces, now));
+                }
+                assert_eq!(frames.send(), []);
+                let heard = |mac: &[u8], length| {
+                    tap.next(|frame| frame.get(6..12) == Some(mac) && frame.len() == length)
+                };
+                let vip4 = [10, 9, 0, 100].into();
+                assert_eq!(Some(heard(&v1.mac, 42)), gratuitous_arp(&v1, vip4));
+                assert_eq!(Some(heard(&own.mac, 42)), gratuitous_arp(&own, vip4));
+                let vip6 = "fe80::100".parse().unwrap();
+                assert_eq!(Some(heard(&v1.mac, 86)), neighbour_advertisement(&v1, vip6, true));
+
+                let lost = Target { interface: IfIndex(4711), ..target("10.9.0.100", &v1) };
+                assert!(!frames.push(lost, &interfaces, now));
+                ip("link del vrrp.51");
+                assert!(frames.push(target("10.9.0.100", &own), &interfaces, now));
+                assert!(frames.push(target("10.9.0.101", &v1), &interfaces, now));
+                assert_eq!(frames.send(), [(target("10.9.0.100", &own), Errno::ENXIO)]);
+                let next = gratuitous_arp(&v1, [10, 9, 0, 101].into());
+                assert_eq!(Some(heard(&v1.mac, 42)), next);
+            });
+        });
+    }
+}
