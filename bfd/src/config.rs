@@ -442,3 +442,6 @@ impl InstanceDraft {
         Some(expected.saturating_sub(hops))
     }
 }
+
+#[cfg(test)]
+mod tests;

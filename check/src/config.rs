@@ -202,3 +202,6 @@ fn set_string(
     }
     *place = Some(text.to_owned());
 }
+
+#[cfg(test)]
+mod tests;

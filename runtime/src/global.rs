@@ -153,3 +153,6 @@ impl Draft {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
