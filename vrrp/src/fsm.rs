@@ -147,6 +147,8 @@ enum Expecting {
     MasterLeft(IpAddr),
     Preemption(IpAddr, Priority),
     Ownership,
+    /// We were master ourselves a moment ago, and have left it to whoever is there.
+    Return,
 }
 
 /// What a master knows about another address owner.
@@ -410,6 +412,7 @@ impl Router {
             Expecting::MasterLeft(source) => Cause::MasterLeft(source),
             Expecting::Preemption(source, priority) => Cause::Preemption(source, priority),
             Expecting::Ownership => Cause::Owner,
+            Expecting::Return => Cause::Unclaimed,
         };
         self.become_master(cause, now, out);
     }
@@ -569,6 +572,7 @@ impl Router {
         out.push(Action::Resign);
         out.push(Action::Release { forced: false });
         self.enter_backup(now);
+        self.expecting = Expecting::Return;
         self.arm(now, self.skew());
         out.push(Action::Notify(State::Backup));
     }

@@ -48,7 +48,11 @@ impl Engine {
         for (sent, errno) in self.sender.send() {
             let Some(instance) = self.instances.get(sent.instance) else { continue };
             let up = instance.interface.is_none_or(|index| self.interfaces.is_up(index));
-            if sent.stop && errno == Errno::ENETUNREACH && !up {
+            // That a router leaves cannot be said where nothing passes, which is often why it leaves.
+            if sent.stop
+                && !up
+                && matches!(errno, Errno::ENETUNREACH | Errno::ENETDOWN | Errno::ENODEV)
+            {
                 continue;
             }
             let (name, text) = (instance.name(), errno.desc());

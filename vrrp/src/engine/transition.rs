@@ -7,7 +7,7 @@ use log::{debug, info};
 use super::Engine;
 use super::notify::{self, Launch, News};
 use crate::config::{self, GroupId, InstanceId};
-use crate::fsm::{Action, Cause, Event, Note, State, Transition};
+use crate::fsm::{Action, Cause, Event, Fault, Note, State, Transition};
 use crate::group::{Member, Step};
 use crate::packet::Priority;
 
@@ -211,7 +211,11 @@ fn log_note(name: &str, note: &Note) {
 /// Says why a state is entered where no other line does.
 fn log_cause(name: &str, cause: &Cause) {
     match cause {
-        Cause::Start | Cause::Group | Cause::Outranked(..) | Cause::Recovered => {}
+        Cause::Start
+        | Cause::Group
+        | Cause::Fault(Fault::Group)
+        | Cause::Outranked(..)
+        | Cause::Recovered => {}
         Cause::Overslept(late) => info!(
             "({name}) VRRP thread timer expired {}.{:06} seconds ago",
             late.as_secs(),

@@ -63,6 +63,8 @@ pub enum Cause {
     MasterLeft(IpAddr),
     /// The master has a lower priority than we.
     Preemption(IpAddr, Priority),
+    /// Nobody took over what we had left for a moment.
+    Unclaimed,
     /// Another router has a better claim.
     Outranked(IpAddr, Priority),
     /// Something failed.
@@ -89,6 +91,7 @@ impl fmt::Display for Cause {
             Cause::Preemption(source, priority) => {
                 write!(f, "preempting {source} with priority {}", priority.0)
             }
+            Cause::Unclaimed => f.write_str("nobody else took over"),
             Cause::Outranked(source, priority) => {
                 write!(f, "{source} has priority {}", priority.0)
             }
