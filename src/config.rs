@@ -18,7 +18,8 @@ use crate::namespace;
 const DEFAULT: &str = "/etc/keepalived/keepalived.conf";
 
 /// The keywords of the top level: each part declares its own.
-pub(crate) static ROOT: Root = Root(&[&global::ROOT, &check::config::ROOT, &bfd::config::ROOT]);
+pub(crate) static ROOT: Root =
+    Root(&[&global::ROOT, &vrrp::config::ROOT, &check::config::ROOT, &bfd::config::ROOT]);
 
 /// The tables of several parts, one after the other.
 pub(crate) struct Root(&'static [&'static dyn Schema]);
@@ -98,9 +99,9 @@ pub(crate) fn interpret(
     let bfd = bfd::config::load(statements, diagnostics);
     global.bfd_names.clone_from(&bfd.names);
     check_scripts(&mut global, purpose, diagnostics);
-    let _machine = machine(&global, purpose, diagnostics);
+    let machine = machine(&global, purpose, diagnostics);
     let checker = check::config::load(statements, &global, diagnostics);
-    let vrrp = vrrp::config::Config::default();
+    let vrrp = vrrp::config::load(statements, &global, &machine, &global.bfd_names, diagnostics);
     Configuration { global, vrrp, checker, bfd }
 }
 

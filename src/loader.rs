@@ -256,7 +256,7 @@ fn deliver(
         }
         None => {
             messages.extend(diagnostics.render_log());
-            verdict(order.purpose, diagnostics)
+            verdict(order.purpose, configuration, diagnostics)
         }
     };
     let global = &configuration.global;
@@ -282,7 +282,11 @@ fn write_check(path: &Path, diagnostics: &Diagnostics) -> io::Result<()> {
 
 /// What makes a configuration unusable. A daemon that starts is as patient as the original, and runs with what could be
 /// understood. One that runs has something to lose: it does not take a file of which a part has fallen away.
-fn verdict(purpose: Purpose<'_>, diagnostics: &Diagnostics) -> Verdict {
+fn verdict(
+    purpose: Purpose<'_>,
+    configuration: &Configuration,
+    diagnostics: &Diagnostics,
+) -> Verdict {
     let has =
         |classes: &[Class]| diagnostics.items().iter().any(|item| classes.contains(&item.class));
     const BROKEN: [Class; 6] = [
@@ -294,9 +298,11 @@ fn verdict(purpose: Purpose<'_>, diagnostics: &Diagnostics) -> Verdict {
         Class::UnmatchedQuote,
     ];
     let broken = matches!(purpose, Purpose::Reload(_)) && has(&BROKEN);
+    let vrrp = &configuration.vrrp;
+    let vrrp_fails = vrrp.needs_child() && !vrrp.usable;
     if diagnostics.is_incomplete() {
         Verdict::Unusable(NO_CONFIG)
-    } else if diagnostics.is_missing_parameter() || has(&[Class::BadInterface]) || broken {
+    } else if diagnostics.is_missing_parameter() || vrrp_fails || broken {
         Verdict::Unusable(CONFIG)
     } else {
         Verdict::Usable

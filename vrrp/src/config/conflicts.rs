@@ -178,7 +178,7 @@ fn check_vmacs(config: &mut Config, places: &[Place], context: &mut Context<'_>)
                     "({}) VIP/eVIP {} uses same VMAC as VRRP instance {}, disabling {}",
                     other.name, address.address, instance.name, instance.name
                 );
-                context.report(places.get(index).copied().unwrap_or_default(), text);
+                context.report_later(places.get(index).copied().unwrap_or_default(), text);
                 disabled.push(index);
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use conf_parser::{Class, Diagnostics, Place, Spanned, did_you_mean};
+use conf_parser::{Class, Diagnostics, Extent, Place, Spanned, did_you_mean};
 use runtime::global::Global;
 use runtime::machine::{IfIndex, Link, Machine};
 
@@ -65,10 +65,20 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Reports an error with which the VRRP child cannot run at all.
+    /// Reports an error in what a block says as a whole.
+    pub(super) fn report_block(&mut self, block: Extent, message: impl Into<String>) {
+        self.diagnostics.report_block(Class::GeneralError, block, message);
+    }
+
+    /// Reports an error that shows only when everything is known.
+    pub(super) fn report_later(&mut self, place: Place, message: impl Into<String>) {
+        self.diagnostics.report_later(Class::GeneralError, place, message);
+    }
+
+    /// As [`Self::report_later`], for an error with which the VRRP child cannot run at all.
     pub(super) fn refuse(&mut self, place: Place, message: impl Into<String>) {
         self.usable = false;
-        self.report(place, message);
+        self.report_later(place, message);
     }
 
     /// Writes a line to the log that is no error of the configuration.

@@ -37,7 +37,7 @@ impl Groups {
                     "Sync group {} has only 1 virtual router(s) - this probably isn't what you want",
                     draft.name.value
                 );
-                context.report(draft.place(), text);
+                context.report_later(draft.place(), text);
             }
             groups.drafts.push((draft, members));
         }
@@ -58,7 +58,7 @@ impl Groups {
         let group = &draft.name.value;
         let Some(names) = &draft.members else {
             let text = format!("Sync group {group} has no members - removing");
-            context.report(draft.place(), text);
+            context.report_block(draft.block, text);
             return Vec::new();
         };
         let membership = Membership {
@@ -74,8 +74,7 @@ impl Groups {
                     "Virtual router {} specified in sync group {group} doesn't exist - ignoring",
                     name.value
                 );
-                let hint = conf_parser::did_you_mean(&name.value, instances.keys().copied());
-                context.report_with_hint(name.place, text, hint);
+                context.report_later(name.place, text);
                 continue;
             };
             if self.memberships.contains_key(&name.value) {
@@ -83,14 +82,14 @@ impl Groups {
                     "Virtual router {} cannot exist in more than one sync group; ignoring {group}",
                     name.value
                 );
-                context.report(name.place, text);
+                context.report_later(name.place, text);
                 continue;
             }
             if all_owners && !members.is_empty() && instance.wants_master == Some(false) {
                 let text = format!(
                     "Sync group {group} has some member(s) as address owner and some not as address owner. This won't work."
                 );
-                context.report(draft.place(), text);
+                context.report_later(draft.place(), text);
             }
             all_owners &= instance.is_declared_owner();
             self.memberships.insert(name.value.clone(), membership);
@@ -100,7 +99,7 @@ impl Groups {
             let text = format!(
                 "Sync group {group}, no matching virtual router found in group declaration - removing"
             );
-            context.report(draft.place(), text);
+            context.report_later(draft.place(), text);
         }
         members
     }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use conf_parser::{Class, Diagnostics, Line, Place, Spanned};
+use conf_parser::{Class, Diagnostics, Extent, Line, Place, Spanned};
 
 use super::address_entry::AddressDraft;
 use super::auth_keywords::AuthDraft;
@@ -17,6 +17,7 @@ use crate::packet::{Family, OldChecksum, Peer, Priority, Version, Vrid};
 #[derive(Clone, Debug)]
 pub(super) struct InstanceDraft {
     pub(super) name: Spanned<String>,
+    pub(super) block: Extent,
     /// Fixed by the first thing that has one.
     pub(super) family: Option<Family>,
     pub(super) version: Option<Version>,
@@ -105,10 +106,11 @@ pub(super) enum Carried {
 }
 
 impl InstanceDraft {
-    /// A block of which nothing is known but its name.
-    pub(super) fn new(name: Spanned<String>) -> Self {
+    /// A block of which nothing is known but its name and where it stands.
+    pub(super) fn new(name: Spanned<String>, block: Extent) -> Self {
         Self {
             name,
+            block,
             family: None,
             version: None,
             vrid: None,

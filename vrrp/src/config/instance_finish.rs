@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use conf_parser::Class;
 use runtime::machine::{Hardware, Link, LinkFlags};
 use runtime::scripts::ScriptChecker;
 
@@ -193,7 +194,7 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
 
     fn report(&mut self, message: &str) {
         let text = format!("({}) {message}", self.draft.name());
-        self.workshop.context.report(self.draft.place(), text);
+        self.workshop.context.report_later(self.draft.place(), text);
     }
 
     fn note(&mut self, message: &str) {
@@ -294,7 +295,7 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
                 "({}): Cannot use unicast_ttl without unicast peers - resetting",
                 self.draft.name()
             );
-            self.workshop.context.report(self.draft.place(), text);
+            self.workshop.context.report_block(self.draft.block, text);
         }
         if configured && fault {
             self.note("Cannot use unicast without any peers - going to fault state");
@@ -304,8 +305,8 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
                 "({}) A unicast keyword has been specified without any unicast peers. Defaulting to multicast. This usage is deprecated - please update your configuration.",
                 self.draft.name()
             );
-            let class = conf_parser::Class::Deprecated;
-            self.workshop.context.diagnostics.report(class, self.draft.place(), text);
+            let class = Class::Deprecated;
+            self.workshop.context.diagnostics.report_later(class, self.draft.place(), text);
         }
     }
 
@@ -337,11 +338,15 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
                     "({}): Cannot use VMAC/ipvlan with unicast and no interface - clearing use_vmac",
                     self.draft.name()
                 );
-                self.workshop.context.report(self.draft.place(), text);
+                self.workshop.context.report_block(self.draft.block, text);
                 self.draft.vmac = None;
                 self.draft.ipvlan = None;
             } else if !xmit_base {
-                self.report("unicast with use_vmac requires vmac_xmit_base - setting");
+                let text = format!(
+                    "({}) unicast with use_vmac requires vmac_xmit_base - setting",
+                    self.draft.name()
+                );
+                self.workshop.context.report_block(self.draft.block, text);
                 xmit_base = true;
             }
         }
@@ -350,7 +355,7 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
                 "({}): vmacs are only supported on Ethernet type interfaces",
                 self.draft.name()
             );
-            self.workshop.context.report(self.draft.place(), text);
+            self.workshop.context.report_later(self.draft.place(), text);
             self.draft.vmac = None;
             self.draft.ipvlan = None;
             self.defective = true;
@@ -374,7 +379,7 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
                 "({}): cannot specify MAC address with strict mode - clearing",
                 self.draft.name()
             );
-            self.workshop.context.report(self.draft.place(), text);
+            self.workshop.context.report_later(self.draft.place(), text);
             mac = None;
         }
         if self.strict && xmit_base {
@@ -698,13 +703,12 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
 
     fn may_be_without_addresses(&mut self) -> bool {
         let place = self.draft.place();
-        let warning = conf_parser::Class::Warning;
         if self.draft.no_addresses && self.strict {
             let text = format!(
                 "({}) no_virtual_ipaddress and strict mode incompatible, clearing no_virtual_ipaddress",
                 self.draft.name()
             );
-            self.workshop.context.diagnostics.report(warning, place, text);
+            self.workshop.context.diagnostics.report_later(Class::Warning, place, text);
         } else if self.draft.no_addresses {
             return true;
         }
@@ -713,7 +717,7 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
             return false;
         }
         let text = format!("({}) No VIP specified; at least one is sensible", self.draft.name());
-        self.workshop.context.diagnostics.report(warning, place, text);
+        self.workshop.context.diagnostics.report_later(Class::Warning, place, text);
         true
     }
 

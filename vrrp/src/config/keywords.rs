@@ -51,7 +51,7 @@ pub static ROOT: Table<Draft> = Table(&[
         "a script whose result is tracked",
         |draft, _, statement, diagnostics| {
             let Some(name) = block_name(statement, diagnostics) else { return };
-            let mut script = ScriptDraft::new(name);
+            let mut script = ScriptDraft::new(name, statement.extent());
             script::TABLE.fill(&mut script, statement, diagnostics);
             draft.scripts.push(script);
         },
@@ -62,7 +62,7 @@ pub static ROOT: Table<Draft> = Table(&[
         "processes that are counted",
         |draft, _, statement, diagnostics| {
             let Some(name) = block_name(statement, diagnostics) else { return };
-            let mut process = ProcessDraft::new(name);
+            let mut process = ProcessDraft::new(name, statement.extent());
             process::TABLE.fill(&mut process, statement, diagnostics);
             draft.processes.push(process);
         },
@@ -108,7 +108,7 @@ pub static ROOT: Table<Draft> = Table(&[
         Args::Block("", &link::GARP_GROUP),
         "pacing of announcements on some interfaces",
         |draft, _, statement, diagnostics| {
-            let mut group = GarpGroupDraft::new(statement.place());
+            let mut group = GarpGroupDraft::new(statement.extent());
             GARP_GROUP.fill(&mut group, statement, diagnostics);
             draft.garp_groups.push(group);
         },
@@ -134,7 +134,7 @@ fn instance(draft: &mut Draft, _: Value<'_>, statement: &Statement, diagnostics:
     if !draft.is_new("vrrp instance", &name.value, name.place, diagnostics) {
         return;
     }
-    let mut instance = InstanceDraft::new(name);
+    let mut instance = InstanceDraft::new(name, statement.extent());
     instance_keywords::TABLE.fill(&mut instance, statement, diagnostics);
     draft.instances.push(instance);
 }
@@ -145,7 +145,7 @@ fn group(draft: &mut Draft, _: Value<'_>, statement: &Statement, diagnostics: &m
     if !draft.is_new("vrrp sync group", &name.value, name.place, diagnostics) {
         return;
     }
-    let mut group = GroupDraft::new(name);
+    let mut group = GroupDraft::new(name, statement.extent());
     sync_group::TABLE.fill(&mut group, statement, diagnostics);
     draft.groups.push(group);
 }
@@ -168,7 +168,7 @@ fn track_group(
         return;
     }
     let text = format!("Static track group {} has no members - removing", group.name.value);
-    diagnostics.report(Class::GeneralError, statement.place(), text);
+    diagnostics.report_block(Class::GeneralError, statement.extent(), text);
 }
 
 impl Draft {

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use conf_parser::{
-    Args, Class, Diagnostics, Limits, Line, Place, Spanned, Statement, Table, Value, Word, keyword,
-    parse_micros,
+    Args, Class, Diagnostics, Extent, Limits, Line, Spanned, Statement, Table, Value, Word,
+    keyword, parse_micros,
 };
 use serde::{Deserialize, Serialize};
 
@@ -63,7 +63,7 @@ const LARGE_GAP: Duration = Duration::from_secs(1);
 /// What a `garp_group` block says.
 #[derive(Clone, Debug)]
 pub(super) struct GarpGroupDraft {
-    place: Place,
+    block: Extent,
     interfaces: Vec<Spanned<String>>,
     garp_interval: Option<Duration>,
     gna_interval: Option<Duration>,
@@ -120,9 +120,9 @@ fn gap(value: Value<'_>, statement: &Statement, diagnostics: &mut Diagnostics) -
 }
 
 impl GarpGroupDraft {
-    /// A block of which nothing is known but its place.
-    pub(super) fn new(place: Place) -> Self {
-        Self { place, interfaces: Vec::new(), garp_interval: None, gna_interval: None }
+    /// A block of which nothing is known but where it stands.
+    pub(super) fn new(block: Extent) -> Self {
+        Self { block, interfaces: Vec::new(), garp_interval: None, gna_interval: None }
     }
 }
 
@@ -145,7 +145,7 @@ pub(super) fn finish_garp_groups(
         if garp_interval.is_none() && gna_interval.is_none() {
             let number = groups.len();
             let text = format!("garp group {number} does not have any delay set - removing");
-            context.report(draft.place, text);
+            context.report_block(draft.block, text);
             for name in &interfaces {
                 taken.remove(name);
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use conf_parser::{
-    Args, Class, Diagnostics, Limits, Spanned, Statement, Table, Value, keyword, parse_int,
+    Args, Class, Diagnostics, Extent, Limits, Spanned, Statement, Table, Value, keyword, parse_int,
 };
 
 use super::context::Context;
@@ -15,6 +15,7 @@ use crate::track::process::{Parameters, Pattern, Quorum};
 #[derive(Clone, Debug)]
 pub(super) struct ProcessDraft {
     pub(super) name: Spanned<String>,
+    pub(super) block: Extent,
     /// The command and its parameters.
     words: Vec<String>,
     parameters: Option<Parameters>,
@@ -199,9 +200,10 @@ fn quorum_max(
 
 impl ProcessDraft {
     /// A block of which nothing is known but its name.
-    pub(super) fn new(name: Spanned<String>) -> Self {
+    pub(super) fn new(name: Spanned<String>, block: Extent) -> Self {
         Self {
             name,
+            block,
             words: Vec::new(),
             parameters: None,
             full_command: false,
@@ -218,7 +220,7 @@ impl ProcessDraft {
         let name = self.name.value;
         let Some(command) = self.words.first() else {
             let text = format!("track process '{name}' process name not specified");
-            context.report(self.name.place, text);
+            context.report_block(self.block, text);
             return None;
         };
         let pattern = if self.full_command {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use conf_parser::{
-    Args, Class, Diagnostics, Limits, Line, Place, Spanned, Statement, Table, Value, Word, keyword,
-    parse_decimal, parse_int, split_command,
+    Args, Class, Diagnostics, Extent, Limits, Line, Place, Spanned, Statement, Table, Value, Word,
+    keyword, parse_decimal, parse_int, split_command,
 };
 use runtime::global::{self, Account, find_account};
 
@@ -21,6 +21,7 @@ const HEAVIEST: i32 = 253;
 #[derive(Clone, Debug)]
 pub(super) struct ScriptDraft {
     pub(super) name: Spanned<String>,
+    pub(super) block: Extent,
     script: Option<Line>,
     interval: Duration,
     timeout: Option<Duration>,
@@ -164,9 +165,10 @@ fn weight(
 
 impl ScriptDraft {
     /// A block of which nothing is known but its name.
-    pub(super) fn new(name: Spanned<String>) -> Self {
+    pub(super) fn new(name: Spanned<String>, block: Extent) -> Self {
         Self {
             name,
+            block,
             script: None,
             interval: Duration::from_secs(1),
             timeout: None,
@@ -181,7 +183,6 @@ impl ScriptDraft {
     /// Looks up the account. `None` when there is nothing to run, or nobody to run it as, which has been reported then.
     pub(super) fn finish(self, context: &mut Context<'_>) -> Option<(Script, Weighting)> {
         let name = self.name.value.clone();
-        let place = self.name.place;
         let argv = self
             .script
             .as_ref()
@@ -189,7 +190,10 @@ impl ScriptDraft {
             .map(|command| command.argv);
         let account = self.account(argv.as_deref(), context);
         let Some(argv) = argv else {
-            context.report(place, format!("No script set for vrrp_script {name} - removing"));
+            context.report_block(
+                self.block,
+                format!("No script set for vrrp_script {name} - removing"),
+            );
             return None;
         };
         let program = argv.first()?.clone();
@@ -219,7 +223,7 @@ impl ScriptDraft {
                     "Unable to set default user for vrrp script {} - removing",
                     self.name.value
                 );
-                context.report(place, text);
+                context.report_block(self.block, text);
             }
             return account;
         };

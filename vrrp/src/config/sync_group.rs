@@ -1,6 +1,8 @@
 //! Groups of instances that change state together.
 
-use conf_parser::{Args, Class, Diagnostics, Place, Spanned, Statement, Table, Value, keyword};
+use conf_parser::{
+    Args, Class, Diagnostics, Extent, Place, Spanned, Statement, Table, Value, keyword,
+};
 use runtime::global::Script;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +47,7 @@ pub struct GroupNotify {
 #[derive(Clone, Debug)]
 pub(super) struct GroupDraft {
     pub(super) name: Spanned<String>,
+    pub(super) block: Extent,
     pub(super) members: Option<Vec<Spanned<String>>>,
     pub(super) track: TrackLines,
     pub(super) notify: NotifyDraft,
@@ -164,9 +167,10 @@ pub(super) fn word_list(statement: &Statement) -> Vec<Spanned<String>> {
 
 impl GroupDraft {
     /// A block of which nothing is known but its name.
-    pub(super) fn new(name: Spanned<String>) -> Self {
+    pub(super) fn new(name: Spanned<String>, block: Extent) -> Self {
         Self {
             name,
+            block,
             members: None,
             track: TrackLines::default(),
             notify: NotifyDraft::default(),

@@ -68,7 +68,7 @@ impl Clearing<'_, '_> {
                 name(tracker.what.clone()).unwrap_or_default(),
                 Priority::OWNER.0
             );
-            self.context.report(self.place, text);
+            self.context.report_later(self.place, text);
             tracker.weighting.weight = 0;
         }
     }
@@ -93,7 +93,7 @@ impl Twice<'_, '_> {
                     "({}) track_interface {} is configured on VRRP instance and sync group. Remove vrrp instance or sync group config",
                     self.instance.name, tracker.what
                 );
-                self.context.report(self.place, text);
+                self.context.report_later(self.place, text);
             }
         }
         let config = self.config;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use conf_parser::{Line, Place};
+use conf_parser::{Class, Line, Place};
 use runtime::global::BfdName;
 use runtime::scripts::ScriptChecker;
 
@@ -49,7 +49,12 @@ impl Trackables {
             if let Some(checker) = &mut checker {
                 let checked = checker.check(script.script, place, context.diagnostics);
                 let Some(checked) = checked else {
-                    context.report(place, format!("Disabling track script {}", script.name));
+                    let last = context.diagnostics.items().last();
+                    let insecure = last.is_some_and(|item| item.class == Class::Security);
+                    let cause =
+                        if insecure { "due to insecure" } else { "since not found/accessible" };
+                    let text = format!("Disabling track script {} {cause}", script.name);
+                    context.report_later(place, text);
                     self.disabled.insert(script.name);
                     continue;
                 };
@@ -139,7 +144,7 @@ impl Trackables {
                     draft.name(),
                     tracker.what
                 );
-                context.report(draft.place(), text);
+                context.report_later(draft.place(), text);
             }
             !is_own
         });
@@ -180,7 +185,7 @@ impl Correction<'_, '_> {
 
     fn report(&mut self, message: String) {
         let text = format!("({}) {message}", self.draft.name());
-        self.context.report(self.draft.place(), text);
+        self.context.report_later(self.draft.place(), text);
     }
 
     fn interfaces(&mut self, trackers: &mut Vec<Tracker<String>>) {

@@ -69,7 +69,7 @@ impl Placing<'_, '_> {
             } else {
                 return;
             };
-            self.context.report(place, text);
+            self.context.report_later(place, text);
         }
         address.use_vmac = by_instance;
     }
@@ -83,8 +83,7 @@ impl Placing<'_, '_> {
         }
         let text =
             format!("({}): no interface for {kind} {} - removing", self.instance, Shown(address));
-        let hint = format!("give it `dev`, or set default_interface, which is {name}");
-        self.context.report_with_hint(place, text, Some(hint));
+        self.context.report_later(place, text);
         None
     }
 
