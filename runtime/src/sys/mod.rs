@@ -10,3 +10,6 @@ pub mod send;
 pub mod signal;
 pub mod socket;
 pub mod time;
+
+#[cfg(test)]
+mod datagram_tests;

@@ -1,5 +1,6 @@
 //! Many datagrams from one system call.
 
+use std::fmt;
 use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -12,13 +13,22 @@ use crate::machine::IfIndex;
 /// Room for the control messages of a datagram: addresses and hop limit of IPv6.
 const CONTROL_LEN: usize = 128;
 
-/// Room for datagrams, used again and again.
-#[derive(Debug)]
+/// Room for datagrams, used again and again: receiving allocates nothing.
 pub struct RecvBatch {
     data: Vec<u8>,
     size: usize,
     received: Vec<Header>,
     capacity: usize,
+    places: Vec<Place>,
+    /// Scratch of one call.
+    headers: Vec<libc::mmsghdr>,
+}
+
+impl fmt::Debug for RecvBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { capacity, size, received, .. } = self;
+        write!(f, "RecvBatch({} of {capacity} datagrams of {size} octets)", received.len())
+    }
 }
 
 /// What is known about a datagram besides its content.
@@ -52,7 +62,14 @@ pub struct Received<'a> {
 impl RecvBatch {
     /// Room for `capacity` datagrams of up to `size` octets.
     pub fn new(capacity: usize, size: usize) -> Self {
-        Self { data: vec![0; capacity * size], size, received: Vec::new(), capacity }
+        Self {
+            data: vec![0; capacity * size],
+            size,
+            received: Vec::with_capacity(capacity),
+            capacity,
+            places: (0..capacity).map(|_| Place::new()).collect(),
+            headers: Vec::with_capacity(capacity),
+        }
     }
 
     /// The longest datagram that there is room for.
@@ -93,9 +110,10 @@ impl RecvBatch {
     }
 
     fn receive_once(&mut self, socket: BorrowedFd<'_>) -> nix::Result<()> {
-        let mut places: Vec<Place> =
-            self.data.chunks_mut(self.size.max(1)).map(Place::new).collect();
-        let mut headers: Vec<libc::mmsghdr> = places.iter_mut().map(Place::header).collect();
+        let Self { data, size, received: found, places, headers, .. } = self;
+        headers.clear();
+        let rooms = data.chunks_mut((*size).max(1));
+        headers.extend(places.iter_mut().zip(rooms).map(|(place, room)| place.header(room)));
         let count = libc::c_uint::try_from(headers.len()).map_err(|_| Errno::EMSGSIZE)?;
         let flags = libc::MSG_DONTWAIT;
         // SAFETY: `count` headers are there; each points to a name, a slice and a control buffer of the lengths that
@@ -110,7 +128,7 @@ impl RecvBatch {
             )
         };
         let received = usize::try_from(Errno::result(received)?).unwrap_or(0);
-        self.received.extend(headers.iter().zip(&places).take(received).map(|(header, place)| {
+        found.extend(headers.iter().zip(places).take(received).map(|(header, place)| {
             let mut found = Header {
                 length: usize::try_from(header.msg_len).unwrap_or(usize::MAX),
                 truncated: header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0,
@@ -141,16 +159,19 @@ union Name {
 struct Control([u8; CONTROL_LEN]);
 
 impl Place {
-    fn new(room: &mut [u8]) -> Self {
+    fn new() -> Self {
         Self {
-            slice: libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() },
+            slice: libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 },
             // SAFETY: zeros are valid in every field of both variants.
             name: unsafe { mem::zeroed() },
             control: Control([0; CONTROL_LEN]),
         }
     }
 
-    fn header(&mut self) -> libc::mmsghdr {
+    /// What the kernel is told of this place, to put the datagram itself into `room`.
+    fn header(&mut self, room: &mut [u8]) -> libc::mmsghdr {
+        self.slice = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
+        self.name.v4.sin_family = 0; // in case the kernel gives no name this time
         // SAFETY: zeros are valid in every field, some of which have no name in every libc.
         let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
         header.msg_hdr.msg_name = (&raw mut self.name).cast();
@@ -164,7 +185,7 @@ impl Place {
     }
 
     fn source(&self) -> Option<IpAddr> {
-        // SAFETY: all bytes of the union were zero before the kernel wrote to some of them, both variants begin with
+        // SAFETY: all bytes of the union were zero at first, the kernel wrote to some of them, both variants begin with
         // the family, and any bytes make valid numbers.
         unsafe {
             match libc::c_int::from(self.name.v4.sin_family) {

@@ -1,5 +1,6 @@
 //! Many datagrams in one system call.
 
+use std::fmt;
 use std::mem;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
@@ -46,11 +47,21 @@ pub enum Destination {
     },
 }
 
-/// Datagrams that wait to be sent together.
-#[derive(Debug, Default)]
+/// Datagrams that wait to be sent together. All room is used again, so that a batch that has been filled once costs no
+/// allocation any more.
+#[derive(Default)]
 pub struct SendBatch {
     data: Vec<u8>,
-    messages: Vec<(Range<usize>, Destination)>,
+    messages: Vec<Prepared>,
+    /// Scratch of one call.
+    slices: Vec<libc::iovec>,
+    headers: Vec<libc::mmsghdr>,
+}
+
+impl fmt::Debug for SendBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendBatch").field("waiting", &self.messages.len()).finish_non_exhaustive()
+    }
 }
 
 /// A datagram that was not sent.
@@ -72,7 +83,7 @@ impl SendBatch {
     pub fn push_with(&mut self, destination: Destination, fill: impl FnOnce(&mut Vec<u8>)) {
         let start = self.data.len();
         fill(&mut self.data);
-        self.messages.push((start..self.data.len(), destination));
+        self.messages.push(Prepared::new(start..self.data.len(), destination));
     }
 
     /// Adds a datagram.
@@ -92,12 +103,10 @@ impl SendBatch {
 
     /// Sends all of them through `socket` and empties the batch. One that cannot be sent does not hold up the others.
     pub fn send(&mut self, socket: BorrowedFd<'_>, flags: MsgFlags) -> Vec<Unsent> {
-        let mut headers: Vec<Prepared> = self.messages.iter().map(Prepared::new).collect();
         let mut unsent = Vec::new();
         let mut done = 0;
-        while let Some(rest) = headers.get_mut(done..).filter(|rest| !rest.is_empty()) {
-            let count = rest.len().min(MAX);
-            match send_some(socket, &self.data, &mut rest[..count], flags) {
+        while done < self.messages.len() {
+            match self.send_some(done, socket, flags) {
                 Ok(sent) => done += sent.max(1),
                 Err(Errno::EINTR) => {}
                 Err(errno) => {
@@ -109,6 +118,43 @@ impl SendBatch {
         self.data.clear();
         self.messages.clear();
         unsent
+    }
+
+    /// One call: how many datagrams from `first` on were sent, or why that one was not.
+    fn send_some(
+        &mut self,
+        first: usize,
+        socket: BorrowedFd<'_>,
+        flags: MsgFlags,
+    ) -> nix::Result<usize> {
+        let Self { data, messages, slices, headers } = self;
+        let messages = messages.get_mut(first..).unwrap_or_default();
+        slices.clear();
+        slices.extend(messages.iter().take(MAX).map(|message| {
+            let datagram = data.get(message.range.clone()).unwrap_or_default();
+            libc::iovec { iov_base: datagram.as_ptr().cast_mut().cast(), iov_len: datagram.len() }
+        }));
+        headers.clear();
+        headers.extend(messages.iter_mut().zip(slices).map(|(message, slice)| {
+            // SAFETY: zeros are valid in every field, some of which have no name in every libc.
+            let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
+            header.msg_hdr.msg_name = (&raw mut message.name).cast();
+            header.msg_hdr.msg_namelen = message.name_len;
+            header.msg_hdr.msg_iov = slice;
+            header.msg_hdr.msg_iovlen = 1;
+            if message.control_len > 0 {
+                header.msg_hdr.msg_control = message.control.0.as_mut_ptr().cast();
+                header.msg_hdr.msg_controllen = message.control_len as _;
+            }
+            header
+        }));
+        let count = libc::c_uint::try_from(headers.len()).map_err(|_| Errno::EMSGSIZE)?;
+        // SAFETY: `count` headers are there; each points to a name, a slice and control messages of the lengths that it
+        // gives, all made just above and alive through the call, which writes to nothing but the headers' `msg_len`.
+        let sent = unsafe {
+            libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), count, flags.bits() as _)
+        };
+        Errno::result(sent).map(|sent| usize::try_from(sent).unwrap_or(0))
     }
 }
 
@@ -133,16 +179,16 @@ union Name {
 struct Control([u8; CONTROL_LEN]);
 
 impl Prepared {
-    fn new((range, destination): &(Range<usize>, Destination)) -> Self {
+    fn new(range: Range<usize>, destination: Destination) -> Self {
         let mut prepared = Self {
-            range: range.clone(),
+            range,
             // SAFETY: zeros are valid in every field of every variant.
             name: unsafe { mem::zeroed() },
             name_len: 0,
             control: Control([0; CONTROL_LEN]),
             control_len: 0,
         };
-        match *destination {
+        match destination {
             Destination::V4 { to, interface } => prepared.set_v4(to, interface),
             Destination::V6 { to, source, interface, hop_limit } => {
                 prepared.set_v6(to, source, interface, hop_limit);
@@ -229,46 +275,6 @@ impl Prepared {
         }
         self.control_len += space;
     }
-}
-
-/// One call: how many of `prepared` left, or why the first did not.
-fn send_some(
-    socket: BorrowedFd<'_>,
-    data: &[u8],
-    prepared: &mut [Prepared],
-    flags: MsgFlags,
-) -> nix::Result<usize> {
-    let mut slices: Vec<libc::iovec> = prepared
-        .iter()
-        .map(|message| {
-            let datagram = data.get(message.range.clone()).unwrap_or_default();
-            libc::iovec { iov_base: datagram.as_ptr().cast_mut().cast(), iov_len: datagram.len() }
-        })
-        .collect();
-    let mut headers: Vec<libc::mmsghdr> = prepared
-        .iter_mut()
-        .zip(&mut slices)
-        .map(|(message, slice)| {
-            // SAFETY: zeros are valid in every field, some of which have no name in every libc.
-            let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
-            header.msg_hdr.msg_name = (&raw mut message.name).cast();
-            header.msg_hdr.msg_namelen = message.name_len;
-            header.msg_hdr.msg_iov = slice;
-            header.msg_hdr.msg_iovlen = 1;
-            if message.control_len > 0 {
-                header.msg_hdr.msg_control = message.control.0.as_mut_ptr().cast();
-                header.msg_hdr.msg_controllen = message.control_len as _;
-            }
-            header
-        })
-        .collect();
-    let count = libc::c_uint::try_from(headers.len()).map_err(|_| Errno::EMSGSIZE)?;
-    // SAFETY: `count` headers are there; each points to a name, a slice and control messages of the lengths that it
-    // gives, and all of them live through the call, which writes to nothing but the headers' `msg_len`.
-    let sent = unsafe {
-        libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), count, flags.bits() as _)
-    };
-    Errno::result(sent).map(|sent| usize::try_from(sent).unwrap_or(0))
 }
 
 fn name_len<T>() -> libc::socklen_t {
