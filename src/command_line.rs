@@ -76,8 +76,6 @@ pub(crate) struct LogOptions {
     pub(crate) facility: Facility,
     /// To a file (`-g`).
     pub(crate) file: Option<PathBuf>,
-    /// Whether each line is written to the file at once (`--flush-log-file`).
-    pub(crate) flush: bool,
 }
 
 /// Names of pid files; `None` is the usual one.
@@ -106,7 +104,6 @@ impl Default for Options {
                 syslog: true,
                 facility: Facility::DAEMON,
                 file: None,
-                flush: false,
             },
             umask: None,
             pid_files: PidFileNames::default(),
@@ -256,9 +253,8 @@ const OPTIONS: &[CommandOption] = &[
             options.log.file = Some(file.unwrap_or_else(|| PathBuf::from("keepalived.log")));
         }),
     ),
-    flag(None, "flush-log-file", "write each line of the log file at once", |options| {
-        options.log.flush = true;
-    }),
+    // There is nothing to switch on.
+    flag(None, "flush-log-file", "write each line of the log file at once (always done)", |_| {}),
     flag(Some('G'), "no-syslog", "do not log to syslog", |options| options.log.syslog = false),
     option(
         Some('u'),

@@ -24,7 +24,7 @@ pub(crate) fn settings(
         facility: options.log.syslog.then_some(options.log.facility),
         console: options.log.console && options.foreground,
         file: options.log.file.as_ref().map(|path| {
-            let file = LogFile { path: temporary_directory().join(path), flush: options.log.flush };
+            let file = LogFile { path: temporary_directory().join(path) };
             file.with_suffixes(&suffixes)
         }),
         detail: options.child.detail,

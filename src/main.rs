@@ -65,6 +65,7 @@ fn main() {
         Request::Genhash(_) => WRONG,
         Request::Refused => WRONG,
     };
+    log::logger().flush();
     std::process::exit(status);
 }
 

@@ -396,8 +396,10 @@ impl Engine {
     }
 
     fn flush_events(&mut self, now: Instant) {
-        let all_sent =
-            self.trackers.iter_mut().flatten().fold(true, |sent, sender| sender.flush() && sent);
+        let mut all_sent = true;
+        for sender in self.trackers.iter_mut().flatten() {
+            all_sent &= sender.flush();
+        }
         if !all_sent {
             self.reactor.arm(Timer::Events, now + RETRY_EVENTS);
         }

@@ -11,6 +11,7 @@ use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use log::{LevelFilter, Log, Metadata, Record};
@@ -37,13 +38,11 @@ pub struct Settings {
     pub detail: Detail,
 }
 
-/// A log file.
+/// A log file. Each line is written to it at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFile {
     /// Its path.
     pub path: PathBuf,
-    /// Whether each line is written to the disk at once (`--flush-log-file`).
-    pub flush: bool,
 }
 
 impl LogFile {
@@ -61,7 +60,7 @@ impl LogFile {
             Some(extension) => format!("{stem}{added}.{extension}"),
             None => format!("{stem}{added}"),
         };
-        Self { path: self.path.with_file_name(name), flush: self.flush }
+        Self { path: self.path.with_file_name(name) }
     }
 }
 
@@ -78,10 +77,20 @@ pub fn direct(settings: &Settings) {
     let _ = log::set_logger(&LOGGER);
 }
 
-static LOGGER: Logger = Logger { target: Mutex::new(None) };
+static LOGGER: Logger = Logger { target: Mutex::new(None), behind: AtomicBool::new(false) };
 
 struct Logger {
     target: Mutex<Option<Target>>,
+    /// Lines wait because syslog is slow.
+    behind: AtomicBool,
+}
+
+/// Sends lines that wait because syslog was slow; whether some still do. The event loop calls this before it sleeps.
+pub(crate) fn is_behind() -> bool {
+    if LOGGER.behind.load(Ordering::Relaxed) {
+        LOGGER.flush();
+    }
+    LOGGER.behind.load(Ordering::Relaxed)
 }
 
 impl Log for Logger {
@@ -96,18 +105,24 @@ impl Log for Logger {
         let text = record.args().to_string();
         let mut target = self.target.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(target) = target.as_mut() {
-            target.write(record.level(), &text);
+            let behind = target.write(record.level(), &text);
+            self.behind.store(behind, Ordering::Relaxed);
         }
     }
 
-    fn flush(&self) {}
+    /// Sends what waits for syslog, as far as that takes it now.
+    fn flush(&self) {
+        let mut target = self.target.lock().unwrap_or_else(PoisonError::into_inner);
+        let syslog = target.as_mut().and_then(|target| target.syslog.as_mut());
+        self.behind.store(syslog.is_some_and(Syslog::flush), Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug)]
 struct Target {
     syslog: Option<Syslog>,
     console: bool,
-    file: Option<(File, bool)>,
+    file: Option<File>,
 }
 
 impl Target {
@@ -115,28 +130,22 @@ impl Target {
         Self {
             syslog: settings.facility.map(|facility| Syslog::new(&settings.ident, facility)),
             console: settings.console,
-            file: settings
-                .file
-                .as_ref()
-                .and_then(|file| Some((open_file(&file.path)?, file.flush))),
+            file: settings.file.as_ref().and_then(|file| open_file(&file.path)),
         }
     }
 
-    fn write(&mut self, level: log::Level, text: &str) {
+    /// Whether lines wait because syslog is slow.
+    fn write(&mut self, level: log::Level, text: &str) -> bool {
         let clock = Clock::now();
-        if let Some(syslog) = &mut self.syslog {
-            syslog.write(level, &clock, text);
-        }
+        let behind = self.syslog.as_mut().is_some_and(|syslog| syslog.write(level, &clock, text));
         if self.console {
             write_console(&format!("{}: {text}\n", clock.full()));
         }
-        if let Some((file, flush)) = &mut self.file {
+        if let Some(file) = &mut self.file {
             // A full disk must not stop the daemon.
             let _ = file.write_all(format!("{}: {text}\n", clock.full_nanoseconds()).as_bytes());
-            if *flush {
-                let _ = file.sync_data();
-            }
         }
+        behind
     }
 }
 
@@ -147,13 +156,16 @@ fn open_file(path: &Path) -> Option<File> {
     options.open(path).ok()
 }
 
-/// A console that takes nothing, such as a full pipe, loses the line.
+/// A console that takes nothing, such as a full pipe, loses the rest of the line.
 fn write_console(line: &str) {
     let mut stderr = std::io::stderr();
-    let mut polled = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
-    let writable = poll(&mut polled, PollTimeout::ZERO).is_ok_and(|ready| ready > 0);
-    if writable {
-        let _ = stderr.write_all(line.as_bytes());
+    // What is told to be writable takes so much without blocking, and no less.
+    for part in line.as_bytes().chunks(libc::PIPE_BUF) {
+        let mut polled = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+        let writable = poll(&mut polled, PollTimeout::ZERO).is_ok_and(|ready| ready > 0);
+        if !writable || stderr.write_all(part).is_err() {
+            return;
+        }
     }
 }
 
@@ -164,7 +176,7 @@ mod tests {
     #[test]
     fn each_process_has_a_file_of_its_own() {
         let name = |path: &str, suffixes: &[&str]| {
-            let file = LogFile { path: path.into(), flush: false };
+            let file = LogFile { path: path.into() };
             file.with_suffixes(suffixes).path.to_string_lossy().into_owned()
         };
         assert_eq!(name("/tmp/foo.x", &["vrrp", "ii"]), "/tmp/foo_vrrp_ii.x");

@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
+use crate::logging;
 use clock::Clock;
 use timers::Timers;
 
@@ -32,6 +33,9 @@ use timers::Timers;
 const EVENTS_PER_CALL: usize = 256;
 /// The reactor's own source.
 const CLOCK: Token = Token(usize::MAX);
+
+/// How long a syslog daemon that has fallen behind is left alone.
+const LOG_AGAIN: Duration = Duration::from_millis(50);
 
 /// What to be told about a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,7 +157,7 @@ impl<S: Copy, T: Copy + Eq + Hash> Reactor<S, T> {
     }
 
     /// Waits until a source is ready or a timer expires, and appends all sources that are ready to `ready`. With a timer
-    /// overdue it waits for nothing, but looks at the sources all the same.
+    /// overdue it waits for nothing, but looks at the sources all the same. It may also return without reason.
     pub fn wait(&mut self, ready: &mut Vec<S>) -> io::Result<()> {
         let timeout = self.timeout()?;
         ready.append(&mut self.again);
@@ -181,7 +185,8 @@ impl<S: Copy, T: Copy + Eq + Hash> Reactor<S, T> {
         if !self.again.is_empty() {
             return Ok(Some(Duration::ZERO));
         }
-        let Some(at) = self.timers.next() else { return Ok(None) };
+        let log = logging::is_behind().then(|| Instant::now() + LOG_AGAIN);
+        let Some(at) = self.timers.next().into_iter().chain(log).min() else { return Ok(None) };
         let now = Instant::now();
         if at <= now {
             return Ok(Some(Duration::ZERO));

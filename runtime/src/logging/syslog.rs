@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
 
 use log::Level;
 
@@ -45,6 +46,7 @@ impl Facility {
 
 #[derive(Debug)]
 pub(super) struct Syslog {
+    path: PathBuf,
     ident: String,
     facility: Facility,
     socket: Option<UnixDatagram>,
@@ -55,6 +57,7 @@ pub(super) struct Syslog {
 impl Syslog {
     pub(super) fn new(ident: &str, facility: Facility) -> Self {
         Self {
+            path: PathBuf::from(SOCKET),
             ident: ident.to_owned(),
             facility,
             socket: None,
@@ -63,7 +66,11 @@ impl Syslog {
         }
     }
 
-    pub(super) fn write(&mut self, level: Level, clock: &Clock, text: &str) {
+    /// Sends a line, or keeps it. Whether the daemon has fallen behind, and may take more soon.
+    pub(super) fn write(&mut self, level: Level, clock: &Clock, text: &str) -> bool {
+        if !self.waiting.is_empty() {
+            self.flush();
+        }
         if self.dropped > 0 && self.waiting.len() < WAITING {
             let lost = format!("{} log messages dropped", std::mem::take(&mut self.dropped));
             self.waiting.push_back(self.format(Level::Warn, clock, &lost));
@@ -73,12 +80,19 @@ impl Syslog {
         } else {
             self.dropped += 1;
         }
+        self.flush()
+    }
+
+    /// Sends what waits, as far as the daemon takes it now. Whether it has fallen behind, and may take more soon.
+    pub(super) fn flush(&mut self) -> bool {
         while let Some(line) = self.waiting.front() {
-            if send(&mut self.socket, line).is_err() {
-                break;
-            }
-            self.waiting.pop_front();
+            match send(&mut self.socket, &self.path, line).map_err(|error| error.raw_os_error()) {
+                // No daemon would ever take a line that is too long.
+                Ok(()) | Err(Some(libc::EMSGSIZE)) => self.waiting.pop_front(),
+                Err(reason) => return matches!(reason, Some(libc::EAGAIN | libc::ENOBUFS)),
+            };
         }
+        false
     }
 
     fn format(&self, level: Level, clock: &Clock, text: &str) -> Vec<u8> {
@@ -88,17 +102,19 @@ impl Syslog {
 }
 
 /// Sends a line, on a new connection if the old one broke because the daemon was restarted.
-fn send(socket: &mut Option<UnixDatagram>, line: &[u8]) -> io::Result<()> {
+fn send(socket: &mut Option<UnixDatagram>, path: &Path, line: &[u8]) -> io::Result<()> {
     if let Some(open) = socket {
         match open.send(line) {
             Ok(_) => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
-            Err(_) => *socket = None,
+            Err(error) => match error.raw_os_error() {
+                Some(libc::EAGAIN | libc::ENOBUFS | libc::EMSGSIZE) => return Err(error),
+                _ => *socket = None,
+            },
         }
     }
     let fresh = UnixDatagram::unbound()?;
     fresh.set_nonblocking(true)?;
-    fresh.connect(SOCKET)?;
+    fresh.connect(path)?;
     fresh.send(line)?;
     *socket = Some(fresh);
     Ok(())
@@ -131,5 +147,53 @@ mod tests {
         let (head, tail) = line.split_once(" Keepalived_vrrp[").unwrap();
         assert!(head.starts_with("<30>") && head.len() == "<30>Nov 24 16:38:17".len(), "{line}");
         assert_eq!(tail, format!("{}]: text", std::process::id()));
+    }
+
+    /// A daemon that listens at `path`, and what it has received so far.
+    fn daemon(path: &Path) -> UnixDatagram {
+        let _ = std::fs::remove_file(path);
+        let socket = UnixDatagram::bind(path).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        socket
+    }
+
+    fn texts(daemon: &UnixDatagram) -> Vec<String> {
+        let mut buffer = [0; 1000];
+        let mut texts = vec![];
+        while let Ok(length) = daemon.recv(&mut buffer) {
+            let line = std::str::from_utf8(&buffer[..length]).unwrap();
+            texts.push(line.split_once("]: ").unwrap().1.to_owned());
+        }
+        texts
+    }
+
+    #[test]
+    fn lines_wait_for_a_daemon_that_is_away_and_the_lost_ones_are_counted() {
+        let path = std::env::temp_dir().join(format!("keepalived-syslog-{}", std::process::id()));
+        let mut syslog =
+            Syslog { path: path.clone(), ..Syslog::new("Keepalived", Facility::DAEMON) };
+        let clock = Clock::now();
+        for number in 0..WAITING + 3 {
+            syslog.write(Level::Info, &clock, &number.to_string());
+        }
+        let first = daemon(&path);
+        let mut seen = vec![];
+        // The system queues few lines, so the daemon takes them in turns.
+        while !syslog.waiting.is_empty() {
+            syslog.flush();
+            seen.extend(texts(&first));
+        }
+        assert_eq!((seen.len(), seen.last()), (WAITING, Some(&(WAITING - 1).to_string())));
+        syslog.write(Level::Info, &clock, "after");
+        assert_eq!(texts(&first), ["3 log messages dropped", "after"]);
+        // Too long for any daemon: the others are not held up.
+        syslog.write(Level::Info, &clock, &"x".repeat(8 << 20));
+        syslog.write(Level::Info, &clock, "short");
+        assert_eq!(texts(&first), ["short"]);
+        drop(first);
+        let second = daemon(&path);
+        syslog.write(Level::Info, &clock, "again");
+        assert_eq!(texts(&second), ["again"]);
+        std::fs::remove_file(&path).unwrap();
     }
 }
