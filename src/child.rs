@@ -114,7 +114,7 @@ impl Kind {
     pub(crate) fn engine(self) -> Option<fn(Setup) -> i32> {
         match self {
             Self::Checker => None,
-            Self::Vrrp => None,
+            Self::Vrrp => Some(vrrp::engine::run),
             Self::Bfd => Some(|setup| bfd::engine::run(setup, bfd::engine::Trackers::default())),
         }
     }

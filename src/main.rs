@@ -7,6 +7,7 @@ mod config_test;
 mod core_dump;
 mod crash_report;
 mod daemon;
+mod genhash;
 mod getopt;
 mod loader;
 mod log_target;
@@ -22,6 +23,7 @@ mod version;
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::path::Path;
 
 use command_line::{Options, Parsed, Request};
 
@@ -35,6 +37,9 @@ fn main() {
     let mut words = std::env::args_os();
     let program = words.next().unwrap_or_else(|| OsString::from(PROGRAM));
     let program = program.to_string_lossy();
+    if Path::new(&*program).file_name().is_some_and(|name| name == "genhash") {
+        std::process::exit(genhash::run(&program, words));
+    }
     let Parsed { request, complaints, unexpected } = command_line::parse(words);
     for complaint in complaints {
         eprintln!("{complaint}");
@@ -62,7 +67,7 @@ fn main() {
             print(&format!("{}\n", signal.number()));
             0
         }
-        Request::Genhash(_) => WRONG,
+        Request::Genhash(words) => genhash::run(&format!("{program} --genhash"), words),
         Request::Refused => WRONG,
     };
     log::logger().flush();
