@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use conf_parser::{
-    Args, Class, Diagnostics, Extent, Joined, Keyword, Statement, keyword, split_command,
+    Args, Class, Diagnostics, Extent, Joined, Keyword, Statement, Value, keyword, split_command,
 };
 use runtime::global::{Script, Scripts, find_account};
 use serde::{Deserialize, Serialize};
@@ -53,10 +53,26 @@ const KEYWORDS: &[Keyword<Draft<MiscDraft>>] = &[
     keyword("misc_dynamic", Args::Flag, "its exit status changes the weight", |draft, _, _, _| {
         draft.special.dynamic = true;
     }),
-    keyword("user", Args::Words("USER [[:]GROUP]"), "whom it runs as", |draft, _, statement, _| {
-        draft.special.user = Some(statement.clone())
-    }),
+    keyword("user", Args::Words("USER [[:]GROUP]"), "whom it runs as", user),
 ];
+
+fn user(
+    draft: &mut Draft<MiscDraft>,
+    _: Value<'_>,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    if statement.arg(0).is_some() {
+        draft.special.user = Some(statement.clone());
+        return;
+    }
+    let path = draft.special.path.as_ref().and_then(|path| path.arg(0));
+    let text = format!(
+        "No user specified for misc checker script {}",
+        path.map_or("(none)", |path| path.text)
+    );
+    diagnostics.report(Class::GeneralError, statement.place(), text);
+}
 
 impl MiscDraft {
     /// The script, unless there is none or nobody to run it. `delay_loop` is that of the virtual server: so long may a
@@ -76,32 +92,24 @@ impl MiscDraft {
         };
         let words = command.argv.iter().map(|word| format!("'{}'", word.to_string_lossy()));
         let program = words.collect::<Vec<_>>().join(" ");
-        let account = match self.user.as_ref().map(|user| (user, user.arg(0))) {
-            Some((statement, Some(user))) => {
-                let group = statement.arg(1).map(|word| word.text);
-                let account = find_account(user.text, group, scripts, user.place, diagnostics);
-                if account.is_none() {
-                    let text = format!(
-                        "Failed to set uid/gid for misc checker script {program} - removing"
-                    );
-                    diagnostics.report(Class::GeneralError, user.place, text);
-                }
-                account
+        let (account, problem, place) = match self.user.as_ref().and_then(|user| user.arg(0)) {
+            Some(user) => {
+                let group = self.user.as_ref().and_then(|user| user.arg(1)).map(|word| word.text);
+                (
+                    find_account(user.text, group, scripts, user.place, diagnostics),
+                    format!("Failed to set uid/gid for misc checker script {program} - removing"),
+                    user.place,
+                )
             }
-            given => {
-                if let Some((statement, None)) = given {
-                    let text = format!("No user specified for misc checker script {program}");
-                    diagnostics.report(Class::GeneralError, statement.place(), text);
-                }
-                let account = scripts.default_account(block.end, diagnostics);
-                if account.is_none() {
-                    let text =
-                        format!("Unable to set default user for misc script {program} - removing");
-                    diagnostics.report_block(Class::GeneralError, block, text);
-                }
-                account
-            }
+            None => (
+                scripts.default_account(block.end, diagnostics),
+                format!("Unable to set default user for misc script {program} - removing"),
+                block.end,
+            ),
         };
+        if account.is_none() {
+            diagnostics.report(Class::GeneralError, place, problem);
+        }
         Some(Misc {
             script: Script::new(command.argv, account?)?,
             timeout: if self.timeout.is_zero() { delay_loop } else { self.timeout },
