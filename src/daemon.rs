@@ -44,6 +44,7 @@ struct Traces {
 /// Runs the daemon; returns the exit status of the parent, of a child, or of the process that started them.
 pub(crate) fn run(options: Options) -> i32 {
     let notifier = take_environment();
+    restore_crashes();
     ignore_early_signals();
     logging::direct(&log_target::settings(IDENT, None, &options, &Processes::default()));
     info!("Starting {}", version::BANNER);
@@ -79,6 +80,14 @@ fn take_environment() -> Notifier {
         sys::environment::remove(name);
     }
     if started_by_systemd() { Notifier::new(&environment) } else { Notifier::default() }
+}
+
+/// The language's own handlers would take a crash signal from outside for nothing the first time.
+fn restore_crashes() {
+    for number in [libc::SIGSEGV, libc::SIGBUS] {
+        // Known signals have a default.
+        let _ = sys::signal::set_disposition(number, sys::signal::Disposition::Default);
+    }
 }
 
 /// A signal that asks for something comes too early now, and must not end the process.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use log::{error, info};
+use log::error;
 use nix::sys::signal::Signal;
 
 use super::notify::News;
@@ -15,7 +15,6 @@ const GRACE: Duration = Duration::from_secs(1);
 impl Engine {
     /// Ends all elections and removes what is ours. Scripts are told when that has happened.
     pub(super) fn stop(&mut self) {
-        info!("Stopping");
         let now = Instant::now();
         if !self.options.keep_vrrp {
             for id in self.instances.keys() {
