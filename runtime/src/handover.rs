@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -53,10 +54,11 @@ pub fn seal<T: Serialize>(value: &T) -> Result<OwnedFd, Error> {
 
 /// Reads what [`seal`] wrote.
 pub fn open<T: DeserializeOwned>(memory: &OwnedFd) -> Result<T, Error> {
-    let mut file = File::from(memory.try_clone()?);
-    file.rewind()?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
+    let file = File::from(memory.try_clone()?);
+    let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+    let mut bytes = vec![0; length];
+    // Several processes share the position in the file, so it is left alone.
+    file.read_exact_at(&mut bytes, 0)?;
     postcard::from_bytes(&bytes).map_err(Error::Encoding)
 }
 
