@@ -13,7 +13,7 @@ use runtime::bfd_event::Sender;
 use runtime::child::{Received, Setup, ToChild, ToParent};
 use runtime::global::Global;
 use runtime::handover;
-use runtime::process;
+use runtime::process::{self, Promotion};
 use runtime::reactor::{Reactor, Readiness, Registration};
 use runtime::signals::{Signal, Signals};
 use runtime::sys::receive::RecvBatch;
@@ -66,6 +66,8 @@ enum Timer {
 
 struct Engine {
     reactor: Reactor<Source, Timer>,
+    /// Raises the priority of this process when its timers are late.
+    promotion: Promotion,
     signals: Signals,
     setup: Setup,
     sessions: BTreeMap<SessionId, Live>,
@@ -97,6 +99,7 @@ impl Engine {
         reactor.register(&setup.control, Source::Control, Readiness::Readable)?;
         Ok(Self {
             reactor,
+            promotion: Promotion::default(),
             signals,
             setup,
             sessions: BTreeMap::new(),
@@ -114,6 +117,7 @@ impl Engine {
         loop {
             ready.clear();
             self.reactor.wait(&mut ready)?;
+            self.promotion.note(self.reactor.overdue(Instant::now()));
             for &source in &ready {
                 match source {
                     Source::Signals => {
@@ -210,6 +214,7 @@ impl Engine {
         for failure in process::schedule(&global.processes.bfd) {
             warn!("{failure}");
         }
+        self.promotion = Promotion::new(&global.processes, &global.processes.bfd);
         self.setup.control.send(ToParent::Loaded)
     }
 

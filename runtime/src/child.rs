@@ -10,6 +10,9 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use crate::options::Options;
 use crate::sys::descriptor::{receive_packet, send_packet};
 
+/// Exit status of a child whose event loop has failed: it is started again.
+pub const LOOP_FAILED: i32 = 70;
+
 /// What a child starts with.
 #[derive(Debug)]
 pub struct Setup {

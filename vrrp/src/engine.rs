@@ -26,10 +26,11 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use log::{error, info};
-use runtime::child::{ChildEnd, Received, Setup, ToChild, ToParent};
+use runtime::child::{self, ChildEnd, Received, Setup, ToChild, ToParent};
 use runtime::global::{Global, Script};
 use runtime::netlink::{Client, Monitor};
 use runtime::options::Options;
+use runtime::process::Promotion;
 use runtime::reactor::{Reactor, Registration};
 use runtime::scripts::Running;
 use runtime::signals::{Signal, Signals};
@@ -110,6 +111,8 @@ struct Engine {
     global: Global,
     config: Config,
     reactor: Reactor<Source, Timer>,
+    /// Raises the priority of this process when its timers are late.
+    promotion: Promotion,
     control: ChildEnd,
     signals: Signals,
     netlink: Client,
@@ -157,7 +160,7 @@ pub fn run(setup: Setup) -> i32 {
         Err(error) => {
             error!("VRRP event loop: {error}");
             engine.stop();
-            FATAL
+            child::LOOP_FAILED
         }
     }
 }
@@ -168,6 +171,7 @@ impl Engine {
         while self.running {
             self.reactor.wait(&mut ready)?;
             let now = Instant::now();
+            self.promotion.note(self.reactor.overdue(now));
             for source in ready.drain(..) {
                 self.ready(source, now);
             }

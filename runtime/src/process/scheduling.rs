@@ -108,8 +108,8 @@ pub fn allow_core_dumps() -> io::Result<()> {
     Ok(setrlimit(Resource::RLIMIT_CORE, RLIM_INFINITY, RLIM_INFINITY)?)
 }
 
-/// Raises the real-time priority of a process whose timers are served late, step by step.
-#[derive(Debug)]
+/// Raises the real-time priority of a process whose timers are served late, step by step. The default does nothing.
+#[derive(Debug, Default)]
 pub struct Promotion {
     late: Duration,
     ceiling: u8,
@@ -130,7 +130,7 @@ impl Promotion {
 
     /// Takes note that the first timer of this turn was `overdue` ([`crate::reactor::Reactor::overdue`]).
     pub fn note(&mut self, overdue: Duration) {
-        if overdue <= self.late {
+        if self.late.is_zero() || overdue <= self.late {
             return;
         }
         info!(

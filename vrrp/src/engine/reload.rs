@@ -51,8 +51,8 @@ impl Engine {
             .iter()
             .map(|running| (running.config.name.clone(), running.group.state()))
             .collect();
-        if global.processes.vrrp != self.global.processes.vrrp {
-            schedule(&global);
+        if global.processes != self.global.processes {
+            self.promotion = schedule(&global);
         }
         self.adjust_delay(&global, now);
         self.global = global;

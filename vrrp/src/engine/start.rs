@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use log::info;
 use runtime::child::Setup;
 use runtime::global::Global;
+use runtime::handover;
 use runtime::machine::{IfIndex, Machine};
 use runtime::netlink::{Client, Monitor};
+use runtime::process::{self, Promotion};
 use runtime::reactor::{Reactor, Readiness};
 use runtime::signals::{Signal, Signals};
 use runtime::sys::receive::RecvBatch;
-use runtime::{handover, process};
 
 use super::instance::Instance;
 use super::receive::BATCH;
@@ -38,7 +39,7 @@ impl Engine {
         let ignored =
             if setup.options.ignore_interrupt { &[Signal::Interrupt][..] } else { &[][..] };
         let signals = Signals::new(ignored)?;
-        schedule(&global);
+        let promotion = schedule(&global);
         // What changes between the snapshot and the first turn is heard.
         let monitor = Monitor::open(global.vrrp.netlink_monitor)?;
         let mut netlink = Client::open(global.vrrp.netlink_command)?;
@@ -75,6 +76,7 @@ impl Engine {
             global,
             config,
             reactor,
+            promotion,
             signals,
             netlink,
             monitor,
@@ -200,10 +202,11 @@ impl Engine {
 }
 
 /// Gives the process its priorities and processors.
-pub(super) fn schedule(global: &Global) {
+pub(super) fn schedule(global: &Global) -> Promotion {
     for failure in process::schedule(&global.processes.vrrp) {
         info!("{failure}");
     }
+    Promotion::new(&global.processes, &global.processes.vrrp)
 }
 
 /// How long instances wait from now.
