@@ -4,6 +4,7 @@
 
 mod bounds;
 mod corpus;
+mod files;
 mod lines;
 mod properties;
 mod tables;

@@ -1,4 +1,7 @@
-//! Keyword tables to test the language with, and short ways to use them.
+//! Keyword tables and files to test the language with, and short ways to use them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use conf_parser::{Args, Diagnostics, Options, Statement, Table, keyword, parse, parse_text};
 
@@ -23,7 +26,7 @@ pub(crate) static ROOT: Table<()> = Table(&[
 ]);
 
 /// Parses a file as a test of the configuration does; `@main` lines count.
-pub(crate) fn parse_path(path: &std::path::Path) -> (Vec<Statement>, Diagnostics) {
+pub(crate) fn parse_path(path: &Path) -> (Vec<Statement>, Diagnostics) {
     let options =
         Options { main: path.into(), config_id: "main".into(), check_all_includes: false };
     let mut diagnostics = Diagnostics::for_test();
@@ -38,4 +41,32 @@ pub(crate) fn parse_bytes(text: &[u8]) -> (Vec<Statement>, Diagnostics) {
     let mut diagnostics = Diagnostics::for_test();
     let statements = parse_text(text, &options, &ROOT, &mut diagnostics);
     (statements, diagnostics)
+}
+
+/// A directory of files that goes away with the test.
+pub(crate) struct Scratch(PathBuf);
+
+impl Scratch {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
