@@ -9,6 +9,7 @@ use super::checker::Kind;
 use super::forwarding::{Checksum, Tunnel, TunnelKind};
 use super::group::Entry;
 use super::http::HttpVersion;
+use super::service::Granularity;
 use super::*;
 
 fn loaded_with(text: &str, global: &Global) -> (Config, Diagnostics) {
@@ -190,6 +191,16 @@ fn the_family_of_a_mark_is_that_of_its_servers() {
     };
     assert_eq!(family(&["2001:db8::1", "2001:db8::2"]), Some(Family::Inet6));
     assert_eq!(family(&["2001:db8::1", "192.0.2.1"]), Some(Family::Inet));
+}
+
+#[test]
+fn masks_have_four_parts() {
+    let server = good(&web("persistence_granularity 255.255.255.0", ""));
+    assert_eq!(server.granularity, Some(Granularity::Mask([255, 255, 255, 0].into())));
+    assert_eq!(server.persistence, Some(360 * SECOND));
+    let (config, diagnostics) = loaded(&web("persistence_granularity 24", ""));
+    assert_eq!(config.virtual_servers[0].granularity, None);
+    assert_eq!(messages(&diagnostics), ["Invalid IPv4 persistence_granularity specified - 24"]);
 }
 
 #[test]
