@@ -371,6 +371,14 @@ fn names_are_asked_for_if_they_fit_in_a_question() {
 }
 
 #[test]
+fn reading_changes_no_setting_of_the_kernel() {
+    let range = || std::fs::read_to_string("/proc/sys/net/ipv4/ping_group_range").ok();
+    let before = range();
+    assert_eq!(checkers("PING_CHECK {\n}").len(), 1);
+    assert_eq!(range(), before);
+}
+
+#[test]
 fn scripts_run_as_long_as_the_loop_of_the_service() {
     let misc = |lines: &str| {
         let text = web(

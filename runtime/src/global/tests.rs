@@ -91,6 +91,19 @@ fn a_limit_of_one_microsecond_becomes_two() {
 }
 
 #[test]
+fn a_refused_limit_leaves_the_one_before() {
+    let (global, diagnostics) = defs("bfd_rlimit_rttime 0");
+    assert_eq!(global.processes.bfd.realtime_limit, Some(Duration::from_millis(10)));
+    assert_eq!(messages(&diagnostics).last(), Some(&"Invalid bfd real-time limit - 0"));
+}
+
+#[test]
+fn a_bad_word_stands_in_its_own_place() {
+    let text = "Invalid value '2' for global vrrp_owner_ignore_adverts specified".to_owned();
+    assert_eq!(said("vrrp_owner_ignore_adverts 2"), [(Class::GeneralError, text)]);
+}
+
+#[test]
 fn a_bad_cpu_empties_the_set() {
     assert_eq!(good("vrrp_cpu_affinity 0 0").processes.vrrp.cpus, [0]);
     let (global, _) = defs("vrrp_cpu_affinity 0\nvrrp_cpu_affinity 0 999999");
