@@ -373,7 +373,7 @@ impl<T> Keyword<T> {
                 parse_uint(word, Limits { min, max, strict }, diagnostics).map(Value::Uint)
             }
             Args::Timer { min, max } => {
-                let limits = Limits { min, max, strict: true };
+                let limits = Limits { min, max, strict: false };
                 parse_micros(word, limits, diagnostics).map(Value::Micros)
             }
             _ => Some(Value::Word(word.text)),

@@ -112,9 +112,10 @@ pub fn parse_decimal(
 ) -> Option<u64> {
     let text = word.text;
     let Limits { min, max, strict } = limits;
+    let warn = warning(strict, diagnostics);
     let mut report = |message| diagnostics.report(Class::InvalidNumber, word.place, message);
     if text.starts_with('-') {
-        report(format!("negative number '{text}'"));
+        report(format!("{warn}negative number '{text}'"));
         return None;
     }
     let width = usize::try_from(places).unwrap_or(usize::MAX);
@@ -122,31 +123,25 @@ pub fn parse_decimal(
     let kept = decimals.get(..width).unwrap_or(decimals);
     let rounded = decimals.as_bytes().get(width).is_some_and(|&digit| digit >= b'5');
     let scanned = scan(&format!("{whole}{kept:0<width$}"), 10);
-    let scale = 10_u64.saturating_pow(places);
     let value = scanned.magnitude.and_then(|value| value.checked_add(u64::from(rounded)));
     if decimals.len() > width {
-        let accepted = !strict && value.is_some_and(|value| (min..=max).contains(&value));
-        let warn = if accepted { warning(strict, diagnostics) } else { "" };
-        let message = format!("{warn}number '{text}' has too many decimal places");
-        diagnostics.report(Class::InvalidNumber, word.place, message);
+        report(format!("{warn}number '{text}' has too many decimal places"));
     }
-    let mut report = |message| diagnostics.report(Class::InvalidNumber, word.place, message);
     match value {
         _ if scanned.junk || scanned.negative => report(format!("invalid number '{text}'")),
-        None => report(format!("number '{text}' outside unsigned decimal range")),
+        None => report(format!("{warn}number '{text}' outside unsigned decimal range")),
         Some(value) if (min..=max).contains(&value) => return Some(value),
-        Some(_) => report(format!(
-            "number '{text}' outside range [{}.{:0width$}, {}.{:0width$}]",
-            min / scale,
-            min % scale,
-            max / scale,
-            max % scale
-        )),
+        Some(_) => {
+            let scale = 10_u64.saturating_pow(places);
+            let show = |value: u64| format!("{}.{:0width$}", value / scale, value % scale);
+            let (min, max) = (show(min), show(max));
+            report(format!("{warn}number '{text}' outside range [{min}, {max}]"));
+        }
     }
     None
 }
 
-/// What a message about a lenient number starts with. A number that is wrong and still used has it.
+/// What 2.4.3 starts a message about a lenient number with, used or not.
 fn warning(strict: bool, diagnostics: &Diagnostics) -> &'static str {
     if strict || diagnostics.is_test() { "" } else { "WARNING - " }
 }
@@ -154,7 +149,7 @@ fn warning(strict: bool, diagnostics: &Diagnostics) -> &'static str {
 /// An integer at the start of a text, as `strtol` of C reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Scanned {
-    /// Whether a `-` stands before it.
+    /// Whether a `-` stands before it, or alone.
     pub(crate) negative: bool,
     /// Its digits; 0 without any, `None` for more than 64 bits hold.
     pub(crate) magnitude: Option<u64>,
@@ -206,7 +201,7 @@ pub(crate) fn scan(text: &str, base: u32) -> Scanned {
         (next, count + 1)
     });
     let junk = if count == 0 { !bytes.is_empty() } else { count < digits.len() };
-    Scanned { negative: negative && count > 0, magnitude, junk }
+    Scanned { negative, magnitude, junk }
 }
 
 #[cfg(test)]
@@ -324,14 +319,17 @@ mod tests {
         for text in ["5s", "1.2.3", "one", "1e3"] {
             assert_eq!(time(text)[0], (None, format!("invalid number '{text}'")));
         }
-        assert_eq!(time("-1")[0], (None, "negative number '-1'".to_owned()));
-        assert_eq!(
-            time("31")[0],
-            (None, "number '31' outside range [0.001000, 30.000000]".to_owned())
-        );
-        assert_eq!(
-            time("99999999999999999999")[0],
-            (None, "number '99999999999999999999' outside unsigned decimal range".to_owned())
-        );
+        for (text, complaint) in [
+            ("-1", "negative number '-1'"),
+            ("31", "number '31' outside range [0.001000, 30.000000]"),
+            (
+                "99999999999999999999",
+                "number '99999999999999999999' outside unsigned decimal range",
+            ),
+        ] {
+            let [run, test] = time(text);
+            assert_eq!(run, (None, format!("WARNING - {complaint}")));
+            assert_eq!(test, (None, complaint.to_owned()));
+        }
     }
 }
