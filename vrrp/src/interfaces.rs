@@ -3,7 +3,7 @@
 //! The engine feeds it with what the kernel tells and acts on the [`Change`]s that come out. It does no I/O, and what it
 //! says depends on the kernel's truth alone: after a loss of messages it is compared with a fresh snapshot.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
 use runtime::machine::{Address, AddressKey, IfIndex, Link, Machine};
@@ -103,13 +103,14 @@ impl Interface {
 #[derive(Clone, Debug, Default)]
 pub struct Interfaces {
     all: BTreeMap<IfIndex, Interface>,
+    names: HashMap<String, IfIndex>,
     virtuals: HashSet<Prefixed>,
 }
 
 impl Interfaces {
     /// The interfaces of a snapshot. Adverts never come from one of `virtuals`, the addresses that move around.
     pub fn new(machine: &Machine, virtuals: HashSet<Prefixed>) -> Self {
-        let mut interfaces = Self { all: BTreeMap::new(), virtuals };
+        let mut interfaces = Self { virtuals, ..Self::default() };
         interfaces.resync(machine, &mut Vec::new());
         interfaces
     }
@@ -121,7 +122,7 @@ impl Interfaces {
 
     /// The interface of this name.
     pub fn by_name(&self, name: &str) -> Option<&Interface> {
-        self.all.values().find(|interface| interface.link.name == name)
+        self.get(*self.names.get(name)?)
     }
 
     /// All of them.
@@ -197,12 +198,15 @@ impl Interfaces {
     fn link_changed(&mut self, link: &Link, out: &mut Vec<Change>) {
         let index = link.index;
         let Some(known) = self.all.get_mut(&index) else {
+            self.names.insert(link.name.clone(), index);
             self.all.insert(index, Interface::new(link.clone()));
             out.push(Change::Appeared(index));
             return;
         };
         let before = std::mem::replace(&mut known.link, link.clone());
         if before.name != link.name {
+            forget_name(&mut self.names, &before.name, index);
+            self.names.insert(link.name.clone(), index);
             out.push(Change::Vanished { index, name: before.name.clone() });
             out.push(Change::Appeared(index));
         }
@@ -222,6 +226,7 @@ impl Interfaces {
 
     fn link_gone(&mut self, index: IfIndex, out: &mut Vec<Change>) {
         if let Some(gone) = self.all.remove(&index) {
+            forget_name(&mut self.names, &gone.link.name, index);
             out.push(Change::Vanished { index, name: gone.link.name });
         }
     }
@@ -240,6 +245,13 @@ impl Interfaces {
         let Some(interface) = self.all.get_mut(&key.interface) else { return };
         interface.addresses.retain(|known| known.key() != key);
         interface.set_source(key, false, out);
+    }
+}
+
+/// Another interface may have taken the name already.
+fn forget_name(names: &mut HashMap<String, IfIndex>, name: &str, index: IfIndex) {
+    if names.get(name) == Some(&index) {
+        names.remove(name);
     }
 }
 

@@ -8,7 +8,7 @@ use super::error::NetlinkError;
 use super::event::{Event, event};
 use super::message::{Answer, Message};
 use super::request::{Dump, Request};
-use super::socket::{Received, Socket};
+use super::socket::{BUFFER, Received, Socket};
 use crate::global::NetlinkBuffer;
 use crate::machine::{Address, IfIndex, Link, Machine};
 
@@ -16,7 +16,7 @@ use crate::machine::{Address, IfIndex, Link, Machine};
 const BATCH_OCTETS: usize = 32 * 1024;
 /// Requests that leave in one datagram: the answers must fit the receive buffer, however short they are.
 const BATCH_REQUESTS: usize = 64;
-/// How long the answers may take. The kernel has normally given them when it has taken the requests.
+/// How long answers may take in all.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How often a dump is begun that changes keep interrupting.
 const DUMPS: u32 = 5;
@@ -50,8 +50,10 @@ impl Outcome {
 }
 
 impl Client {
-    /// Opens it.
+    /// Opens it. Its buffer is never smaller than a full batch of answers needs.
     pub fn open(buffer: NetlinkBuffer) -> Result<Self, NetlinkError> {
+        let size = Some(buffer.size.unwrap_or(BUFFER).max(BUFFER));
+        let buffer = NetlinkBuffer { size, ..buffer };
         let socket = Socket::open(buffer, 0).map_err(|errno| NetlinkError::Socket {
             attempted: "open a netlink socket".to_owned(),
             errno,
@@ -61,10 +63,11 @@ impl Client {
 
     /// Asks for all of `requests` and returns how each ended, in their order. A refused one does not stop the others.
     ///
-    /// The kernel works requests off while they are sent, which takes as long as it takes; once it has them, the
-    /// answers are waited for at most two seconds.
+    /// The kernel works requests off while they are sent, which takes as long as it takes, and has normally answered
+    /// then. Should it not have, at most two seconds are waited for all of them together.
     pub fn execute(&mut self, requests: &[Request]) -> Vec<Result<(), NetlinkError>> {
         let mut results = Vec::with_capacity(requests.len());
+        let deadline = Instant::now() + PATIENCE;
         let mut rest = requests;
         while !rest.is_empty() {
             let first = self.sequence.wrapping_add(1);
@@ -79,7 +82,7 @@ impl Client {
                 }
             }
             let (batch, after) = rest.split_at(count);
-            let outcomes = self.exchange(&datagram, first, count);
+            let outcomes = self.exchange(&datagram, first, count, deadline);
             results.extend(
                 batch
                     .iter()
@@ -132,14 +135,20 @@ impl Client {
     }
 
     /// Sends a batch whose first request has the number `first`, and gathers `count` answers.
-    fn exchange(&mut self, datagram: &[u8], first: u32, count: usize) -> Vec<Outcome> {
+    fn exchange(
+        &mut self,
+        datagram: &[u8],
+        first: u32,
+        count: usize,
+        deadline: Instant,
+    ) -> Vec<Outcome> {
         let mut outcomes = vec![Outcome::Unanswered; count];
         if let Err(errno) = self.socket.send(datagram) {
             outcomes.fill(Outcome::Failed(errno));
             return outcomes;
         }
-        let deadline = Instant::now() + PATIENCE;
         let mut open = count;
+        let mut lost = false;
         while open > 0 {
             match self.socket.receive() {
                 Ok(Received::Datagram(received)) => {
@@ -152,8 +161,9 @@ impl Client {
                         }
                     }
                 }
-                // What is lost is lost; the others may still be there.
-                Ok(Received::Overrun) => {}
+                // What is lost does not come; what is not lost is there.
+                Ok(Received::Overrun) => lost = true,
+                Ok(Received::Nothing) if lost => break,
                 Ok(Received::Nothing) => match self.socket.wait(deadline) {
                     Ok(true) => {}
                     Ok(false) | Err(_) => break,

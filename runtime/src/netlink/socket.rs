@@ -15,7 +15,7 @@ use crate::global::NetlinkBuffer;
 use crate::sys;
 
 /// What the receive buffer is asked to hold where the configuration does not say.
-const BUFFER: u32 = 64 * 1024;
+pub(super) const BUFFER: u32 = 64 * 1024;
 /// Longer than any datagram that the kernel makes up.
 const DATAGRAM: usize = 64 * 1024;
 

@@ -110,6 +110,18 @@ fn names_move_between_interfaces() {
 }
 
 #[test]
+fn names_change_places_while_nobody_listens() {
+    let mut interfaces = with(&["eth0", "eth1"]);
+    let machine = Machine {
+        links: vec![Link::ethernet(IfIndex(1), "eth1"), Link::ethernet(IfIndex(2), "eth0")],
+        addresses: Vec::new(),
+    };
+    interfaces.resync(&machine, &mut Vec::new());
+    let index = |name| interfaces.by_name(name).map(|interface| interface.link().index);
+    assert_eq!([index("eth0"), index("eth1")], [Some(IfIndex(2)), Some(IfIndex(1))]);
+}
+
+#[test]
 fn a_macvlan_stands_on_its_parent() {
     let mut machine = Machine::with_interfaces(&["eth0", "vrrp.51", "red"]);
     let [eth0, own, red] = machine.links.first_chunk_mut().unwrap();
