@@ -68,8 +68,8 @@ impl Ledger {
         }
     }
 
-    /// What somebody else has taken away since the last call, although it was wanted. Ask when everything that the
-    /// kernel has told is taken in: an address that moves is gone for a moment. [`Ledger::reconcile`] puts it back.
+    /// What somebody else has taken away since the last call, although it was wanted. [`Ledger::reconcile`] puts it
+    /// back.
     pub fn take_lost(&mut self) -> Vec<Address> {
         self.addresses.take_lost()
     }

@@ -23,7 +23,7 @@ struct Entry {
     address: Address,
     presence: Presence,
     wanted: bool,
-    /// So many removals that the kernel is still to tell are our own.
+    /// So many disappearances that we know of are still to be told by the kernel.
     echoes: u32,
     serial: u64,
 }
@@ -68,11 +68,15 @@ impl Addresses {
             .map(|(_, entry)| entry)
             .collect();
         surplus.sort_by_key(|entry| std::cmp::Reverse(entry.serial));
-        // Add before delete, so that an address that moves is always somewhere. Where two cannot be there at once, the
-        // old one must go before: the same with other options, and with IPv6 the same with another prefix length.
+        // Add before delete, so that an address that moves is always somewhere. What is in the way of an addition goes
+        // before it: the same address with other options, in IPv6 with another prefix length, and in IPv4 one that may
+        // be the primary address of the new one's subnet.
+        let subnets: HashSet<_> = missing.iter().filter_map(|address| subnet(address)).collect();
         let (before, after): (Vec<&Entry>, Vec<&Entry>) = surplus.iter().partition(|entry| {
             let Address { interface, local, .. } = entry.address;
-            entry.wanted || in_the_way.contains(&(interface, local))
+            entry.wanted
+                || in_the_way.contains(&(interface, local))
+                || subnet(&entry.address).is_some_and(|subnet| subnets.contains(&subnet))
         });
         let remove = |entry: &&Entry| Request::RemoveAddress(entry.address.clone());
         let mut requests: Vec<Request> = before.iter().map(remove).collect();
@@ -117,6 +121,8 @@ impl Addresses {
         let entry = self.entries.entry(address.key()).or_insert(fresh);
         entry.address = address;
         let Err(error) = outcome else {
+            // It was thought to be there, and was not.
+            entry.echoes += u32::from(entry.is_present());
             entry.presence = Presence::Present;
             return None;
         };
@@ -146,23 +152,19 @@ impl Addresses {
         outcome: Result<(), NetlinkError>,
     ) -> Option<NetlinkError> {
         let entry = self.entries.get_mut(&address.key())?;
-        let failure = match outcome {
-            Ok(()) => {
+        match outcome {
+            // It, its interface, or IPv6 on its interface is gone already: whoever took it, the kernel will tell of it.
+            Ok(())
+            | Err(NetlinkError::Refused {
+                errno: Errno::EADDRNOTAVAIL | Errno::ENODEV | Errno::ENXIO,
+                ..
+            }) => {
+                entry.presence = Presence::Absent;
                 entry.echoes += 1;
                 None
             }
-            // It, its interface, or IPv6 on its interface is gone already.
-            Err(NetlinkError::Refused {
-                errno: Errno::EADDRNOTAVAIL | Errno::ENODEV | Errno::ENXIO,
-                ..
-            }) => None,
             Err(error) => Some(error),
-        };
-        if failure.is_none() {
-            entry.presence = Presence::Absent;
-            self.forget_if_done(address.key());
         }
-        failure
     }
 
     /// The kernel says that an address is there.
