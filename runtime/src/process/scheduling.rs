@@ -61,7 +61,7 @@ pub fn schedule(settings: &Child) -> Vec<String> {
             attempt(&"realtime priority", set_real_time(priority, settings.realtime_limit));
         }
         None if settings.priority != 0 => {
-            let what = format_args!("process priority to {}", settings.priority);
+            let what = format!("process priority to {}", settings.priority);
             attempt(&what, sys::set_nice(i32::from(settings.priority)));
         }
         None => {}
