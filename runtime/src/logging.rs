@@ -183,4 +183,17 @@ mod tests {
         assert_eq!(name("/tmp/a.b/log", &["check"]), "/tmp/a.b/log_check");
         assert_eq!(name("/tmp/keepalived.log", &[]), "/tmp/keepalived.log");
     }
+
+    #[test]
+    fn lines_are_in_the_file_at_once() {
+        let path = std::env::temp_dir().join(format!("keepalived-log-{}", std::process::id()));
+        let file = Some(LogFile { path: path.clone() });
+        let mut target = Target::open(&Settings { file, ..Settings::default() });
+        target.write(log::Level::Info, "first");
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.ends_with(": first\n"), "{text}");
+        let length = "Tue Nov 24 16:57:29.140938120 2026: first\n".len();
+        assert_eq!(text.len(), length, "{text}");
+        std::fs::remove_file(&path).unwrap();
+    }
 }
