@@ -358,6 +358,10 @@ impl<T> Keyword<T> {
                 | Args::WordList(_),
                 _,
             ) => return Some(Value::Given),
+            // A quote that is not closed leaves no words: what is wrong with it is told where the command is split.
+            (Args::Script(_), None) if statement.line.raw().trim() != statement.keyword() => {
+                return Some(Value::Given);
+            }
             (_, None) => {
                 self.report_missing(statement, diagnostics);
                 return None;

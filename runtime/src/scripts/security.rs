@@ -27,13 +27,13 @@ const DEFAULT_PATH: &str = "/usr/bin:/bin";
 pub struct ScriptChecker<'a> {
     settings: &'a Scripts,
     any: bool,
-    insecure: bool,
+    insecure: usize,
 }
 
 impl<'a> ScriptChecker<'a> {
     /// A checker with the settings of `global_defs`.
     pub fn new(settings: &'a Scripts) -> Self {
-        Self { settings, any: false, insecure: false }
+        Self { settings, any: false, insecure: 0 }
     }
 
     /// The script with its program found, or `None` when it must not or cannot run, which has been reported then.
@@ -58,19 +58,19 @@ impl<'a> ScriptChecker<'a> {
                         "WARNING - script `{name}` resolved by path search to `{}`. Please specify full path.",
                         found.display()
                     );
-                    report(Class::GeneralError, text);
+                    report(Class::Harmless, text);
                     found
                 }
                 Err(NotFound::Nowhere) => {
                     report(
-                        Class::GeneralError,
+                        Class::Harmless,
                         format!("Cannot find script {name} in path - disabling"),
                     );
                     return None;
                 }
                 Err(NotFound::Forbidden) => {
                     report(
-                        Class::GeneralError,
+                        Class::Harmless,
                         format!("Permissions failure for script {name} in path - disabling"),
                     );
                     return None;
@@ -86,29 +86,29 @@ impl<'a> ScriptChecker<'a> {
             Ok(found) => found,
             Err(error) => {
                 let reason = error.raw_os_error().map_or_else(|| error.to_string(), errno_text);
-                report(Class::GeneralError, format!("Script {name} cannot be accessed - {reason}"));
+                report(Class::Harmless, format!("Script {name} cannot be accessed - {reason}"));
                 return None;
             }
         };
+        self.any = true;
         if !metadata.is_file() || !is_executable(&metadata, &script.account) {
             let Account { uid, gid, .. } = script.account;
             let text = format!(
                 "WARNING - script '{name}' is not executable for uid:gid {uid}:{gid} - disabling."
             );
-            report(Class::GeneralError, text);
+            report(Class::Harmless, text);
             return None;
         }
         if !names_its_interpreter(&real) {
             report(Class::Notice, format!("Please add a #! shebang to script {name}"));
         }
-        self.any = true;
         if runs_with_root_rights(&metadata, &script.account) {
             if let Some(culprit) = changeable_part(&path) {
-                self.insecure = true;
+                self.insecure += 1;
                 let suffix = if self.settings.security { " - disabling" } else { "" };
                 let text = format!("Unsafe permissions found for script '{name}'{suffix}.");
                 let hint = format!("{culprit}: only root may be able to change it");
-                diagnostics.report_with_hint(Class::Security, place, text, hint);
+                diagnostics.report_with_hint(Class::Harmless, place, text, hint);
                 if self.settings.security {
                     return None;
                 }
@@ -118,12 +118,17 @@ impl<'a> ScriptChecker<'a> {
         Some(script)
     }
 
+    /// How many scripts somebody else than root could change.
+    pub fn insecure(&self) -> usize {
+        self.insecure
+    }
+
     /// Says once if scripts run without protection. `kind` goes before the word scripts, such as `start/shutdown `.
     pub fn finish(self, kind: &str, diagnostics: &mut Diagnostics) {
         if !self.any || self.settings.security {
             return;
         }
-        let insecure = if self.insecure { " There are insecure scripts." } else { "" };
+        let insecure = if self.insecure > 0 { " There are insecure scripts." } else { "" };
         let text = format!(
             "SECURITY VIOLATION - {kind}scripts are being executed but script_security not enabled.{insecure}"
         );

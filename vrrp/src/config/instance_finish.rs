@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use conf_parser::Class;
+use conf_parser::{Class, Spanned};
 use runtime::machine::{Hardware, Link, LinkFlags};
 use runtime::scripts::ScriptChecker;
 
@@ -385,7 +385,7 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
         if self.strict && xmit_base {
             self.report("xmit_base is incompatible with strict mode - resetting");
         }
-        let name = vmac.name.filter(|name| self.claim(&name.value));
+        let name = vmac.name.filter(|name| self.claim(name));
         let context = &mut *self.workshop.context;
         Vmac {
             name: name.and_then(|name| usable_vmac_name(name, self.draft.name(), context)),
@@ -413,7 +413,7 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
             }
             _ => {}
         }
-        let name = ipvlan.name.filter(|name| self.claim(&name.value));
+        let name = ipvlan.name.filter(|name| self.claim(name));
         let context = &mut *self.workshop.context;
         OwnInterface::Ipvlan(Ipvlan {
             name: name.and_then(|name| usable_ipvlan_name(name, self.draft.name(), context)),
@@ -424,15 +424,18 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
     }
 
     /// Whether no other instance has an interface of this name.
-    fn claim(&mut self, interface: &str) -> bool {
-        let own_interfaces = &mut self.workshop.own_interfaces;
-        if let Some(other) = own_interfaces.get(interface) {
-            let message =
-                format!("VRRP instance {other} is already using {interface} - ignoring name");
-            self.report(&message);
+    fn claim(&mut self, interface: &Spanned<String>) -> bool {
+        let Workshop { own_interfaces, context, .. } = &mut *self.workshop;
+        if let Some(other) = own_interfaces.get(&interface.value) {
+            let text = format!(
+                "({}) VRRP instance {other} is already using {} - ignoring name",
+                self.draft.name(),
+                interface.value
+            );
+            context.report(interface.place, text);
             return false;
         }
-        own_interfaces.insert(interface.to_owned(), self.draft.name().to_owned());
+        own_interfaces.insert(interface.value.clone(), self.draft.name().to_owned());
         true
     }
 
@@ -702,6 +705,10 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
     }
 
     fn may_be_without_addresses(&mut self) -> bool {
+        if self.workshop.context.is_interface_missing() {
+            // The address may be missing because its interface is.
+            return true;
+        }
         let place = self.draft.place();
         if self.draft.no_addresses && self.strict {
             let text = format!(

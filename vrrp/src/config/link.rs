@@ -102,7 +102,7 @@ pub(super) static GARP_GROUP: Table<GarpGroupDraft> = Table(&[
             let names = word_list(statement);
             if names.is_empty() {
                 let text = "Warning - empty garp_group interfaces block";
-                diagnostics.report(Class::GeneralError, statement.place(), text);
+                diagnostics.report_block(Class::GeneralError, statement.extent(), text);
             }
             draft.interfaces.extend(names);
         },

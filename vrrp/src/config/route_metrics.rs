@@ -1,6 +1,6 @@
 //! Settings of connections in a route entry: MTU, windows, times.
 
-use conf_parser::{Class, Word};
+use conf_parser::{Limits, Word, parse_decimal};
 
 use super::context::Context;
 use super::entry::{Reported, Words, refuse, unsigned};
@@ -114,102 +114,63 @@ impl Reader<'_, '_, '_> {
     fn time(&mut self, axis: Axis, parts: u32, kind: &str, what: &str) -> Result<u32, Reported> {
         self.lock(axis);
         let word = self.words.required(self.context.diagnostics)?;
-        let (found, complaint) = match parse_time(word.text, parts) {
-            Ok(time) => match clamp(time, parts) {
-                (time, None) => return Ok(time),
-                (time, Some(complaint)) => (Some(time), complaint),
-            },
-            Err(Malformed::Exponent) => (None, Complaint::Exponent),
-            Err(Malformed::Number) => {
-                let text = format!("invalid number '{}'", word.text);
-                self.context.diagnostics.report(Class::InvalidNumber, word.place, text);
-                (None, Complaint::None)
-            }
-        };
-        let text = word.text;
-        let message = match complaint {
-            Complaint::TooLong => {
-                format!("{kind} value {text} exceeds maximum {}s, resetting", LONGEST / 1000)
-            }
-            Complaint::TooShort => {
-                format!("{kind} value {text} below minimum {SHORTEST}ms, resetting")
-            }
-            Complaint::Exponent => {
-                format!("{kind} value exponential form {text} no longer supported")
-            }
-            Complaint::None => String::new(),
-        };
-        if !message.is_empty() {
-            self.context.report(word.place, message);
-        }
-        found.ok_or_else(|| {
+        let time = self.read_time(word, parts, kind).ok_or_else(|| {
             let suffix = if kind == "rto" { " specified" } else { "" };
-            let text = format!("Invalid {what} {text}{suffix} for route");
+            let text = format!("Invalid {what} {}{suffix} for route", word.text);
             refuse(self.context.diagnostics, word.place, text)
-        })
-    }
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Complaint {
-    None,
-    TooLong,
-    TooShort,
-    Exponent,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Malformed {
-    Number,
-    Exponent,
-}
-
-/// A time in the kernel's unit.
-fn parse_time(text: &str, parts: u32) -> Result<u64, Malformed> {
-    let text = text.trim_start();
-    let lower = text.to_ascii_lowercase();
-    let (digits, scale) = match lower.find('s') {
-        None => (lower.as_str(), None),
-        Some(end) => {
-            if !matches!(&lower[end..], "s" | "sec" | "secs") {
-                return Err(Malformed::Number);
-            }
-            let digits = &lower[..end];
-            match digits.strip_suffix('m') {
-                Some(digits) => (digits, Some(1)),
-                None => (digits, Some(1000)),
-            }
+        })?;
+        let (time, complaint) = clamp(time, parts);
+        if let Some(complaint) = complaint {
+            let text = format!("{kind} value {} {complaint}, resetting", word.text);
+            self.context.report(word.place, text);
         }
-    };
-    if digits.contains('e') {
-        return Err(Malformed::Exponent);
+        Ok(time)
     }
-    match scale {
-        None => digits.parse().map_err(|_| Malformed::Number),
-        Some(scale) => decimal(digits, scale)
-            .and_then(|millis| millis.checked_mul(u64::from(parts)))
-            .ok_or(Malformed::Number),
+
+    fn read_time(&mut self, word: Word<'_>, parts: u32, kind: &str) -> Option<u64> {
+        let (digits, unit) = split_unit(word.text)?;
+        if digits.contains(['e', 'E']) {
+            let text = format!("{kind} value exponential form {} no longer supported", word.text);
+            self.context.report(word.place, text);
+            return None;
+        }
+        let places = if unit == Unit::Second { 3 } else { 0 };
+        let limits = Limits { min: 0, max: u64::from(LONGEST * parts), strict: true };
+        let digits = Word { text: digits, place: word.place };
+        let number = parse_decimal(digits, places, limits, self.context.diagnostics)?;
+        Some(if unit == Unit::None { number } else { number.saturating_mul(u64::from(parts)) })
     }
 }
 
-/// A decimal number times `scale`, which is 1 or 1000; it has no more decimals than that makes whole.
-fn decimal(digits: &str, scale: u64) -> Option<u64> {
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let places = if scale == 1000 { 3 } else { 0 };
-    if fraction.len() > places || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+/// What stands behind a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    None,
+    Millisecond,
+    Second,
+}
+
+/// The number of a time, and its unit. `None` where neither unit stands behind a number.
+fn split_unit(text: &str) -> Option<(&str, Unit)> {
+    let text = text.trim_start();
+    let Some(end) = text.find(['s', 'S']) else { return Some((text, Unit::None)) };
+    let (digits, suffix) = text.split_at(end);
+    if !["s", "sec", "secs"].iter().any(|unit| suffix.eq_ignore_ascii_case(unit)) {
         return None;
     }
-    let fraction = format!("{fraction:0<places$}");
-    let fraction = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
-    whole.parse::<u64>().ok()?.checked_mul(scale)?.checked_add(fraction)
+    let (digits, unit) = match digits.strip_suffix(['m', 'M']) {
+        Some(digits) => (digits, Unit::Millisecond),
+        None => (digits, Unit::Second),
+    };
+    (!digits.is_empty()).then_some((digits, unit))
 }
 
-fn clamp(time: u64, parts: u32) -> (u32, Option<Complaint>) {
+fn clamp(time: u64, parts: u32) -> (u32, Option<String>) {
     let (shortest, longest) = (SHORTEST * parts, LONGEST * parts);
     match u32::try_from(time) {
-        Ok(time) if time < shortest => (shortest, Some(Complaint::TooShort)),
+        Ok(time) if time < shortest => (shortest, Some(format!("below minimum {SHORTEST}ms"))),
         Ok(time) if time <= longest => (time, None),
-        _ => (longest, Some(Complaint::TooLong)),
+        _ => (longest, Some(format!("exceeds maximum {}s", LONGEST / 1000))),
     }
 }
 
@@ -219,30 +180,29 @@ mod tests {
 
     #[test]
     fn times_with_and_without_a_unit() {
-        for (text, parts, time) in [
-            ("1s", 8, Ok(8000)),
-            ("1.5sec", 8, Ok(12_000)),
-            ("0.25secs", 4, Ok(1000)),
-            ("300ms", 1, Ok(300)),
-            ("300MS", 8, Ok(2400)),
-            ("2000", 8, Ok(2000)),
-            ("1.5", 8, Err(Malformed::Number)),
-            ("1.2345s", 1, Err(Malformed::Number)),
-            ("s", 1, Err(Malformed::Number)),
-            ("ms", 1, Err(Malformed::Number)),
-            ("1sx", 1, Err(Malformed::Number)),
-            ("1.e3", 1, Err(Malformed::Exponent)),
+        for (text, split) in [
+            ("1.5sec", Some(("1.5", Unit::Second))),
+            ("0.25Secs", Some(("0.25", Unit::Second))),
+            (" 300MS", Some(("300", Unit::Millisecond))),
+            ("2000", Some(("2000", Unit::None))),
+            ("s", None),
+            ("ms", None),
+            ("1sx", None),
         ] {
-            assert_eq!(parse_time(text, parts), time, "{text}");
+            assert_eq!(split_unit(text), split, "{text}");
         }
     }
 
     #[test]
     fn times_are_kept_within_what_the_kernel_uses() {
-        assert_eq!(clamp(1, 1), (200, Some(Complaint::TooShort)));
-        assert_eq!(clamp(1600, 8), (1600, None));
-        assert_eq!(clamp(120_000, 1), (120_000, None));
-        assert_eq!(clamp(120_001, 1), (120_000, Some(Complaint::TooLong)));
-        assert_eq!(clamp(u64::MAX, 8), (960_000, Some(Complaint::TooLong)));
+        let clamped = |time, parts| {
+            let (time, complaint) = clamp(time, parts);
+            (time, complaint.is_some())
+        };
+        assert_eq!(clamped(1, 1), (200, true));
+        assert_eq!(clamped(1600, 8), (1600, false));
+        assert_eq!(clamped(120_000, 1), (120_000, false));
+        assert_eq!(clamped(120_001, 1), (120_000, true));
+        assert_eq!(clamped(u64::MAX, 8), (960_000, true));
     }
 }

@@ -36,9 +36,15 @@ const COUNT: Args = Args::Uint { unit: "UINT", min: 1, max: 0x7fff_ffff, strict:
 
 /// The keywords of a `vrrp_script` block.
 pub(super) static TABLE: Table<ScriptDraft> = Table(&[
-    keyword("script", Args::Script("SCRIPT"), "what is run", |draft, _, statement, _| {
-        draft.script = Some(statement.line.clone());
-    }),
+    keyword(
+        "script",
+        Args::Script("SCRIPT"),
+        "what is run",
+        |draft: &mut ScriptDraft, _, statement, _| {
+            draft.script = Some(statement.line.clone());
+        },
+    )
+    .optional(),
     keyword(
         "interval",
         Args::Word("TIMER(ms):0..4294.000"),
@@ -232,9 +238,10 @@ impl ScriptDraft {
         let place = statement.place();
         let account = find_account(user, group, scripts, place, context.diagnostics);
         if account.is_none() {
-            let program = argv.and_then(|argv| argv.first());
-            let program = program.map(|program| program.to_string_lossy()).unwrap_or_default();
-            context.report(place, format!("Unable to set uid/gid for script {program}"));
+            let words = argv.unwrap_or_default().iter();
+            let shown: Vec<_> = words.map(|word| format!("'{}'", word.to_string_lossy())).collect();
+            let text = format!("Unable to set uid/gid for script {}", shown.join(" "));
+            context.report(place, text);
         }
         account
     }

@@ -153,7 +153,7 @@ fn members(
     let members = word_list(statement);
     if members.is_empty() {
         let text = format!("Warning - sync group {name} has empty group block");
-        diagnostics.report(Class::GeneralError, statement.place(), text);
+        diagnostics.report_block(Class::GeneralError, statement.extent(), text);
         return;
     }
     draft.members = Some(members);

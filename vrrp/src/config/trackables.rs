@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use conf_parser::{Class, Line, Place};
+use conf_parser::{Line, Place};
 use runtime::global::BfdName;
 use runtime::scripts::ScriptChecker;
 
@@ -47,12 +47,14 @@ impl Trackables {
             let place = draft.place();
             let Some((mut script, weighting)) = draft.finish(context) else { continue };
             if let Some(checker) = &mut checker {
+                let insecure = checker.insecure();
                 let checked = checker.check(script.script, place, context.diagnostics);
                 let Some(checked) = checked else {
-                    let last = context.diagnostics.items().last();
-                    let insecure = last.is_some_and(|item| item.class == Class::Security);
-                    let cause =
-                        if insecure { "due to insecure" } else { "since not found/accessible" };
+                    let cause = if checker.insecure() > insecure {
+                        "due to insecure"
+                    } else {
+                        "since not found/accessible"
+                    };
                     let text = format!("Disabling track script {} {cause}", script.name);
                     context.report_later(place, text);
                     self.disabled.insert(script.name);
