@@ -267,8 +267,8 @@ fn lock_pid_files(
     Ok((file, [checker?, vrrp?, bfd?]))
 }
 
-fn finish(traces: Traces, status: i32) -> i32 {
-    if let Some(file) = &traces.pid_file {
+fn finish(mut traces: Traces, status: i32) -> i32 {
+    if let Some(file) = traces.pid_file.take() {
         file.remove();
     }
     report_usage();
