@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 
 use conf_parser::{
     Args, Class, Diagnostics, Keyword, Limits, Reload, Statement, Value, Word, keyword, parse_uint,
@@ -194,7 +194,11 @@ fn save_directory(
         Ok(found) if found.is_dir() => None,
         Ok(_) => Some(format!("config_save_dir {path} exists and is not a directory")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let made = DirBuilder::new().mode(0o700).create(path);
+            // The owner must be able to use it, whatever the file creation mask is.
+            let made = DirBuilder::new()
+                .mode(0o700)
+                .create(path)
+                .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o700)));
             made.err().map(|error| {
                 format!("Unable to create config_save_dir {path} (error {})", numbered(&error))
             })
