@@ -1,7 +1,7 @@
 //! Processes that end before their time.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use lab::{Binary, Daemon, Float, Lan, Mark, PATIENCE, Pair};
 use nix::sys::signal::Signal;
@@ -32,6 +32,17 @@ fn pair() -> (Pair, Float) {
     (pair, float)
 }
 
+/// When node 1 sent its first advert after `since`.
+fn first_advert_since(pair: &Pair, float: &Float, since: SystemTime) -> SystemTime {
+    let frames = pair.lan().capture().frames();
+    let advert = frames.wait(Mark::default(), PATIENCE, |captured| {
+        let ours =
+            float.advert(&captured.frame).is_some() && pair.lan().sender(captured) == Some(0);
+        (ours && captured.at > since).then_some(captured.at)
+    });
+    advert.unwrap_or_else(|| panic!("it sends nothing{}", pair.logs()))
+}
+
 #[test]
 fn children_do_not_outlive_a_killed_parent() {
     let (mut pair, float) = pair();
@@ -58,8 +69,9 @@ fn a_crashed_child_is_replaced_and_there_is_one_master() {
     child.signal(Signal::SIGSEGV);
     daemon.await_log(mark, "exited due to");
     daemon.await_log(mark, "died: Respawning");
-    daemon.await_log(mark, "Starting VRRP child process");
+    let started = daemon.await_log(mark, "Starting VRRP child process");
     assert!(child.wait(PATIENCE));
+    first_advert_since(&pair, &float, started.at);
     pair.await_master(&float, 0);
     let heir = daemon.vrrp().expect("it has written its pid file");
     assert_ne!(heir.pid(), child.pid());
@@ -136,15 +148,10 @@ mod better_than_the_original {
     fn a_crashed_child_resumes_within_an_interval() {
         let (pair, float) = pair();
         let daemon = pair.daemon(0);
-        let (log, frames) = (daemon.log().mark(), pair.lan().capture().frames().mark());
+        let mark = daemon.log().mark();
         daemon.vrrp().expect("it has written its pid file").signal(Signal::SIGSEGV);
-        let started = daemon.await_log(log, "Starting VRRP child process");
-        let advert = pair.lan().capture().frames().wait(frames, PATIENCE, |captured| {
-            let ours =
-                float.advert(&captured.frame).is_some() && pair.lan().sender(captured) == Some(0);
-            (ours && captured.at > started.at).then_some(captured.at)
-        });
-        let advert = advert.unwrap_or_else(|| panic!("it sends nothing{}", pair.logs()));
+        let started = daemon.await_log(mark, "Starting VRRP child process");
+        let advert = first_advert_since(&pair, &float, started.at);
         let silence = advert.duration_since(started.at).unwrap_or_default();
         assert!(
             silence < Duration::from_millis(300),

@@ -46,7 +46,7 @@ fuzz_target!(|data: &[u8]| {
             Cast::Multicast
         },
         checksum_as_v2: kind & 64 != 0,
-        old_checksum: OldChecksum::None,
+        old_checksum: OldChecksum::Detect,
         group: Ipv4Addr::new(224, 0, 0, 18),
     };
     let datagram = if is_v6 {
