@@ -8,6 +8,7 @@ mod conditions;
 mod connection;
 mod identity;
 mod instance;
+mod listeners;
 mod machine;
 mod notify;
 mod receive;
@@ -37,6 +38,7 @@ use runtime::signals::{Signal, Signals};
 use runtime::sys::receive::RecvBatch;
 
 use self::instance::Instance;
+use self::listeners::Listeners;
 use self::sockets::{SocketId, Sockets};
 use self::table::Table;
 use crate::announce::{Announcer, Frames};
@@ -74,6 +76,8 @@ enum Source {
     Socket(SocketId),
     /// The end of a script.
     Script(u32),
+    /// The end of the program that reads a FIFO.
+    Reader(usize),
 }
 
 /// What the loop waits for.
@@ -128,6 +132,8 @@ struct Engine {
     frames: Frames,
     /// Masters whose addresses are to be announced once they are in place.
     entered: Vec<InstanceId>,
+    /// Masters whose addresses a reload may have changed.
+    changed: Vec<InstanceId>,
     instances: Table<InstanceId, Instance>,
     groups: Table<GroupId, RunningGroup>,
     started: Instant,
@@ -138,6 +144,7 @@ struct Engine {
     /// Scripts that run.
     scripts: HashMap<u32, (Running, Registration)>,
     next_script: u32,
+    listeners: Listeners,
     /// Kept for as long as the loop lives.
     _registrations: [Registration; 3],
     /// Room for the actions of an election.
@@ -192,6 +199,7 @@ impl Engine {
             Source::Control => self.hear_parent(now),
             Source::Signals => self.hear_signals(now),
             Source::Script(number) => self.script_ended(number),
+            Source::Reader(place) => self.listeners.reader_ended(place, &mut self.reactor),
         }
     }
 

@@ -111,6 +111,8 @@ pub struct Heard {
 /// What can happen to an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// Before the start: the addresses are in place, so it was master when its process was killed.
+    Resume,
     /// The engine is ready.
     Start,
     /// An advert was accepted.
@@ -185,6 +187,8 @@ pub struct Router {
     last_sent: Option<Instant>,
     preempt_at: Option<Instant>,
     delayed_until: Option<Instant>,
+    /// The addresses of a master are in place, though it is not sure yet whether we are still master.
+    resuming: bool,
     expecting: Expecting,
     rival: Rival,
 }
@@ -206,6 +210,7 @@ impl Router {
             last_sent: None,
             preempt_at: None,
             delayed_until: None,
+            resuming: false,
             expecting: Expecting::Silence,
             rival: Rival::None,
             settings,
@@ -279,6 +284,7 @@ impl Router {
     /// Takes `event` in at `now` and appends what is to be done to `out`.
     pub fn on_event(&mut self, event: Event, now: Instant, out: &mut Vec<Action>) {
         match (self.state, event) {
+            (State::Init, Event::Resume) => self.resume(),
             (State::Init, Event::Start) => self.start(now, out),
             (State::Init, Event::Fault(fault)) => self.note_fault(fault),
             (State::Init, Event::Cleared(fault)) => self.faults.remove(&fault),
@@ -309,32 +315,67 @@ impl Router {
             // Whoever does not hold the addresses cannot lose them.
             (State::Init | State::Fault | State::Backup, Event::ObjectLost) => {}
             // A router starts once, and one without faults has none to clear.
-            (State::Backup | State::Master | State::Fault, Event::Start) => {}
+            (State::Backup | State::Master | State::Fault, Event::Start | Event::Resume) => {}
             (State::Backup | State::Master, Event::Cleared(_)) => {}
         }
     }
 
+    fn resume(&mut self) {
+        if self.faults.is_empty() {
+            self.resuming = true;
+            self.wants = State::Master;
+        }
+    }
+
     fn start(&mut self, now: Instant, out: &mut Vec<Action>) {
-        if self.faults.is_empty() && self.wants == State::Master {
-            // It takes the way of a backup whose master is dead, and never says that it was a backup.
-            self.state = State::Backup;
-            self.expecting = Expecting::Ownership;
-            self.arm(now, AT_ONCE);
+        if !self.faults.is_empty() {
+            self.give_up_resuming();
+            out.push(Action::Release { forced: true });
+            if self.faults.any_told() {
+                out.push(self.entering(State::Fault, Cause::Start));
+                out.push(Action::Notify(State::Fault));
+            }
+            self.state = State::Fault;
             return;
         }
+        if self.wants != State::Master {
+            self.start_as_backup(now, out);
+            return;
+        }
+        // Both take the way of a backup whose master is dead, and never say that they were a backup. A master that was
+        // killed listens for one interval: if somebody has taken over, it is heard by then.
+        self.state = State::Backup;
+        if self.resuming {
+            out.push(Action::Note(Note::Resuming));
+            self.expecting = Expecting::Return;
+            self.arm(now, self.settings.interval);
+        } else {
+            self.expecting = Expecting::Ownership;
+            self.arm(now, AT_ONCE);
+        }
+    }
+
+    fn start_as_backup(&mut self, now: Instant, out: &mut Vec<Action>) {
+        self.give_up_resuming();
         out.push(Action::Release { forced: true });
-        let to = if self.faults.is_empty() { State::Backup } else { State::Fault };
-        if to == State::Backup || self.faults.any_told() {
-            out.push(self.entering(to, Cause::Start));
-        }
-        self.state = to;
-        if to == State::Backup {
+        out.push(Action::Entering(Transition {
+            from: State::Init,
+            to: State::Backup,
+            cause: Cause::Start,
+        }));
+        self.state = State::Backup;
+        self.wants = State::Backup;
+        self.listen(now);
+        out.push(Action::Notify(State::Backup));
+    }
+
+    /// Whether it was about to be the master again that it was.
+    fn give_up_resuming(&mut self) -> bool {
+        let resuming = std::mem::take(&mut self.resuming);
+        if resuming && !self.settings.starts_as_master && self.wants == State::Master {
             self.wants = State::Backup;
-            self.listen(now);
         }
-        if to == State::Backup || self.faults.any_told() {
-            out.push(Action::Notify(to));
-        }
+        resuming
     }
 
     /// RFC 9568 §6.4.2.
@@ -354,6 +395,10 @@ impl Router {
             self.expecting = Expecting::MasterLeft(heard.source);
             self.arm(now, self.skew());
             return;
+        }
+        if self.resuming {
+            // Whoever it is has the addresses too.
+            self.start_as_backup(now, out);
         }
         if !self.accepts_as_master(heard.priority, now) {
             out.push(Action::Note(Note::LowerDiscarded(heard.source, heard.priority)));
@@ -424,6 +469,7 @@ impl Router {
             return;
         }
         self.wants = State::Master;
+        self.resuming = false;
         out.push(Action::ForgetRefusals);
         self.advertise(now, out);
         out.push(self.entering(State::Master, cause));
@@ -447,6 +493,9 @@ impl Router {
             out.push(self.entering(State::Fault, Cause::Fault(fault.clone())));
         }
         self.note_fault(fault);
+        if self.give_up_resuming() {
+            out.push(Action::Release { forced: true });
+        }
         self.enter_fault();
         out.push(Action::Notify(State::Fault));
     }
@@ -694,6 +743,8 @@ impl Router {
         if self.state == State::Master {
             out.push(Action::Resign);
             out.push(Action::Release { forced: false });
+        } else if self.give_up_resuming() {
+            out.push(Action::Release { forced: true });
         }
         self.state = State::Init;
         self.deadline = None;

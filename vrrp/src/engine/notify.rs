@@ -89,8 +89,18 @@ pub(super) fn for_group<'a>(notify: &'a GroupNotify, name: &'a str, news: News) 
     launches(specific.as_ref(), notify.any.as_ref(), arguments)
 }
 
+/// The line for FIFOs about an instance.
+pub(super) fn instance_line(name: &str, word: &str, priority: Priority) -> String {
+    format!("INSTANCE \"{name}\" {word} {}\n", priority.0)
+}
+
+/// The line for FIFOs about a sync group.
+pub(super) fn group_line(name: &str, word: &str) -> String {
+    format!("GROUP \"{name}\" {word} 0\n")
+}
+
 /// A deletion that nobody asked to hear about looks like a fault.
-fn word(news: News, notify: &Notify) -> &'static str {
+pub(super) fn word(news: News, notify: &Notify) -> &'static str {
     match (news, &notify.deleted) {
         (News::Deleted, Deleted::AsFault) => News::Entered(State::Fault).word(),
         _ => news.word(),

@@ -12,7 +12,7 @@ use runtime::global::Global;
 use runtime::handover;
 
 use super::instance::{self, Instance};
-use super::notify::News;
+use super::notify::{self, News};
 use super::start::{schedule, start_delay, virtual_addresses};
 use super::{Engine, RunningGroup, Timer, identity};
 use crate::config::instance::Deleted;
@@ -114,7 +114,7 @@ impl Engine {
         for &id in &old {
             self.reconfigure(id, now);
             if self.instances.get(id).is_some_and(|instance| instance.holds) {
-                self.entered.push(id);
+                self.changed.push(id);
             }
         }
         self.groups = self
@@ -130,10 +130,27 @@ impl Engine {
             self.meet_conditions(id, now);
         }
         self.begin_groups(now);
+        if self.global.scripts.write_vrrp_states_on_reload {
+            self.repeat_states(&old);
+        }
         for id in self.places(found, false) {
             self.take(id, Event::Start, now);
         }
         self.dirty = true;
+    }
+
+    /// Writes the states of instances that go on, and of their groups, to the FIFOs again.
+    fn repeat_states(&mut self, old: &[InstanceId]) {
+        for &id in old {
+            let Some(instance) = self.instances.get(id) else { continue };
+            let word = instance.router.state().name();
+            let priority = instance.router.effective_priority();
+            self.listeners.write(&notify::instance_line(instance.name(), word, priority));
+        }
+        for running in self.groups.iter() {
+            let word = running.group.state().name();
+            self.listeners.write(&notify::group_line(&running.config.name, word));
+        }
     }
 
     /// The instances that go on, or those that are new.

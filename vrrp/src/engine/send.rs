@@ -42,6 +42,7 @@ impl Engine {
         self.reconcile();
         self.announce(now);
         self.start_scripts();
+        self.listeners.flush();
     }
 
     fn send_adverts(&mut self) {
@@ -106,8 +107,14 @@ impl Engine {
             };
             let targets = self.targets(instance);
             self.log_targets(instance, &targets);
-            let garp = &instance.config.garp;
-            self.announcer.replace(id, garp, targets, Vec::new(), now);
+            self.announcer.enter(id, &instance.config.garp, targets, Vec::new(), now);
+        }
+        for id in std::mem::take(&mut self.changed) {
+            let Some(instance) = self.instances.get(id).filter(|instance| instance.holds) else {
+                continue;
+            };
+            let targets = self.targets(instance);
+            self.announcer.replace(id, &instance.config.garp, targets, Vec::new(), now);
         }
         let mut due = Vec::new();
         self.announcer.due(now, &mut due);

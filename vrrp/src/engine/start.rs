@@ -9,7 +9,7 @@ use log::info;
 use runtime::child::Setup;
 use runtime::global::Global;
 use runtime::handover;
-use runtime::machine::{IfIndex, Machine};
+use runtime::machine::{Address, AddressKey, IfIndex, Machine};
 use runtime::netlink::{Client, Monitor};
 use runtime::process::{self, Promotion};
 use runtime::reactor::{Reactor, Readiness};
@@ -17,16 +17,17 @@ use runtime::signals::{Signal, Signals};
 use runtime::sys::receive::RecvBatch;
 
 use super::instance::Instance;
+use super::listeners::Listeners;
 use super::receive::BATCH;
 use super::sockets::Sockets;
 use super::table::Table;
 use super::{DEFAULT_MTU, Engine, RunningGroup, Source, Timer};
 use crate::announce::{Announcer, Frames, Pace, Pacing};
-use crate::config::{self, Config, SyncGroup};
-use crate::fsm::Event;
+use crate::config::{self, Config, InstanceId, SyncGroup};
+use crate::fsm::{Event, State};
 use crate::group::{Group, Member};
 use crate::interfaces::{Interfaces, Prefixed};
-use crate::kernel::Ledger;
+use crate::kernel::{self, Ledger};
 use crate::socket::Sender;
 
 /// Descriptors besides those of the instances.
@@ -62,6 +63,8 @@ impl Engine {
             announcer: Announcer::new(Pacing::default()),
             frames: Frames::open()?,
             entered: Vec::new(),
+            changed: Vec::new(),
+            listeners: Listeners::default(),
             instances: Table::default(),
             groups: Table::default(),
             started: now,
@@ -94,6 +97,7 @@ impl Engine {
         self.instances = self.config.instances.iter().map(fresh).collect();
         self.prepare(now)?;
         self.adopt_leftovers(machine);
+        self.resume(machine, now);
         self.groups = self.config.groups.iter().map(|config| self.fresh_group(config)).collect();
         self.begin_groups(now);
         for id in self.instances.keys() {
@@ -107,6 +111,7 @@ impl Engine {
     /// instance.
     pub(super) fn prepare(&mut self, now: Instant) -> Result<(), Box<dyn Error>> {
         self.allow_files();
+        self.listeners.open(&self.global, &mut self.reactor);
         self.batch.grow(usize::try_from(self.largest_mtu())?);
         self.announcer.set_pacing(pacing(&self.global, &self.config, &self.interfaces));
         for id in self.instances.keys() {
@@ -170,6 +175,34 @@ impl Engine {
             .filter_map(|(address, owner)| self.place(address, owner))
             .collect();
         self.ledger.adopt(machine, &named);
+    }
+
+    /// Instances whose addresses are all in place, with our mark, were master when a process before us was killed. The
+    /// addresses stay until it is clear whether somebody else has taken over.
+    fn resume(&mut self, machine: &Machine, now: Instant) {
+        let ours = machine.addresses.iter().filter(|address| address.protocol == kernel::PROTOCOL);
+        let ours: HashSet<AddressKey> = ours.map(Address::key).collect();
+        let resumed: Vec<InstanceId> = self
+            .instances
+            .keys()
+            .filter(|&id| self.instances.get(id).is_some_and(|one| self.was_master(one, &ours)))
+            .collect();
+        for id in resumed {
+            self.drive(id, Event::Resume, now);
+            if let Some(instance) = self.instances.get_mut(id) {
+                instance.holds = instance.router.wants() == State::Master;
+            }
+        }
+    }
+
+    fn was_master(&self, instance: &Instance, ours: &HashSet<AddressKey>) -> bool {
+        let mut placed = instance
+            .config
+            .all_addresses()
+            .map(|address| self.place(address, Some(instance)))
+            .peekable();
+        placed.peek().is_some()
+            && placed.all(|address| address.is_some_and(|address| ours.contains(&address.key())))
     }
 
     /// Waits where the configuration wants to: for some time, or until the machine has been up for some time.

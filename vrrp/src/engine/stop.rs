@@ -33,6 +33,7 @@ impl Engine {
         }
         self.flush(now);
         self.await_scripts(before, now + GRACE);
+        self.listeners.close(&mut self.reactor);
     }
 
     /// Waits until the scripts from number `first` on have ended, and kills those that have not at `deadline`.

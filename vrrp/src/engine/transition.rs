@@ -93,7 +93,7 @@ impl Engine {
             Action::AnnounceSource => self.announce_source(id, now),
             Action::Reannounce => self.reannounce(id, now),
             Action::LowerPriorityHeard => self.tell(id, News::LowerPriority),
-            Action::PriorityChanged => {}
+            Action::PriorityChanged => self.tell_priority(id),
             Action::ForgetRefusals => {
                 instance.refusals.forget();
                 if instance.router.state() == State::Master {
@@ -178,6 +178,20 @@ impl Engine {
         let config = &instance.config;
         let launches = notify::for_instance(&config.notify, &config.name, priority, news);
         self.launches.extend(launches.into_iter().map(Launch::into_owned));
+        let word = notify::word(news, &config.notify);
+        self.listeners.write(&notify::instance_line(&config.name, word, priority));
+    }
+
+    /// Tells listeners that the priority of an instance has changed, where they want to know.
+    fn tell_priority(&mut self, id: InstanceId) {
+        let Some(instance) = self.instances.get(id) else { return };
+        if !instance.config.notify_priority_changes {
+            return;
+        }
+        let is_master = instance.router.state() == State::Master;
+        let word = if is_master { "MASTER_PRIORITY" } else { "BACKUP_PRIORITY" };
+        let priority = instance.router.effective_priority();
+        self.listeners.write(&notify::instance_line(instance.name(), word, priority));
     }
 
     /// Tells scripts and listeners about a sync group.
@@ -186,6 +200,7 @@ impl Engine {
         let config = &running.config;
         let launches = notify::for_group(&config.notify, &config.name, news);
         self.launches.extend(launches.into_iter().map(Launch::into_owned));
+        self.listeners.write(&notify::group_line(&config.name, news.word()));
     }
 }
 

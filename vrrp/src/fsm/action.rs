@@ -109,6 +109,8 @@ impl fmt::Display for Cause {
 /// A log line about an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
+    /// The addresses of a killed master are in place.
+    Resuming,
     /// The master down timer expired.
     Timeout,
     /// BACKUP heard the master leave.
@@ -192,7 +194,8 @@ impl Note {
             | Note::IntervalOwn { .. }
             | Note::PreemptDelayStarted(_)
             | Note::PreemptDelayStopped => true,
-            Note::LowerDiscarded(..)
+            Note::Resuming
+            | Note::LowerDiscarded(..)
             | Note::LowerHeard { .. }
             | Note::HigherHeard { .. }
             | Note::HigherAddressHeard(..)
@@ -210,6 +213,7 @@ impl Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Note::Resuming => f.write_str("was master when it was killed, resuming"),
             Note::Timeout => f.write_str("Receive advertisement timeout"),
             Note::BackupHeardStop => f.write_str("Backup received priority 0 advertisement"),
             Note::MasterHeardStop => f.write_str("Master received priority 0 message"),

@@ -356,6 +356,48 @@ fn a_fault_that_is_gone_before_the_start_is_forgotten() {
 }
 
 #[test]
+fn a_killed_master_resumes_after_an_interval() {
+    let mut bench = Bench::new(settings(100));
+    bench.take(Event::Resume).take(Event::Start);
+    assert_eq!((bench.notes(), bench.left()), (vec![Note::Resuming], SECOND));
+    assert_eq!(bench.wanted(), []);
+    bench.expire();
+    assert_eq!(bench.wanted()[2], entering(State::Backup, State::Master, Cause::Unclaimed));
+}
+
+#[test]
+fn a_killed_master_that_was_replaced_starts_as_a_backup() {
+    for priority in [50, 150] {
+        let mut bench = Bench::new(settings(100));
+        bench.take(Event::Resume).take(Event::Start).wait(SECOND / 2).take(heard(priority, HIGHER));
+        assert_eq!(
+            bench.wanted(),
+            [
+                Action::ForgetRefusals,
+                Action::Release { forced: true },
+                entering(State::Init, State::Backup, Cause::Start),
+                Action::Notify(State::Backup),
+            ]
+        );
+        assert_eq!(bench.left(), DOWN);
+    }
+}
+
+#[test]
+fn a_killed_master_that_cannot_go_on_lets_its_addresses_go() {
+    let release = Action::Release { forced: true };
+    let mut bench = Bench::new(settings(100));
+    bench.take(Event::Resume).take(Event::Start).take(Event::Fault(down()));
+    assert!(bench.wanted().contains(&release));
+    let mut bench = Bench::new(settings(100));
+    bench.take(Event::Resume).take(Event::Fault(down())).take(Event::Start);
+    assert!(bench.wanted().contains(&release));
+    let mut bench = Bench::new(settings(100));
+    bench.take(Event::Resume).take(Event::Start).take(Event::Stop);
+    assert_eq!(bench.wanted(), [release]);
+}
+
+#[test]
 fn a_lost_address_makes_a_quick_return() {
     let mut bench = Bench::master(settings(100));
     bench.take(Event::ObjectLost);
@@ -572,6 +614,7 @@ fn all_states_and_events() {
     let table: Vec<Row> = vec![
         //                            Init             Backup           Master           Fault
         (Event::Start,              [(Backup, false), (Backup, false), (Master, false), (Faulty, false)]),
+        (Event::Resume,             [(Init, false),   (Backup, false), (Master, false), (Faulty, false)]),
         (heard(0, LOWER),           [(Init, false),   (Backup, false), (Master, true),  (Faulty, false)]),
         (heard(50, LOWER),          [(Init, false),   (Backup, false), (Master, true),  (Faulty, false)]),
         (heard(100, LOWER),         [(Init, false),   (Backup, false), (Master, true),  (Faulty, false)]),
