@@ -1,6 +1,6 @@
 //! The event loop: one [`mio::Poll`] per process, sources and timers as small values, no callbacks.
 //!
-//! ```ignore
+//! ```text
 //! loop {
 //!     reactor.wait(&mut ready)?;
 //!     for source in ready.drain(..) { … }

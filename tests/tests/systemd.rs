@@ -85,7 +85,8 @@ impl Manager {
 
     /// The first process of the namespace, as it is numbered outside.
     fn manager(&self) -> lab::Process {
-        let unshare = lab::Process::new(i32::try_from(self.child.id()).unwrap()).unwrap();
+        let unshare = lab::Process::new(i32::try_from(self.child.id()).expect("a process number"))
+            .expect("it runs");
         unshare.children().into_iter().next().expect("unshare has forked")
     }
 
