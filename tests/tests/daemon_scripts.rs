@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use lab::{Binary, Daemon, Mark, Namespace, Scratch};
+use lab::{Binary, Daemon, Mark, Namespace, PATIENCE, Process, Scratch};
 use nix::sys::signal::Signal;
 
 const SESSION: &str = "bfd_instance one {\n neighbor_ip 127.0.0.2\n source_ip 127.0.0.1\n}\n";
@@ -27,6 +27,20 @@ fn start(namespace: &Namespace, config: &str) -> Daemon {
 
 fn setting(keyword: &str, path: &Path) -> String {
     format!(" {keyword} {}", path.display())
+}
+
+/// The process whose number is in the file, once it is there.
+#[track_caller]
+fn await_process(path: &Path) -> Process {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let pid = fs::read_to_string(path).unwrap_or_default().trim().parse().ok();
+        if let Some(process) = pid.and_then(Process::new) {
+            return process;
+        }
+        assert!(Instant::now() < deadline, "no number in {}", path.display());
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Where in the log the first line stands that contains `text`.
@@ -53,6 +67,7 @@ fn children_start_after_the_startup_script_and_the_shutdown_script_runs_after_th
     daemon.await_log(Mark::default(), "Startup complete");
     assert_eq!(fs::read_to_string(&out).unwrap(), "startup 2 an\n");
     assert!(daemon.stop().success());
+    daemon.await_log(Mark::default(), "Stopped Keepalived");
     assert_eq!(fs::read_to_string(&out).unwrap(), "startup 2 an\nshutdown 0\n");
     for pair in [
         ["Running startup script", "startup script script succeeded"],
@@ -103,14 +118,14 @@ fn a_stop_during_the_startup_script_is_a_stop() {
     let namespace = Namespace::new();
     let scratch = Scratch::new();
     let out = scratch.path().join("out");
-    let long = script(&scratch, "long", "exec sleep 1000");
+    let pid = scratch.path().join("pid");
+    let long = script(&scratch, "long", &format!("echo $$ > {}\nexec sleep 1000", pid.display()));
     let shutdown = script(&scratch, "shutdown", &format!("echo bye > {}", out.display()));
     let lines = [setting("startup_script", &long), setting("shutdown_script", &shutdown)];
     let mut daemon = start(&namespace, &config(&lines));
-    daemon.await_log(Mark::default(), "Running startup script");
-    let sleeper = &daemon.process().children()[0];
+    let sleeper = await_process(&pid);
     assert!(daemon.stop().success());
-    assert!(sleeper.wait(lab::PATIENCE));
+    assert!(sleeper.wait(PATIENCE));
     assert_eq!(fs::read_to_string(&out).unwrap(), "bye\n");
     assert!(!daemon.log_text().contains("Starting BFD child process"));
 }
@@ -125,6 +140,7 @@ fn an_error_that_ends_the_daemon_runs_no_shutdown_script() {
     });
     let mut daemon = start(&namespace, &config(&[setting("shutdown_script", &shutdown)]));
     assert_eq!(daemon.wait().code(), Some(1));
+    daemon.await_log(Mark::default(), "Stopped Keepalived");
     assert!(!daemon.log_text().contains("Running shutdown script"), "{}", daemon.log_text());
     drop(taken);
 }
@@ -154,8 +170,8 @@ fn what_scripts_leave_behind_is_reaped() {
     let daemon = start(&namespace, &config(&[setting("startup_script", &startup)]));
     daemon.await_log(Mark::default(), "Startup complete");
     let pid: i32 = fs::read_to_string(&pid).unwrap().trim().parse().unwrap();
-    if let Some(orphan) = lab::Process::new(pid) {
-        assert!(orphan.wait(lab::PATIENCE));
+    if let Some(orphan) = Process::new(pid) {
+        assert!(orphan.wait(PATIENCE));
     }
     // Its end has been told before this signal.
     let mark = daemon.log().mark();

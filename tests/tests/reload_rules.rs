@@ -100,6 +100,7 @@ fn a_child_that_dies_after_a_refused_reload_comes_back_with_the_old_configuratio
     daemon.process().children()[0].signal(Signal::SIGKILL);
     daemon.await_log(mark, "Starting BFD child process");
     assert!(daemon.stop().success());
+    daemon.await_log(mark, "Stopped Keepalived");
     let log = daemon.log().since(mark);
     let ends = |name: &str| log.iter().any(|line| line.text.starts_with(name));
     assert!(ends("(one)") && !ends("(other)"), "{}", daemon.log_text());

@@ -32,11 +32,15 @@ fn file_options(directory: &Path) -> Vec<String> {
     files.concat()
 }
 
-/// Starts in the foreground, in a namespace of its own, and waits for the end, which must come by itself.
-fn start_and_fail(config: &str) -> (Option<i32>, String) {
+/// Starts in the foreground, in a namespace of its own, and waits for the end, which must come by itself. The log must say
+/// why. Returns the exit status.
+#[track_caller]
+fn start_and_fail(config: &str, reason: &str) -> Option<i32> {
     let namespace = Namespace::new();
     let mut daemon = Daemon::start(&Binary::under_test(), &namespace, config);
-    (daemon.wait().code(), daemon.log_text())
+    let status = daemon.wait().code();
+    daemon.await_log(Mark::default(), reason);
+    status
 }
 
 #[test]
@@ -98,26 +102,22 @@ fn without_a_readable_configuration_it_ends_with_6() {
         words.extend(options.iter().map(String::as_str));
         assert_eq!(run(&words).status.code(), Some(6), "{path}");
     }
-    let (status, log) = start_and_fail("includem /nonexistent/file\n");
-    assert_eq!(status, Some(6), "{log}");
-    assert!(log.contains("Config files missing '/nonexistent/file'."), "{log}");
+    let reason = "Config files missing '/nonexistent/file'.";
+    assert_eq!(start_and_fail("includem /nonexistent/file\n", reason), Some(6));
 }
 
 #[test]
 fn a_missing_parameter_or_interface_ends_it_with_2() {
-    let (status, log) = start_and_fail("global_defs {\n smtp_server\n}\n");
-    assert_eq!(status, Some(2), "{log}");
-    let instance = "vrrp_instance one {\n interface absent\n virtual_router_id 1\n}\n";
-    let (status, log) = start_and_fail(instance);
-    assert_eq!(status, Some(2), "{log}");
-    assert!(log.contains("doesn't exist"), "{log}");
+    let config = "global_defs {\n smtp_server\n}\n";
+    assert_eq!(start_and_fail(config, "is missing a parameter"), Some(2));
+    let config = "vrrp_instance one {\n interface absent\n virtual_router_id 1\n}\n";
+    assert_eq!(start_and_fail(config, "doesn't exist"), Some(2));
 }
 
 #[test]
 fn an_unknown_namespace_is_an_error() {
-    let (status, log) = start_and_fail(&format!("net_namespace kl-absent\n{SESSION}"));
-    assert!(status.is_some_and(|status| status != 0), "{status:?}\n{log}");
-    assert!(log.contains("kl-absent"), "{log}");
+    let status = start_and_fail(&format!("net_namespace kl-absent\n{SESSION}"), "kl-absent");
+    assert!(status.is_some_and(|status| status != 0), "{status:?}");
 }
 
 #[test]

@@ -185,6 +185,7 @@ fn a_stop_is_orderly_and_leaves_nothing() {
         assert!(!child.lives());
     }
     assert_eq!(daemon.wait().code(), Some(0));
+    daemon.await_log(Mark::default(), "Stopped Keepalived");
     let log: Vec<String> = daemon.log().all().into_iter().map(|line| line.text).collect();
     assert_eq!(count(&daemon, "Stopping"), 1, "{log:#?}");
     assert_eq!(count(&daemon, "forcing termination"), 0, "{log:#?}");
