@@ -6,8 +6,8 @@ use log::{debug, info};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::unistd::{chdir, getpid};
 use runtime::child::Setup;
-use runtime::global::{Child, Global, Processes};
-use runtime::{logging, process};
+use runtime::global::Global;
+use runtime::logging;
 
 use crate::command_line::{Children, Options, PidFileNames};
 use crate::config::Needs;
@@ -83,15 +83,6 @@ impl Kind {
         }
     }
 
-    /// Its settings.
-    fn settings(self, processes: &Processes) -> &Child {
-        match self {
-            Self::Checker => &processes.checker,
-            Self::Vrrp => &processes.vrrp,
-            Self::Bfd => &processes.bfd,
-        }
-    }
-
     /// Whether the command line allows it.
     pub(crate) fn is_allowed(self, children: Children) -> bool {
         match self {
@@ -139,8 +130,6 @@ pub(crate) struct Born {
     pub(crate) pid_file: Option<PidFile>,
     /// How it logs.
     pub(crate) log: logging::Settings,
-    /// Its name in the process table, where it is not that of the program.
-    pub(crate) name: Option<String>,
 }
 
 /// Exit status of an engine that a bug has stopped.
@@ -150,10 +139,6 @@ impl Born {
     /// Lives the life of the child; returns its exit status. Whatever belonged to the parent must be gone by now.
     pub(crate) fn live(mut self) -> i32 {
         logging::direct(&self.log);
-        if let Some(name) = &self.name {
-            // The name is for people; work goes on without.
-            let _ = process::set_name(name);
-        }
         if let Some(Err(_)) = self.pid_file.as_mut().map(|file| file.write(getpid())) {
             info!("{} child process: cannot write pidfile", self.kind.title());
             return self.kind.without_pid_file();
@@ -193,9 +178,4 @@ fn report_end() {
 /// How a child logs.
 pub(crate) fn log_settings(kind: Kind, options: &Options, global: &Global) -> logging::Settings {
     log_target::settings(kind.ident(), Some(kind.file_suffix()), options, &global.processes)
-}
-
-/// What a child is called in the process table.
-pub(crate) fn process_name(kind: Kind, global: &Global) -> Option<String> {
-    kind.settings(&global.processes).name.clone()
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 
 use log::info;
-use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
+use runtime::process::allow_core_dumps;
 
 use crate::command_line::Options;
 
@@ -23,8 +23,7 @@ pub(crate) fn prepare(options: &Options) -> CorePattern {
         }
         replaced.ok()
     });
-    if options.core_dump && setrlimit(Resource::RLIMIT_CORE, RLIM_INFINITY, RLIM_INFINITY).is_err()
-    {
+    if options.core_dump && allow_core_dumps().is_err() {
         info!("Failed to set core file size");
     }
     CorePattern(before)

@@ -155,9 +155,7 @@ fn set_up(
         error!("{error}");
         End::Failed(FAILED)
     })?;
-    for message in &loaded.report.messages {
-        info!("{message}");
-    }
+    loaded.report.log();
     if let Verdict::Unusable(status) = loaded.report.verdict {
         return Err(End::Failed(status));
     }
@@ -209,13 +207,7 @@ pub(crate) fn announce_configuration(options: &Options) {
 /// Name and log of the process, once it is known what it is for.
 fn name_process(options: &Options, global: &Global) {
     let processes = &global.processes;
-    if let Some(name) = &processes.name {
-        // The name is for people; work goes on without.
-        let _ = process::set_name(name);
-    }
-    if let Some(mask) = processes.umask {
-        umask(Mode::from_bits_truncate(mask));
-    }
+    process::take_on(processes, processes.name.as_deref());
     if processes.network_namespace.is_some() || processes.instance.is_some() {
         let settings = log_target::settings(IDENT, None, options, processes);
         info!("Changing syslog ident to {}", settings.ident);

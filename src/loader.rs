@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use conf_parser::{Class, Diagnostics};
+use log::{debug, info};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
@@ -33,10 +34,24 @@ pub(crate) struct Report {
     pub(crate) global: Global,
     /// Which children are asked for.
     pub(crate) needs: Needs,
+    /// The files that were read.
+    files: Vec<String>,
     /// What is to be logged.
-    pub(crate) messages: Vec<String>,
+    messages: Vec<String>,
     /// Whether it can be used.
     pub(crate) verdict: Verdict,
+}
+
+impl Report {
+    /// Writes into the log what there is to say.
+    pub(crate) fn log(&self) {
+        for file in &self.files {
+            debug!("Opening file '{file}'.");
+        }
+        for message in &self.messages {
+            info!("{message}");
+        }
+    }
 }
 
 /// Whether a configuration can be used.
@@ -260,7 +275,13 @@ fn deliver(
         }
     };
     let global = &configuration.global;
-    let report = Report { global: global.clone(), needs: configuration.needs(), messages, verdict };
+    let report = Report {
+        global: global.clone(),
+        needs: configuration.needs(),
+        files: diagnostics.files().map(str::to_owned).collect(),
+        messages,
+        verdict,
+    };
     let seal = |tag: u8, memory: Result<OwnedFd, handover::Error>| {
         Ok::<_, Error>(send_packet(socket, &[tag], Some(&memory.map_err(Error::Handover)?))?)
     };

@@ -211,6 +211,7 @@ impl Engine {
             }
         }
         self.tell_all(now);
+        process::take_on(&global.processes, global.processes.bfd.name.as_deref());
         for failure in process::schedule(&global.processes.bfd) {
             warn!("{failure}");
         }

@@ -253,6 +253,12 @@ impl Diagnostics {
         FileId(u32::try_from(self.sources.len() - 1).unwrap_or(u32::MAX))
     }
 
+    /// The names of the files that were read, in order.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        let read = |source: &&Source| matches!(source.origin, Origin::File(_));
+        self.sources.iter().filter(read).map(|source| source.name.as_str())
+    }
+
     pub(crate) fn source(&self, file: FileId) -> Option<&Source> {
         self.sources.get(usize::try_from(file.0).ok()?)
     }

@@ -7,8 +7,10 @@ use std::io;
 
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
+use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Pid, getppid};
 
+use crate::global::Processes;
 use crate::sys::process as sys;
 
 pub use crate::sys::process::{Side, pidfd_open, trim_memory};
@@ -84,6 +86,19 @@ pub fn set_name(name: &str) -> io::Result<()> {
     let name = name.get(..end.unwrap_or(0)).unwrap_or_default();
     let name = std::ffi::CString::new(name).map_err(io::Error::other)?;
     Ok(prctl::set_name(&name)?)
+}
+
+/// The name of a process that the configuration gives none.
+const PROGRAM: &str = "keepalived";
+
+/// Gives the calling process the name that its configuration says, and the mask for the files that it makes. The parent
+/// has `name` in its [`Processes`], a child in its [`Child`](crate::global::Child).
+pub fn take_on(processes: &Processes, name: Option<&str>) {
+    // The name is for people; work goes on without.
+    let _ = set_name(name.unwrap_or(PROGRAM));
+    if let Some(mask) = processes.umask {
+        umask(Mode::from_bits_truncate(mask));
+    }
 }
 
 /// The next child of this process that has ended, if any.

@@ -14,7 +14,7 @@ use runtime::signals::Signal;
 use runtime::sys;
 
 use super::{Flow, Outcome, Phase, RunningChild, Source, Supervisor, Timer};
-use crate::child::{Born, Kind, log_settings, process_name};
+use crate::child::{Born, Kind, log_settings};
 use crate::crash_report;
 use crate::pid_file::PidFile;
 use crate::respawn::{Permanent, describe};
@@ -78,7 +78,6 @@ impl Supervisor {
                     setup: Setup { control, config, options: self.options.child },
                     pid_file: self.slot(kind).pid_file.take(),
                     log: log_settings(kind, &self.options, &self.global),
-                    name: process_name(kind, &self.global),
                 };
                 ControlFlow::Break(Outcome::Child(Box::new(born)))
             }

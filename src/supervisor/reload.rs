@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use log::{debug, info};
-use nix::sys::stat::{Mode, umask};
 use runtime::process::{self, Ending};
 use runtime::reactor::Readiness;
 
@@ -117,9 +116,7 @@ impl Supervisor {
     }
 
     fn judge(&mut self, loaded: Loaded) -> Flow {
-        for message in &loaded.report.messages {
-            info!("{message}");
-        }
+        loaded.report.log();
         let checked = self.global.files.reload_check_config.as_deref();
         match (loaded.report.verdict, checked) {
             (Verdict::Refused, Some(log)) => {
@@ -154,14 +151,8 @@ impl Supervisor {
 
     fn apply(&mut self, loaded: Loaded) -> Flow {
         let Loaded { report, parts } = loaded;
-        if report.global.processes.name != self.global.processes.name {
-            let name = report.global.processes.name.as_deref();
-            // The name is for people; work goes on without.
-            let _ = process::set_name(name.unwrap_or(crate::PROGRAM));
-        }
-        if let Some(mask) = report.global.processes.umask {
-            umask(Mode::from_bits_truncate(mask));
-        }
+        let processes = &report.global.processes;
+        process::take_on(processes, processes.name.as_deref());
         self.global = report.global;
         self.needs = report.needs;
         self.parts = parts;

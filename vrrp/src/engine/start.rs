@@ -234,8 +234,9 @@ impl Engine {
     }
 }
 
-/// Gives the process its priorities and processors.
+/// Gives the process its name, its priorities and its processors.
 pub(super) fn schedule(global: &Global) -> Promotion {
+    process::take_on(&global.processes, global.processes.vrrp.name.as_deref());
     for failure in process::schedule(&global.processes.vrrp) {
         info!("{failure}");
     }
