@@ -10,6 +10,7 @@ mod auth_finish;
 mod auth_keywords;
 mod conflicts;
 mod context;
+mod effective;
 mod encap_entry;
 mod entry;
 mod finish;
@@ -160,3 +161,6 @@ impl Config {
         self.sessions.get(usize::try_from(id.0).ok()?).map(String::as_str)
     }
 }
+
+#[cfg(test)]
+mod tests;
