@@ -26,4 +26,4 @@ if [ -n "$missing" ]; then
     DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
         $(dpkg-deb -f "$root"/packages/keepalived_*.deb Depends | tr ',' '\n' | awk '/^ *lib/ { print $1 }') >/dev/null
 fi
-peer | head -1
+peer | sed -n 1p
