@@ -19,6 +19,7 @@ mod sockets;
 mod start;
 mod stop;
 mod table;
+mod tracking;
 mod transition;
 
 use std::collections::HashMap;
@@ -41,7 +42,9 @@ use self::instance::Instance;
 use self::listeners::Listeners;
 use self::sockets::{SocketId, Sockets};
 use self::table::Table;
+use self::tracking::TrackedScripts;
 use crate::announce::{Announcer, Frames};
+use crate::config::track::ScriptId;
 use crate::config::{Config, GroupId, InstanceId, SyncGroup};
 use crate::fsm::{Action, Event, State};
 use crate::group::Group;
@@ -74,8 +77,10 @@ enum Source {
     Monitor,
     /// Adverts.
     Socket(SocketId),
-    /// The end of a script.
+    /// The end of a script that was told something.
     Script(u32),
+    /// The end of a run of a tracked script.
+    Tracked(ScriptId),
     /// The end of the program that reads a FIFO.
     Reader(usize),
 }
@@ -87,6 +92,10 @@ enum Timer {
     Deadline(InstanceId),
     /// Announcements.
     Announcements,
+    /// The next run of a tracked script.
+    Script(ScriptId),
+    /// The end of the time that a run of a tracked script has.
+    Patience(ScriptId),
     /// The end of the start-up delay.
     Delayed,
     /// The end of the time that scripts have when the process stops.
@@ -145,6 +154,7 @@ struct Engine {
     scripts: HashMap<u32, (Running, Registration)>,
     next_script: u32,
     listeners: Listeners,
+    tracked_scripts: TrackedScripts,
     /// Kept for as long as the loop lives.
     _registrations: [Registration; 3],
     /// Room for the actions of an election.
@@ -199,6 +209,7 @@ impl Engine {
             Source::Control => self.hear_parent(now),
             Source::Signals => self.hear_signals(now),
             Source::Script(number) => self.script_ended(number),
+            Source::Tracked(id) => self.run_ended(id, now),
             Source::Reader(place) => self.listeners.reader_ended(place, &mut self.reactor),
         }
     }
@@ -206,6 +217,8 @@ impl Engine {
     fn expired(&mut self, timer: Timer, now: Instant) {
         match timer {
             Timer::Deadline(id) => self.due(id, now),
+            Timer::Script(id) => self.run_script(id, now),
+            Timer::Patience(id) => self.lose_patience(id, now),
             // They leave at the end of the turn.
             Timer::Announcements | Timer::Grace => {}
             Timer::Delayed => {

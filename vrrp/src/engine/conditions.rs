@@ -9,8 +9,9 @@ use std::rc::Rc;
 
 use runtime::machine::Link;
 
+use super::tracking::TrackedScripts;
 use crate::config;
-use crate::config::track::Trackers;
+use crate::config::track::{Tracker, Trackers};
 use crate::fsm::{Event, Fault, Router};
 use crate::interfaces::{Interface, Interfaces};
 use crate::track::Contribution;
@@ -23,31 +24,39 @@ pub(super) struct Conditions {
 }
 
 impl Conditions {
-    /// What holds for `config`, whose sync group has `group_trackers`, on this machine. `source` is where its adverts come
-    /// from.
+    /// What holds for `config`, whose sync group has `group_trackers`. `source` is where its adverts come from.
     pub(super) fn of(
         config: &config::Instance,
         group_trackers: Option<&Trackers>,
-        interfaces: &Interfaces,
+        world: World<'_>,
         source: Option<IpAddr>,
     ) -> Self {
         let mut conditions = Self::default();
         if config.defective {
             conditions.fault(Fault::Configuration);
         }
-        let is_up =
-            |name: &str| interfaces.by_name(name).map(Interface::link).is_some_and(Link::is_up);
+        let is_up = |name: &str| {
+            world.interfaces.by_name(name).map(Interface::link).is_some_and(Link::is_up)
+        };
         for name in implicitly_tracked(config) {
             if !is_up(name) {
                 conditions.fault(Fault::InterfaceDown(Rc::from(name)));
             }
         }
-        let own = config.trackers.interfaces.iter();
-        let of_group = group_trackers.into_iter().flat_map(|trackers| &trackers.interfaces);
-        for tracker in own.chain(of_group) {
+        for tracker in joined(config, group_trackers, |trackers| &trackers.interfaces) {
             let name = tracker.what.as_str();
             let fault = || Fault::InterfaceDown(Rc::from(name));
             conditions.contribute(tracker.weighting.contribution(is_up(name)), fault);
+        }
+        for tracker in joined(config, group_trackers, |trackers| &trackers.scripts) {
+            let Some(script) = world.scripts.get(tracker.what) else { continue };
+            let name = || Rc::from(script.name());
+            if let Some(good) = script.is_good() {
+                let contribution = tracker.weighting.contribution(good);
+                conditions.contribute(contribution, || Fault::Script(name()));
+            } else if script.is_awaited() && tracker.weighting.weight == 0 {
+                conditions.fault(Fault::Pending(name()));
+            }
         }
         if let (None, Some(interface)) = (source, &config.interface) {
             conditions.fault(Fault::NoSourceAddress(config.family, Rc::from(interface.as_str())));
@@ -82,17 +91,44 @@ impl Conditions {
     }
 }
 
+/// What there is to depend on.
+#[derive(Clone, Copy)]
+pub(super) struct World<'a> {
+    pub(super) interfaces: &'a Interfaces,
+    pub(super) scripts: &'a TrackedScripts,
+}
+
+/// The trackers of an instance and of its group. Where both name the same, the group's weight counts, unless the
+/// instance makes it a fault.
+fn joined<'a, T: PartialEq + 'a>(
+    config: &'a config::Instance,
+    group: Option<&'a Trackers>,
+    kind: fn(&Trackers) -> &Vec<Tracker<T>>,
+) -> impl Iterator<Item = &'a Tracker<T>> {
+    let own = kind(&config.trackers);
+    let shared = group.map_or(&[][..], |trackers| kind(trackers));
+    let kept = own.iter().filter(move |tracker| {
+        tracker.weighting.weight == 0 || shared.iter().all(|other| other.what != tracker.what)
+    });
+    let added = shared.iter().filter(move |tracker| {
+        own.iter().all(|other| other.what != tracker.what || other.weighting.weight != 0)
+    });
+    kept.chain(added)
+}
+
 /// The faults that are computed here; the others are told to the election by those who know.
 fn is_ours(fault: &Fault) -> bool {
     match fault {
-        Fault::InterfaceDown(_) | Fault::NoSourceAddress(..) | Fault::Configuration => true,
+        Fault::InterfaceDown(_)
+        | Fault::NoSourceAddress(..)
+        | Fault::Configuration
+        | Fault::Script(_)
+        | Fault::Pending(_) => true,
         Fault::SourceNotConfigured
         | Fault::DuplicateVrid
-        | Fault::Script(_)
         | Fault::File(_)
         | Fault::Process(_)
         | Fault::Bfd(_)
-        | Fault::Pending(_)
         | Fault::Group
         | Fault::GroupPending => false,
     }

@@ -6,10 +6,11 @@ use log::{debug, error, info};
 use runtime::machine::{Address, IfIndex};
 use runtime::netlink::{Drained, Event as MachineEvent};
 
-use super::conditions::{self, Conditions};
+use super::conditions::{self, Conditions, World};
 use super::instance::Instance;
 use super::{Engine, Source};
 use crate::config::InstanceId;
+use crate::config::track::Trackers;
 use crate::fsm::Event;
 use crate::interfaces::Change;
 
@@ -90,21 +91,23 @@ impl Engine {
 
     fn concerns(&self, id: InstanceId, name: &str) -> bool {
         let Some(instance) = self.instances.get(id) else { return false };
-        let group = instance.group.and_then(|(group, _)| self.groups.get(group));
-        let trackers = group.map(|running| &running.config.trackers);
-        conditions::concerns(&instance.config, trackers, name)
+        conditions::concerns(&instance.config, self.group_trackers(instance), name)
     }
 
     /// Tells the election of an instance what holds now.
     pub(super) fn meet_conditions(&mut self, id: InstanceId, now: Instant) {
         let Some(instance) = self.instances.get(id) else { return };
-        let group = instance.group.and_then(|(group, _)| self.groups.get(group));
-        let trackers = group.map(|running| &running.config.trackers);
-        let conditions =
-            Conditions::of(&instance.config, trackers, &self.interfaces, instance.source);
+        let world = World { interfaces: &self.interfaces, scripts: &self.tracked_scripts };
+        let trackers = self.group_trackers(instance);
+        let conditions = Conditions::of(&instance.config, trackers, world, instance.source);
         for event in conditions.events(&instance.router) {
             self.take(id, event, now);
         }
+    }
+
+    /// What the sync group of an instance tracks for all its members.
+    pub(super) fn group_trackers(&self, instance: &Instance) -> Option<&Trackers> {
+        Some(&self.config.group(instance.config.group?)?.trackers)
     }
 
     /// Somebody has taken an address away that we had put in place. Its master steps back for a moment, and finds out

@@ -126,6 +126,7 @@ impl Engine {
                 config: config.clone(),
             })
             .collect();
+        self.track_scripts(false, now);
         for id in self.instances.keys() {
             self.meet_conditions(id, now);
         }

@@ -65,6 +65,7 @@ impl Engine {
             entered: Vec::new(),
             changed: Vec::new(),
             listeners: Listeners::default(),
+            tracked_scripts: Table::default(),
             instances: Table::default(),
             groups: Table::default(),
             started: now,
@@ -96,6 +97,10 @@ impl Engine {
         };
         self.instances = self.config.instances.iter().map(fresh).collect();
         self.prepare(now)?;
+        self.track_scripts(true, now);
+        for id in self.instances.keys() {
+            self.meet_conditions(id, now);
+        }
         self.adopt_leftovers(machine);
         self.resume(machine, now);
         self.groups = self.config.groups.iter().map(|config| self.fresh_group(config)).collect();

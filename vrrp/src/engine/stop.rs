@@ -16,6 +16,7 @@ impl Engine {
     /// Ends all elections and removes what is ours. Scripts are told when that has happened.
     pub(super) fn stop(&mut self) {
         let now = Instant::now();
+        self.end_runs();
         if !self.options.keep_vrrp {
             for id in self.instances.keys() {
                 self.drive(id, Event::Stop, now);
@@ -24,6 +25,7 @@ impl Engine {
             self.dirty = true;
         }
         self.flush(now);
+        // Those that were told something else before may run on until the process is gone.
         let before = self.next_script;
         for id in self.instances.keys() {
             self.tell(id, News::Stopped);

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use crate::config::track::ScriptId;
 use crate::config::{GroupId, InstanceId};
 
 /// A number that is a position in a list of the configuration.
@@ -12,25 +13,21 @@ pub(super) trait Key: Copy {
     fn position(self) -> u32;
 }
 
-impl Key for InstanceId {
-    fn at(position: u32) -> Self {
-        Self(position)
-    }
+macro_rules! key {
+    ($($name:ty),*) => {$(
+        impl Key for $name {
+            fn at(position: u32) -> Self {
+                Self(position)
+            }
 
-    fn position(self) -> u32 {
-        self.0
-    }
+            fn position(self) -> u32 {
+                self.0
+            }
+        }
+    )*};
 }
 
-impl Key for GroupId {
-    fn at(position: u32) -> Self {
-        Self(position)
-    }
-
-    fn position(self) -> u32 {
-        self.0
-    }
-}
+key!(InstanceId, GroupId, ScriptId);
 
 /// A list whose positions are keys.
 #[derive(Debug)]

@@ -109,9 +109,7 @@ impl Engine {
         let name = instance.config.name.as_str();
         match (transition.from, transition.to) {
             (State::Init, State::Fault) => {
-                for fault in instance.router.faults().iter() {
-                    info!("({name}) entering FAULT state ({fault})");
-                }
+                instance.router.faults().iter().for_each(|fault| log_fault(name, fault));
                 info!("({name}) entering FAULT state");
             }
             (State::Init, to) => info!("({name}) Entering {} STATE (init)", to.name()),
@@ -220,6 +218,18 @@ fn log_note(name: &str, note: &Note) {
         debug!("({name}) {note}");
     } else {
         info!("({name}) {note}");
+    }
+}
+
+/// Says what was wrong at the start, in the words that each kind of fault has.
+fn log_fault(name: &str, fault: &Fault) {
+    match fault {
+        Fault::Pending(_) | Fault::Group | Fault::GroupPending => {}
+        Fault::InterfaceDown(_) | Fault::File(_) => {
+            info!("({name}): entering FAULT state ({fault})");
+        }
+        Fault::Script(script) => info!("({name}): entering FAULT state due to script {script}"),
+        fault => info!("({name}) entering FAULT state ({fault})"),
     }
 }
 
