@@ -6,6 +6,9 @@ UNITDIR ?= /usr/lib/systemd/system
 DESTDIR ?=
 CARGO ?= cargo
 
+# The build looks for the configuration there.
+export SYSCONFDIR
+
 .PHONY: all build demo test lint test-lab msrv bench install uninstall deny clean
 
 all: build

@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::command_line::Options;
 use crate::namespace;
+use crate::version::SYSCONFDIR;
 
-/// Where the configuration is when nobody says otherwise.
+/// Where the configuration is on most machines.
 const DEFAULT: &str = "/etc/keepalived/keepalived.conf";
 
 /// The keywords of the top level: each part declares its own.
@@ -101,7 +102,10 @@ pub(crate) fn interpret(
     check_scripts(&mut global, purpose, diagnostics);
     let machine = machine(&global, purpose, diagnostics);
     let checker = check::config::load(statements, &global, diagnostics);
-    let vrrp = vrrp::config::load(statements, &global, &machine, &global.bfd_names, diagnostics);
+    let vrrp = machine.map(|machine| {
+        vrrp::config::load(statements, &global, &machine, &global.bfd_names, diagnostics)
+    });
+    let vrrp = vrrp.unwrap_or_default();
     Configuration { global, vrrp, checker, bfd }
 }
 
@@ -116,9 +120,7 @@ fn language_options(options: &Options) -> conf_parser::Options {
 /// The file, or pattern of files, that the configuration starts with.
 pub(crate) fn main_file(options: &Options) -> PathBuf {
     options.configuration.clone().unwrap_or_else(|| {
-        let chosen = option_env!("SYSCONFDIR")
-            .map(|directory| Path::new(directory).join("keepalived/keepalived.conf"))
-            .unwrap_or_else(|| PathBuf::from(DEFAULT));
+        let chosen = Path::new(SYSCONFDIR).join("keepalived/keepalived.conf");
         if chosen.exists() || chosen == Path::new(DEFAULT) || !Path::new(DEFAULT).exists() {
             return chosen;
         }
@@ -188,19 +190,28 @@ fn check_scripts(global: &mut Global, purpose: Purpose<'_>, diagnostics: &mut Di
     global.scripts.shutdown = shutdown;
 }
 
-/// The machine as the children will see it: in the network namespace that they are going to run in.
-fn machine(global: &Global, purpose: Purpose<'_>, diagnostics: &mut Diagnostics) -> Machine {
+/// The machine as the children will see it: in the network namespace that they are going to run in. `None` when that
+/// cannot be seen; a daemon that starts cannot get there either, and says so itself.
+fn machine(
+    global: &Global,
+    purpose: Purpose<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Machine> {
     if let (Some(name), Purpose::Start) = (&global.processes.network_namespace, purpose) {
-        if let Err(error) = namespace::enter_network(name) {
-            diagnostics.report_overall(Class::Fatal, error.to_string());
-            return Machine::default();
+        if let Err(refusal) = namespace::enter_network(name) {
+            if diagnostics.is_test() {
+                diagnostics.report_overall(Class::Fatal, refusal.to_string());
+            }
+            return None;
         }
     }
     let machine = Client::open(global.vrrp.netlink_command).and_then(|mut client| client.machine());
-    machine.unwrap_or_else(|error| {
-        diagnostics.report_overall(Class::Fatal, format!("Unable to read interfaces: {error}"));
-        Machine::default()
-    })
+    machine
+        .map_err(|error| {
+            let text = format!("Unable to read interfaces: {error}");
+            diagnostics.report_overall(Class::Fatal, text);
+        })
+        .ok()
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub(crate) fn write() {
     for line in command_line(std::env::args_os()) {
         info!("  {line}");
     }
-    info!("  configure options: {}", version::CONFIGURE_OPTIONS);
+    info!("  configure options: {}", version::configure_options());
     info!("  Config options: {}", version::CONFIG_OPTIONS);
     info!("  System options: {}", version::SYSTEM_OPTIONS);
 }

@@ -150,7 +150,15 @@ fn set_up(
     // A reload finds the same file, even if another one comes to be where it would be looked for first.
     options.configuration = Some(main_file(&options));
     announce_configuration(&options);
-    let order = Order { options: &options, purpose: Purpose::Start, check: None, count: 0 };
+    // Without a working directory only absolute names mean anything.
+    let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    let order = Order {
+        options: &options,
+        directory: &directory,
+        purpose: Purpose::Start,
+        check: None,
+        count: 0,
+    };
     let loaded = loader::load(&order).map_err(|error| {
         error!("{error}");
         End::Failed(FAILED)
@@ -192,7 +200,7 @@ fn set_up(
     }
     let parts: Parts = loaded.parts;
     let needs = loaded.report.needs;
-    let start = Start { options, global, needs, parts, pid_path, pid_files, notifier };
+    let start = Start { options, directory, global, needs, parts, pid_path, pid_files, notifier };
     Supervisor::new(start).map_err(|error| {
         error!("Unable to make the event loop: {error}");
         End::Failed(FAILED)

@@ -15,7 +15,7 @@ use log::{debug, info};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
-use nix::unistd::{Pid, getppid};
+use nix::unistd::{Pid, chdir, getppid};
 use runtime::global::Global;
 use runtime::handover;
 use runtime::process::{self, Ending, Side};
@@ -122,6 +122,8 @@ impl From<io::Error> for Error {
 pub(crate) struct Order<'a> {
     /// The command line.
     pub(crate) options: &'a Options,
+    /// Where the daemon was started.
+    pub(crate) directory: &'a Path,
     /// Why.
     pub(crate) purpose: Purpose<'a>,
     /// Where the result of a check goes, and that there is to be one (`reload_check_config`).
@@ -229,8 +231,13 @@ const FAILED: i32 = 70;
 
 fn be_loader(order: &Order<'_>, socket: &OwnedFd) -> i32 {
     let work = || -> Result<(), Error> {
-        // It must end when it is told to, even while it reads from something that never answers.
-        SigSet::empty().thread_set_mask().map_err(io::Error::from)?;
+        // It must end when it is told to, even while it reads from something that never answers. What tools send to all
+        // processes of this name is not for it.
+        let mut blocked = SigSet::all();
+        blocked.remove(Signal::SIGTERM);
+        blocked.thread_set_mask().map_err(io::Error::from)?;
+        // Relative names mean what they meant at the start, also in a daemon that has left that directory.
+        chdir(order.directory).map_err(io::Error::from)?;
         let mut diagnostics =
             if order.check.is_some() { Diagnostics::for_test() } else { Diagnostics::default() };
         let statements = config::read(order.options, &mut diagnostics);

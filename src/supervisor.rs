@@ -105,6 +105,8 @@ struct RunningChild {
 pub(crate) struct Start {
     /// The command line.
     pub(crate) options: Options,
+    /// Where the daemon was started.
+    pub(crate) directory: PathBuf,
     /// The settings of the daemon.
     pub(crate) global: Global,
     /// Which children the configuration asks for.
@@ -122,6 +124,7 @@ pub(crate) struct Start {
 /// The parent at work.
 pub(crate) struct Supervisor {
     options: Options,
+    directory: PathBuf,
     global: Global,
     needs: Needs,
     parts: Parts,
@@ -149,7 +152,8 @@ pub(crate) struct Supervisor {
 impl Supervisor {
     /// Makes the event loop. From here on signals are served.
     pub(crate) fn new(start: Start) -> io::Result<Self> {
-        let Start { options, global, needs, parts, pid_path, pid_files, notifier } = start;
+        let Start { options, directory, global, needs, parts, pid_path, pid_files, notifier } =
+            start;
         let ignored: &[Signal] =
             if options.child.ignore_interrupt { &[Signal::Interrupt] } else { &[] };
         let signals = Signals::new(ignored)?;
@@ -166,6 +170,7 @@ impl Supervisor {
         Ok(Self {
             slots: [slot(Kind::Checker, checker), slot(Kind::Vrrp, vrrp), slot(Kind::Bfd, bfd)],
             options,
+            directory,
             global,
             needs,
             parts,
@@ -199,8 +204,9 @@ impl Supervisor {
         let mut ready = Vec::new();
         loop {
             if let Err(error) = self.reactor.wait(&mut ready) {
+                // Nothing would be heard of the children any more. They see that their parent is gone.
                 error!("event loop of the parent: {error}");
-                self.stop(FAILED, false)?;
+                return ControlFlow::Break(Outcome::Exit(FAILED));
             }
             for source in ready.drain(..) {
                 self.ready(source)?;

@@ -13,12 +13,20 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The oldest kernel that has all that is used: `close_range` with CLOSE_RANGE_CLOEXEC came last.
 pub(crate) const KERNEL: (u32, u32, u32) = (5, 11, 0);
 
+/// Where the configuration of all programs is, as it was chosen for this build.
+pub(crate) const SYSCONFDIR: &str = match option_env!("SYSCONFDIR") {
+    Some(directory) => directory,
+    None => "/etc",
+};
+
 /// What `configure` of the C program would have been told. Monitoring looks for `--enable-json` here.
-pub(crate) const CONFIGURE_OPTIONS: &str = "--sysconfdir=/etc --enable-json";
+pub(crate) fn configure_options() -> String {
+    format!("--sysconfdir={SYSCONFDIR} --enable-json")
+}
 
 /// What was built in, in the words of the C program, which scripts look for.
 pub(crate) const CONFIG_OPTIONS: &str =
-    "VRRP VRRP_AUTH JSON OLD_CHKSUM_COMPAT INIT=systemd SYSTEMD_NOTIFY";
+    "VRRP VRRP_AUTH BFD OLD_CHKSUM_COMPAT INIT=systemd SYSTEMD_NOTIFY";
 
 /// What is used of the system, in the words of the C program.
 pub(crate) const SYSTEM_OPTIONS: &str =
@@ -32,7 +40,7 @@ pub(crate) fn text() -> String {
     if let Some(name) = distribution() {
         let _ = writeln!(text, "Distro: {name}");
     }
-    let _ = writeln!(text, "\nconfigure options: {CONFIGURE_OPTIONS}");
+    let _ = writeln!(text, "\nconfigure options: {}", configure_options());
     let _ = writeln!(text, "\nConfig options:  {CONFIG_OPTIONS}");
     let _ = writeln!(text, "\nSystem options:  {SYSTEM_OPTIONS}");
     text

@@ -58,6 +58,7 @@ impl Supervisor {
         reload_file::create(&self.global.files, &self.pid_path);
         let order = Order {
             options: &self.options,
+            directory: &self.directory,
             purpose: Purpose::Reload(&self.global),
             check,
             count: self.loads,

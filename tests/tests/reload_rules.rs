@@ -129,6 +129,28 @@ fn requests_that_come_together_are_served_by_one_more_reload() {
     assert!(done, "{}", daemon.log_text());
 }
 
+/// Tools send SIGHUP to whatever is called keepalived, and so to the process that reads the new file as well.
+#[test]
+fn a_signal_for_all_processes_does_not_hurt_the_reading() {
+    let namespace = Namespace::new();
+    let daemon = start(&namespace, SESSION);
+    let mark = daemon.log().mark();
+    daemon.process().signal(Signal::SIGHUP);
+    for _ in 0..100 {
+        for child in daemon.process().children() {
+            child.signal(Signal::SIGHUP);
+            child.signal(Signal::SIGUSR1);
+        }
+        daemon.process().signal(Signal::SIGHUP);
+    }
+    daemon.await_log(mark, "Reload complete");
+    let mark = daemon.log().mark();
+    daemon.reload(SESSION);
+    daemon.await_log(mark, "Reload complete");
+    let log = daemon.log_text();
+    assert!(!log.contains("loader") && !log.contains("died"), "{log}");
+}
+
 #[test]
 fn children_come_with_their_configuration() {
     let namespace = Namespace::new();
@@ -213,7 +235,9 @@ fn copies_of_the_configuration_are_kept() {
 
 /// A time of the given seconds from now, in UTC, as the file has it.
 fn seconds_from_now(seconds: u64) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + seconds;
+    let now =
+        SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later than 1970").as_secs()
+            + seconds;
     let of_day = now % 86_400;
     format!("{:02}:{:02}:{:02}Z\n", of_day / 3600, of_day / 60 % 60, of_day % 60)
 }

@@ -173,14 +173,14 @@ impl Background {
         let mut command = Binary::under_test().command();
         command.arg("-G").arg("-f").arg(file).args(file_options(scratch.path())).args(options);
         command.current_dir(scratch.path()).stdin(Stdio::null());
-        let output = namespace.enter(|| command.output()).unwrap();
+        let output = namespace.enter(|| command.output()).expect("it can be run");
         assert!(output.status.success(), "{}", text(&output.stderr));
         let process = await_process(&scratch.path().join("parent.pid"));
         Self { scratch, process }
     }
 
     fn link(&self, name: &str) -> PathBuf {
-        fs::read_link(format!("/proc/{}/{name}", self.process.pid())).unwrap()
+        fs::read_link(format!("/proc/{}/{name}", self.process.pid())).expect("it lives")
     }
 }
 
@@ -219,6 +219,32 @@ fn a_daemon_leaves_terminal_and_directory() {
     assert_eq!(session, daemon.process.pid().to_string(), "it leads its session");
     let words = fs::read(format!("/proc/{}/cmdline", daemon.process.children()[0].pid())).unwrap();
     assert!(text(&words).contains("keepalived.conf"), "neutron looks for the file in children too");
+}
+
+#[test]
+fn a_relative_name_means_the_same_file_for_ever() {
+    let namespace = Namespace::new();
+    let scratch = Scratch::new();
+    scratch.write("relative.conf", SESSION);
+    let log = format!("-g{}", scratch.path().join("log").display());
+    let mut command = Binary::under_test().command();
+    command.args(["-G", "-f", "relative.conf", &log]).args(file_options(scratch.path()));
+    command.current_dir(scratch.path()).stdin(Stdio::null());
+    let output = namespace.enter(|| command.output()).unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let process = await_process(&scratch.path().join("parent.pid"));
+    let says = |wanted: &str| {
+        let deadline = Instant::now() + PATIENCE;
+        while !fs::read_to_string(scratch.path().join("log")).unwrap_or_default().contains(wanted) {
+            assert!(Instant::now() < deadline, "the log does not say {wanted:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    says("Startup complete");
+    process.signal(Signal::SIGHUP);
+    says("Reload complete");
+    process.signal(Signal::SIGTERM);
+    assert!(process.wait(PATIENCE));
 }
 
 #[test]
