@@ -14,6 +14,7 @@ mod notify;
 mod receive;
 mod refusals;
 mod reload;
+mod report;
 mod send;
 mod sockets;
 mod start;
@@ -51,7 +52,6 @@ use crate::group::Group;
 use crate::interfaces::Interfaces;
 use crate::kernel::Ledger;
 use crate::socket::Sender;
-use crate::stats::Stats;
 
 /// Exit status of an orderly end.
 const OK: i32 = 0;
@@ -291,12 +291,12 @@ impl Engine {
         match signal {
             Signal::Stop | Signal::Interrupt => self.running = false,
             Signal::Reload => self.repeat_configuration(now),
-            Signal::ClearStatistics => {
-                self.instances.iter_mut().for_each(|instance| instance.stats = Stats::default());
-            }
+            Signal::Statistics => self.report_statistics(false),
+            Signal::ClearStatistics => self.report_statistics(true),
             // Scripts have descriptors of their own.
             Signal::Child => {}
-            Signal::Data | Signal::Statistics | Signal::Json => {}
+            // The state is not dumped yet.
+            Signal::Data | Signal::Json => {}
             Signal::CpuTime => info!("VRRP used more CPU time than rlimit_rttime allows"),
         }
     }
