@@ -33,7 +33,7 @@ enum Side {
 }
 
 /// How late a failover may be on a loaded machine. `make bench` measures how late it is.
-const LATENESS: Duration = Duration::from_millis(250);
+const LATENESS: Duration = Duration::from_millis(400);
 
 /// How early: the time stamps of the wire and of the daemons are not the same.
 const EARLINESS: Duration = Duration::from_millis(3);
