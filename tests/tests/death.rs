@@ -158,11 +158,7 @@ mod better_than_the_original {
         let started = daemon.await_log(mark, "Starting VRRP child process");
         let advert = first_advert_since(&pair, &float, started.at);
         let silence = advert.duration_since(started.at).unwrap_or_default();
-        assert!(
-            silence < INTERVAL + LATENESS,
-            "{silence:?} until its first advert{}",
-            pair.logs()
-        );
+        assert!(silence < INTERVAL + LATENESS, "{silence:?} until its first advert{}", pair.logs());
         pair.await_master(&float, 0);
         let noticed = pair.daemon(1).log_text().contains("MASTER STATE");
         assert!(!noticed, "the backup took over{}", pair.logs());
