@@ -61,7 +61,7 @@ pub(crate) struct Expanded {
 }
 
 /// How often definitions may be put into a single line: far more than fit into one that is no trap.
-const MAX_PER_LINE: usize = 10_000;
+const MAX_PER_LINE: usize = 1_000;
 
 impl Default for Definitions {
     fn default() -> Self {
@@ -124,7 +124,8 @@ impl Definitions {
     }
 
     /// Puts in the values of all references, and of the references in those, up to `limit` bytes. Stops early where the
-    /// text turned into a condition or sequence, whose rest is not to be expanded yet.
+    /// text turned into a condition or sequence, whose rest is not to be expanded yet, and for good where a definition
+    /// refers to itself or the text grows too long.
     pub(crate) fn expand(
         &mut self,
         text: &mut Text,
@@ -150,6 +151,7 @@ impl Definitions {
             if active.iter().any(|outer| *outer.name == *reference.name) {
                 let message = format!("Definition {} refers to itself", reference.name);
                 diagnostics.report(Class::GeneralError, place, message);
+                text.settle();
                 return Ok(expanded);
             }
             let name = Box::from(reference.name);
@@ -172,6 +174,7 @@ impl Definitions {
                     text.as_str()
                 );
                 diagnostics.report(Class::GeneralError, place, message);
+                text.settle();
                 return Ok(expanded);
             }
             if let Some(message) = value.complaint {

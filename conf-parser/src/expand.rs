@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::comment::{strip, unescape};
 use crate::definition::{Definitions, Surroundings, split_definition, starts_afresh};
 use crate::include::split_include;
-use crate::limits::{Budget, MAX_LINE, MAX_NESTING, Spent};
+use crate::limits::{Budget, MAX_EXPANDED, MAX_NESTING, Spent};
 use crate::sequence::{MAX_NUMBERS, Refusal, Sequence, number_seq, parse_lst, split_seq};
 use crate::source::{Physical, Sources};
 use crate::text::Text;
@@ -55,7 +55,7 @@ impl Pending {
 }
 
 /// How often a line may turn into a condition or sequence by expansion. Beyond that it does so for ever.
-const MAX_ROUNDS: usize = 32;
+const MAX_ROUNDS: usize = 8;
 
 impl<'o> Expander<'o> {
     pub(crate) fn new(options: &'o Options, sources: Sources, budget: Budget) -> Self {
@@ -300,7 +300,7 @@ impl<'o> Expander<'o> {
 
     /// Puts in definitions; whether there were any.
     fn replace(&mut self, text: &mut Text, diagnostics: &mut Diagnostics) -> Result<bool, Spent> {
-        if !text.as_str().contains('$') {
+        if text.is_settled() || !text.as_str().contains('$') {
             return Ok(false);
         }
         let place = text.place();
@@ -308,8 +308,13 @@ impl<'o> Expander<'o> {
             directory: self.sources.directory(),
             config_id: &self.options.config_id,
         };
-        let expanded =
-            self.definitions.expand(text, MAX_LINE, surroundings, &mut self.budget, diagnostics)?;
+        let expanded = self.definitions.expand(
+            text,
+            MAX_EXPANDED,
+            surroundings,
+            &mut self.budget,
+            diagnostics,
+        )?;
         if !expanded.changed {
             return Ok(false);
         }

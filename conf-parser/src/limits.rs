@@ -11,8 +11,11 @@ pub const MAX_LINES: usize = 1_000_000;
 /// The most definitions that are put in, over all lines.
 pub const MAX_REPLACEMENTS: usize = 2_000_000;
 
-/// The most bytes of a line, before and after expansion, as in 2.4.3.
+/// The most bytes of a line as it is written, as in 2.4.3.
 pub const MAX_LINE: usize = 1022;
+
+/// The most bytes of a line in which definitions were put, as in 2.4.3.
+pub(crate) const MAX_EXPANDED: usize = 1023;
 
 /// The most files that are read, repeated ones counted again.
 pub const MAX_FILES: usize = 65_536;

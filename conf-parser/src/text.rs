@@ -16,6 +16,8 @@ pub(crate) struct Text {
     first: Run,
     /// Further runs; nearly always none.
     more: Vec<Run>,
+    /// Whether definitions are no longer put in, because that went wrong.
+    is_settled: bool,
 }
 
 /// Bytes with a common origin: all up to the start of the next run.
@@ -31,14 +33,24 @@ impl Text {
     /// Text as it was written, from `column` on.
     pub(crate) fn written(string: &str, file: FileId, line: u32, column: usize) -> Self {
         let first = Run { start: 0, column: narrow(column), shared: 0 };
-        Self { string: string.to_owned(), file, line, first, more: Vec::new() }
+        Self { string: string.to_owned(), file, line, first, more: Vec::new(), is_settled: false }
     }
 
     /// Text that stands for what was written at `place`.
     pub(crate) fn standing_for(string: &str, place: Place) -> Self {
         let first = Run { start: 0, column: place.column, shared: place.length.max(1) };
         let Place { file, line, .. } = place;
-        Self { string: string.to_owned(), file, line, first, more: Vec::new() }
+        Self { string: string.to_owned(), file, line, first, more: Vec::new(), is_settled: false }
+    }
+
+    /// Whether definitions in it are left alone.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.is_settled
+    }
+
+    /// Leaves the definitions in it alone from now on.
+    pub(crate) fn settle(&mut self) {
+        self.is_settled = true;
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -84,20 +96,22 @@ impl Text {
     /// Puts `with` in the place of a part.
     pub(crate) fn replace(&mut self, range: Range<usize>, with: &str) {
         let (column, length) = self.extent(range.clone());
+        let replaced = Run { start: range.start, column, shared: length.max(1) };
         let after = self.run_at(range.end);
         let after = Run { start: range.end, column: after.column_at(range.end), ..after };
-        let later = self.more.iter().filter(|run| run.start > range.end).copied();
-        let moved = |run: Run| Run { start: run.start - range.len() + with.len(), ..run };
-        let later: Vec<_> = std::iter::once(after).chain(later).map(moved).collect();
 
-        self.more.retain(|run| run.start < range.start);
-        let replaced = Run { start: range.start, column, shared: length.max(1) };
+        let from = self.more.partition_point(|run| run.start < range.start);
+        let to = self.more.partition_point(|run| run.start <= range.end);
         if range.start == 0 {
             self.first = replaced;
+            self.more.splice(..to, [after]);
         } else {
-            self.more.push(replaced);
+            self.more.splice(from..to, [replaced, after]);
         }
-        self.more.extend(later);
+        let moved = self.more.partition_point(|run| run.start < range.end);
+        for run in self.more.iter_mut().skip(moved) {
+            run.start = run.start - range.len() + with.len();
+        }
         self.string.replace_range(range, with);
     }
 

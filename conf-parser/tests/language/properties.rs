@@ -61,7 +61,7 @@ fn survives(text: &[u8]) {
     let lines = text.split(|&byte| byte == b'\n').count();
     walk(&statements, &mut |statement| {
         assert!(!statement.line.is_empty());
-        assert!(statement.line.raw().len() <= 1022);
+        assert!(statement.line.raw().len() <= 1023);
         for word in statement.line.words() {
             assert!(usize::try_from(word.place.line).is_ok_and(|line| (1..=lines).contains(&line)));
             assert!(word.place.column >= 1);
