@@ -18,6 +18,7 @@ pub mod udp;
 mod validate;
 
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use conf_parser::{
     Args, Class, Diagnostics, Statement, Table, Value, keyword, report_missing_parameter,
@@ -99,8 +100,10 @@ pub struct Ssl {
 }
 
 /// What the keywords fill.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Draft {
+    /// What names in the blocks are looked up in.
+    global: Rc<Global>,
     ssl: Option<Ssl>,
     groups: Vec<Group>,
     virtual_servers: Vec<block::Draft>,
@@ -125,18 +128,25 @@ pub static ROOT: Table<Draft> = Table(&[
         "a virtual server",
         |draft, _, statement, diagnostics| {
             draft.wanted = true;
-            draft.virtual_servers.extend(block::read(statement, diagnostics));
+            let server = block::read(statement, &draft.global, diagnostics);
+            draft.virtual_servers.extend(server);
         },
     ),
 ]);
 
 /// Loads the load-balancing part from the statements of the top level; those of others are passed over.
 pub fn load(statements: &[Statement], global: &Global, diagnostics: &mut Diagnostics) -> Config {
-    let mut draft = Draft::default();
+    let mut draft = Draft {
+        global: Rc::new(global.clone()),
+        ssl: None,
+        groups: Vec::new(),
+        virtual_servers: Vec::new(),
+        wanted: false,
+    };
     for statement in statements {
         ROOT.apply(&mut draft, statement, diagnostics);
     }
-    validate::finish(draft, global, diagnostics)
+    validate::finish(draft, diagnostics)
 }
 
 fn ssl(draft: &mut Draft, _: Value<'_>, statement: &Statement, diagnostics: &mut Diagnostics) {

@@ -1,12 +1,15 @@
 //! Blocks of virtual servers: what their keywords fill, and what must agree at their end.
 
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use conf_parser::{
     Args, Class, Diagnostics, Extent, Joined, Keyword, Limits, Statement, Value, keyword,
     parse_uint, report_missing_parameter,
 };
+
+use runtime::global::{Global, Script};
 
 use super::checker::{DELAY, PERIOD, TIMEOUT};
 use super::forwarding::{Forwarding, METHOD, set_method};
@@ -17,6 +20,7 @@ use super::{Family, set_string};
 /// What the keywords of a block fill.
 #[derive(Debug)]
 pub(super) struct Draft {
+    pub(super) global: Rc<Global>,
     pub(super) service: ServiceDraft,
     pub(super) extent: Extent,
     pub(super) family: Option<Family>,
@@ -29,8 +33,8 @@ pub(super) struct Draft {
     pub(super) forwarding: Option<Forwarding>,
     pub(super) quorum: u32,
     pub(super) hysteresis: u32,
-    pub(super) quorum_up: Option<Statement>,
-    pub(super) quorum_down: Option<Statement>,
+    pub(super) quorum_up: Option<Script>,
+    pub(super) quorum_down: Option<Script>,
     pub(super) alpha: bool,
     pub(super) omega: bool,
     pub(super) ha_suspend: bool,
@@ -67,13 +71,18 @@ pub(super) struct SorryDraft {
 pub(super) const PERSISTENCE: Duration = Duration::from_secs(360);
 
 /// Reads a block; `None` when nothing in it can be used, which has been reported then.
-pub(super) fn read(statement: &Statement, diagnostics: &mut Diagnostics) -> Option<Draft> {
+pub(super) fn read(
+    statement: &Statement,
+    global: &Rc<Global>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Draft> {
     let service = service(statement, diagnostics)?;
     let family = match service {
         ServiceDraft::Address(address, _) => Some(Family::of(address)),
         ServiceDraft::Mark(_) | ServiceDraft::Group(_) => None,
     };
     let mut draft = Draft {
+        global: Rc::clone(global),
         service,
         extent: statement.extent(),
         family,
@@ -195,7 +204,7 @@ impl Draft {
     }
 
     fn real_server(&mut self, statement: &Statement, diagnostics: &mut Diagnostics) {
-        let Some(server) = real::read(statement, self.forwarding, diagnostics) else { return };
+        let Some(server) = real::read(statement, self, diagnostics) else { return };
         let family = Family::of(server.address);
         if !is_tunnel(server.forwarding) && *self.family.get_or_insert(family) != family {
             let text = format!(
@@ -357,8 +366,8 @@ const QUORUM: &[Keyword<Draft>] = &[
         SCRIPT,
         "run when the quorum is gained",
         |draft, _, statement, diagnostics| {
-            let name = draft.name(0);
-            once(&mut draft.quorum_up, &name, statement, diagnostics);
+            let names = (draft.name(0), "quorum");
+            once(&mut draft.quorum_up, names, &draft.global, statement, diagnostics);
         },
     ),
     keyword(
@@ -366,8 +375,8 @@ const QUORUM: &[Keyword<Draft>] = &[
         SCRIPT,
         "run when the quorum is lost",
         |draft, _, statement, diagnostics| {
-            let name = draft.name(0);
-            once(&mut draft.quorum_down, &name, statement, diagnostics);
+            let names = (draft.name(0), "quorum");
+            once(&mut draft.quorum_down, names, &draft.global, statement, diagnostics);
         },
     ),
     keyword("omega", Args::Flag, "notify its end", |draft, _, _, _| draft.omega = true),

@@ -75,12 +75,10 @@ fn user(
 }
 
 impl MiscDraft {
-    /// The script, unless there is none or nobody to run it. `delay_loop` is that of the virtual server: so long may a
-    /// script run that has no time of its own.
+    /// The script, unless there is none or nobody to run it. Without a time of its own it has none yet.
     pub(super) fn finish(
         self,
         scripts: &Scripts,
-        delay_loop: Duration,
         block: Extent,
         diagnostics: &mut Diagnostics,
     ) -> Option<Misc> {
@@ -112,7 +110,7 @@ impl MiscDraft {
         }
         Some(Misc {
             script: Script::new(command.argv, account?)?,
-            timeout: if self.timeout.is_zero() { delay_loop } else { self.timeout },
+            timeout: self.timeout,
             dynamic: self.dynamic,
         })
     }

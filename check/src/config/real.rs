@@ -1,22 +1,25 @@
 //! Real servers, and the checks in their blocks.
 
 use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
 use std::time::Duration;
 
 use conf_parser::{
-    Args, Class, Diagnostics, Extent, Joined, Keyword, Statement, Word, keyword, parse_address,
+    Args, Class, Diagnostics, Joined, Keyword, Statement, Word, keyword, parse_address,
     parse_port, report_missing_parameter,
 };
-use runtime::global::Script;
+use runtime::global::{Global, Script};
 use serde::{Deserialize, Serialize};
 
+use super::block;
 use super::checker::{self, Checker, Common, DELAY, PERIOD, TIMEOUT};
 use super::dns::{DNS_CHECK, Dns, DnsDraft};
 use super::forwarding::{Forwarding, METHOD, set_method};
 use super::http::{HTTP_GET, Http, HttpDraft, SSL_GET};
-use super::misc::{MISC_CHECK, MiscDraft};
+use super::misc::{MISC_CHECK, Misc, MiscDraft};
+use super::service::trio;
 use super::set_string;
-use super::tracked::{BFD_CHECK, BfdDraft, FILE_CHECK, FileDraft};
+use super::tracked::{BFD_CHECK, BfdDraft, FILE_CHECK, FileCheck, FileDraft};
 use super::udp::{UDP_CHECK, Udp, UdpDraft};
 
 /// A server that does the work.
@@ -83,6 +86,11 @@ pub(super) fn target(
 /// What the keywords of a block fill.
 #[derive(Debug)]
 pub(super) struct Draft {
+    global: Rc<Global>,
+    /// What messages call it.
+    name: String,
+    /// The BFD sessions that it watches.
+    sessions: Vec<String>,
     pub(super) address: IpAddr,
     pub(super) port: Option<u16>,
     pub(super) weight: Option<u32>,
@@ -90,8 +98,8 @@ pub(super) struct Draft {
     pub(super) upper_threshold: u32,
     pub(super) lower_threshold: u32,
     pub(super) inhibit: Option<bool>,
-    pub(super) notify_up: Option<Statement>,
-    pub(super) notify_down: Option<Statement>,
+    pub(super) notify_up: Option<Script>,
+    pub(super) notify_down: Option<Script>,
     pub(super) alpha: Option<bool>,
     pub(super) timeout: Option<Duration>,
     pub(super) delay_loop: Option<Duration>,
@@ -109,7 +117,6 @@ pub(super) struct Draft {
 pub(super) struct CheckerDraft {
     pub(super) common: Common,
     pub(super) kind: KindDraft,
-    pub(super) block: Extent,
 }
 
 #[derive(Debug)]
@@ -120,16 +127,16 @@ pub(super) enum KindDraft {
     Dns(Dns),
     Udp(Udp),
     Ping,
-    Misc(MiscDraft),
-    File(FileDraft),
-    Bfd(BfdDraft),
+    Misc(Misc),
+    File(FileCheck),
+    Bfd(String),
 }
 
-/// Reads a block; `None` when its address is wrong, which has been reported then. `forwarding` is what the virtual server
-/// has said so far.
+/// Reads a block; `None` when its address is wrong, which has been reported then. `parent` is the virtual server as far
+/// as it has been read.
 pub(super) fn read(
     statement: &Statement,
-    forwarding: Option<Forwarding>,
+    parent: &block::Draft,
     diagnostics: &mut Diagnostics,
 ) -> Option<Draft> {
     let Some(word) = statement.arg(0) else {
@@ -143,10 +150,13 @@ pub(super) fn read(
         return None;
     };
     let mut draft = Draft {
+        global: Rc::clone(&parent.global),
+        name: trio(target.address, parent.protocol, target.port),
+        sessions: Vec::new(),
         address: target.address,
         port: target.port,
         weight: None,
-        forwarding,
+        forwarding: parent.forwarding,
         upper_threshold: 0,
         lower_threshold: 0,
         inhibit: None,
@@ -201,10 +211,12 @@ const KEYWORDS: &[Keyword<Draft>] = &[
     )
     .invalid("Invalid inhibit_on_failure parameter {}"),
     keyword("notify_up", SCRIPT, "run when it comes up", |draft, _, statement, diagnostics| {
-        once(&mut draft.notify_up, "(null)", statement, diagnostics);
+        let names = (draft.name.clone(), "notify");
+        once(&mut draft.notify_up, names, &draft.global, statement, diagnostics);
     }),
     keyword("notify_down", SCRIPT, "run when it goes down", |draft, _, statement, diagnostics| {
-        once(&mut draft.notify_down, "(null)", statement, diagnostics);
+        let names = (draft.name.clone(), "notify");
+        once(&mut draft.notify_down, names, &draft.global, statement, diagnostics);
     }),
     keyword(
         "alpha",
@@ -276,15 +288,18 @@ const KEYWORDS: &[Keyword<Draft>] = &[
 
 const SCRIPT: Args = Args::Script("SCRIPT [USER [[:]GROUP]]");
 
-/// Keeps the first statement of a script keyword and reports any further one. `owner` is what messages call the block.
+/// Keeps the first script of a keyword and reports any further one. `names` are what messages call the block and the
+/// kind of script.
 pub(super) fn once(
-    place: &mut Option<Statement>,
-    owner: &str,
+    place: &mut Option<Script>,
+    names: (String, &str),
+    global: &Global,
     statement: &Statement,
     diagnostics: &mut Diagnostics,
 ) {
+    let (owner, kind) = names;
     if place.is_none() {
-        *place = Some(statement.clone());
+        *place = Script::from_line(&statement.line, kind, &global.scripts, diagnostics);
         return;
     }
     let given = statement.arg(0).map_or("", |word| word.text);
@@ -398,9 +413,7 @@ const CHECKS: &[Keyword<Draft>] = &[
         Args::Block("", &MISC_CHECK),
         "a script says so",
         |server, _, statement, diagnostics| {
-            let mut draft = checker::Draft::<MiscDraft>::default();
-            MISC_CHECK.fill(&mut draft, statement, diagnostics);
-            server.add(draft.common, KindDraft::Misc(draft.special), statement);
+            server.misc(statement, diagnostics);
         },
     ),
     keyword(
@@ -408,9 +421,7 @@ const CHECKS: &[Keyword<Draft>] = &[
         Args::Block("", &FILE_CHECK),
         "a tracked file says so",
         |server, _, statement, diagnostics| {
-            let mut draft = FileDraft::default();
-            FILE_CHECK.fill(&mut draft, statement, diagnostics);
-            server.add(Common::default(), KindDraft::File(draft), statement);
+            server.file(statement, diagnostics);
         },
     ),
     keyword(
@@ -418,9 +429,7 @@ const CHECKS: &[Keyword<Draft>] = &[
         Args::Block("", &BFD_CHECK),
         "a BFD session is up",
         |server, _, statement, diagnostics| {
-            let mut draft = checker::Draft::<BfdDraft>::default();
-            BFD_CHECK.fill(&mut draft, statement, diagnostics);
-            server.add(draft.common, KindDraft::Bfd(draft.special), statement);
+            server.bfd(statement, diagnostics);
         },
     ),
 ];
@@ -431,8 +440,8 @@ static TCP_CHECK: Joined<Plain> = Joined(&[Plain::CONNECTION, Plain::TIMING]);
 static PING_CHECK: Joined<Plain> = Joined(&[Plain::CONNECTION, Plain::TIMING]);
 
 impl Draft {
-    fn add(&mut self, common: Common, kind: KindDraft, statement: &Statement) {
-        self.checkers.push(CheckerDraft { common, kind, block: statement.extent() });
+    fn add(&mut self, common: Common, kind: KindDraft) {
+        self.checkers.push(CheckerDraft { common, kind });
     }
 
     /// Reads a block of a check that connects. `finish` makes the check of what the keywords of its kind have filled.
@@ -448,7 +457,36 @@ impl Draft {
         table.fill(&mut draft, statement, diagnostics);
         let Some(kind) = finish(draft.special, statement, diagnostics) else { return };
         if draft.common.check(self.address, statement.extent(), diagnostics) {
-            self.add(draft.common, kind, statement);
+            self.add(draft.common, kind);
+        }
+    }
+
+    fn misc(&mut self, statement: &Statement, diagnostics: &mut Diagnostics) {
+        let mut draft = checker::Draft::<MiscDraft>::default();
+        MISC_CHECK.fill(&mut draft, statement, diagnostics);
+        let scripts = &self.global.scripts;
+        if let Some(misc) = draft.special.finish(scripts, statement.extent(), diagnostics) {
+            self.add(draft.common, KindDraft::Misc(misc));
+        }
+    }
+
+    fn file(&mut self, statement: &Statement, diagnostics: &mut Diagnostics) {
+        let mut draft = FileDraft::new(&self.global);
+        FILE_CHECK.fill(&mut draft, statement, diagnostics);
+        if let Some(file) = draft.finish(statement.extent(), diagnostics) {
+            self.add(Common::default(), KindDraft::File(file));
+        }
+    }
+
+    fn bfd(&mut self, statement: &Statement, diagnostics: &mut Diagnostics) {
+        let mut draft = checker::Draft::<BfdDraft>::default();
+        BFD_CHECK.fill(&mut draft, statement, diagnostics);
+        let (names, watched) = (draft.special, &self.sessions);
+        let block = statement.extent();
+        let session = names.finish(&self.name, watched, &self.global, block, diagnostics);
+        if let Some(session) = session {
+            self.sessions.push(session.clone());
+            self.add(draft.common, KindDraft::Bfd(session));
         }
     }
 
@@ -472,7 +510,7 @@ impl Draft {
         all.extend(hosts.into_iter().map(|host| host.timed_like(&outer)));
         for common in all {
             if common.check(self.address, statement.extent(), diagnostics) {
-                self.add(common, KindDraft::Smtp(helo.clone()), statement);
+                self.add(common, KindDraft::Smtp(helo.clone()));
             }
         }
     }

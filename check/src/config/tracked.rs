@@ -1,5 +1,7 @@
 //! FILE_CHECK and BFD_CHECK: checks that others decide.
 
+use std::rc::Rc;
+
 use conf_parser::{
     Args, Class, Diagnostics, Extent, Limits, Statement, Table, Value, keyword, parse_int,
 };
@@ -20,9 +22,11 @@ pub struct FileCheck {
 }
 
 /// What the keywords of FILE_CHECK fill.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub(super) struct FileDraft {
-    files: Vec<Statement>,
+    global: Rc<Global>,
+    /// The tracked file, by its position.
+    file: Option<usize>,
     weight: Option<(i32, bool)>,
 }
 
@@ -31,7 +35,16 @@ pub(super) static FILE_CHECK: Table<FileDraft> = Table(&[
         "track_file",
         Args::Word("TRACK_FILE_NAME"),
         "name of the tracked file",
-        |draft, _, statement, _| draft.files.push(statement.clone()),
+        |draft, value, statement, diagnostics| {
+            let mut files = draft.global.track_files.iter();
+            match files.position(|file| file.name == value.word()) {
+                Some(at) => draft.file = Some(at),
+                None => {
+                    let text = format!("track_file {} not found", value.word());
+                    diagnostics.report(Class::GeneralError, statement.place(), text);
+                }
+            }
+        },
     ),
     keyword(
         "weight",
@@ -75,25 +88,13 @@ fn weight(
 }
 
 impl FileDraft {
+    pub(super) fn new(global: &Rc<Global>) -> Self {
+        Self { global: Rc::clone(global), file: None, weight: None }
+    }
+
     /// The check, unless there is no such file.
-    pub(super) fn finish(
-        self,
-        global: &Global,
-        block: Extent,
-        diagnostics: &mut Diagnostics,
-    ) -> Option<FileCheck> {
-        let mut found = None;
-        for statement in &self.files {
-            let name = statement.arg(0).map_or("", |word| word.text);
-            match global.track_files.iter().find(|file| file.name == name) {
-                Some(file) => found = Some(file),
-                None => {
-                    let text = format!("track_file {name} not found");
-                    diagnostics.report(Class::GeneralError, statement.place(), text);
-                }
-            }
-        }
-        let Some(file) = found else {
+    pub(super) fn finish(self, block: Extent, diagnostics: &mut Diagnostics) -> Option<FileCheck> {
+        let Some(file) = self.file.and_then(|at| self.global.track_files.get(at)) else {
             let text = "FILE_CHECK has no track_file specified - ignoring";
             diagnostics.report_block(Class::GeneralError, block, text);
             return None;

@@ -1,18 +1,17 @@
 //! From blocks to the configuration: names are resolved, contradictions reported and settled.
 
-use conf_parser::{Class, Diagnostics, Statement};
-use runtime::global::{Global, Script};
+use conf_parser::{Class, Diagnostics};
 
 use super::block::{self, PERSISTENCE, ServiceDraft};
 use super::checker::Kind;
-use super::inherit::{self, Parent};
+use super::inherit;
 use super::real::{self, RealServer, SorryServer};
 use super::service::{Protocol, Service, VirtualServer, trio};
 use super::{Config, Draft, Family, Forwarding, Group, GroupId};
 
 /// Makes the configuration of what the blocks have filled.
-pub(super) fn finish(draft: Draft, global: &Global, diagnostics: &mut Diagnostics) -> Config {
-    let groups = draft.groups;
+pub(super) fn finish(draft: Draft, diagnostics: &mut Diagnostics) -> Config {
+    let (groups, global) = (draft.groups, draft.global);
     let mut joined = Vec::new();
     for server in draft.virtual_servers {
         joined.extend(join(server, &groups, diagnostics));
@@ -29,7 +28,7 @@ pub(super) fn finish(draft: Draft, global: &Global, diagnostics: &mut Diagnostic
                 *member += 1;
             }
         }
-        let settling = Settling { server, service, number, group, global, diagnostics };
+        let settling = Settling { server, service, number, group, diagnostics };
         virtual_servers.push(settling.finish());
     }
     let watched = |name: &str| {
@@ -97,7 +96,6 @@ struct Settling<'a> {
     /// Its number among those of its group.
     number: u32,
     group: Option<&'a Group>,
-    global: &'a Global,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -124,11 +122,9 @@ impl Settling<'_> {
         } else {
             self.settle_ports(&mut real_servers, sorry_server.as_mut());
         }
-        let (up, down) = (self.server.quorum_up.take(), self.server.quorum_down.take());
-        let (quorum_up, quorum_down) = (self.script(up), self.script(down));
-        let mail = &self.global.mail;
         let name = self.name();
         let server = self.server;
+        let mail = &server.global.mail;
         VirtualServer {
             service: self.service,
             name,
@@ -141,8 +137,8 @@ impl Settling<'_> {
             persistence_engine: server.engine,
             quorum: server.quorum,
             hysteresis: server.hysteresis,
-            quorum_up,
-            quorum_down,
+            quorum_up: server.quorum_up,
+            quorum_down: server.quorum_down,
             alpha: server.alpha,
             omega: server.omega,
             ha_suspend: server.ha_suspend,
@@ -152,11 +148,6 @@ impl Settling<'_> {
             sorry_server,
             real_servers,
         }
-    }
-
-    fn script(&mut self, statement: Option<Statement>) -> Option<Script> {
-        let line = statement?.line;
-        Script::from_line(&line, "quorum", &self.global.scripts, self.diagnostics)
     }
 
     fn settle_suspension(&mut self) {
@@ -255,8 +246,7 @@ impl Settling<'_> {
         let mut servers = Vec::new();
         for mut draft in std::mem::take(&mut self.server.real_servers) {
             draft.forwarding = Some(self.forwarding(draft.forwarding));
-            let parent = Parent { server: &self.server, global: self.global };
-            servers.push(inherit::real_server(draft, &parent, self.diagnostics));
+            servers.push(inherit::real_server(draft, &self.server));
         }
         servers
     }
