@@ -1,7 +1,6 @@
 //! Where each process of the daemon logs to.
 
-use std::path::{Path, PathBuf};
-
+use runtime::dump;
 use runtime::global::Processes;
 use runtime::logging::{LogFile, Settings};
 
@@ -24,23 +23,17 @@ pub(crate) fn settings(
         facility: options.log.syslog.then_some(options.log.facility),
         console: options.log.console && options.foreground,
         file: options.log.file.as_ref().map(|path| {
-            let file = LogFile { path: temporary_directory().join(path) };
+            let file = LogFile { path: dump::directory().join(path) };
             file.with_suffixes(&suffixes)
         }),
         detail: options.child.detail,
     }
 }
 
-/// Where files go whose names do not say it: `$TMPDIR`, if that is a directory.
-pub(crate) fn temporary_directory() -> PathBuf {
-    let named = std::env::var_os("TMPDIR").map(PathBuf::from);
-    named
-        .filter(|path| path.is_absolute() && path.is_dir())
-        .unwrap_or_else(|| Path::new("/tmp").to_owned())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+
     use super::*;
 
     #[test]

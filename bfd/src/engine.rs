@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use log::{debug, error, info, warn};
 use runtime::bfd_event::Sender;
-use runtime::child::{Received, Setup, ToChild, ToParent};
+use runtime::child::{self, Received, Setup, ToChild, ToParent};
 use runtime::global::Global;
 use runtime::handover;
 use runtime::process::{self, Promotion};
@@ -80,11 +80,22 @@ struct Engine {
 
 /// Runs the BFD child until it is told to stop; returns its exit status.
 pub fn run(setup: Setup, trackers: Trackers) -> i32 {
-    match Engine::new(setup, trackers).and_then(|mut engine| engine.run()) {
+    let started = Engine::new(setup, trackers).and_then(|mut engine| {
+        engine.load()?;
+        Ok(engine)
+    });
+    let mut engine = match started {
+        Ok(engine) => engine,
+        Err(failure) => {
+            error!("BFD cannot start: {failure}");
+            return EXIT_FAILED;
+        }
+    };
+    match engine.serve() {
         Ok(()) => EXIT_OK,
         Err(failure) => {
-            error!("BFD: {failure}");
-            EXIT_FAILED
+            error!("BFD event loop: {failure}");
+            child::LOOP_FAILED
         }
     }
 }
@@ -111,8 +122,7 @@ impl Engine {
         })
     }
 
-    fn run(&mut self) -> io::Result<()> {
-        self.load()?;
+    fn serve(&mut self) -> io::Result<()> {
         let mut ready = Vec::new();
         loop {
             ready.clear();
