@@ -14,5 +14,6 @@ else
     cargo test --workspace --locked --no-fail-fast
 fi
 cargo test --workspace --locked --doc --quiet
+tests/fuzz/run.sh 5
 tests/msrv.sh
 tests/install.sh
