@@ -27,7 +27,10 @@ for target in "${targets[@]}"; do
         # shellcheck disable=SC2059 # the format is the content
         printf "$(tr -d ' ' <<<"$bytes" | sed 's/../\\x&/g')" >"$work/$name"
     done
-    [ "$target" != language ] || cp ../conformance/*.conf ../scenarios/*.conf "$work"
+    if [ "$target" = language ]; then
+        cp ../conformance/*.conf "$work"
+        for scenario in ../scenarios/*.conf; do cp "$scenario" "$work/scenario-$(basename "$scenario")"; done
+    fi
     log=$root/$target.log
     if ! "$root/$triple/release/$target" "$work" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 \
         -max_len=4096 -artifact_prefix="$root/failures/$target-" -print_final_stats=1 >"$log" 2>&1; then
