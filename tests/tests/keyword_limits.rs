@@ -223,8 +223,15 @@ fn switches_take_six_words() {
 }
 
 /// Keywords that pass over an absent argument, or say what is missing when their block ends.
-const SILENT: &[&str] =
-    &["smtp_helo_name", "misc_path", "sni_name", "status_code", "regex_options", "param_match"];
+const SILENT: &[&str] = &[
+    "smtp_helo_name",
+    "script",
+    "misc_path",
+    "sni_name",
+    "status_code",
+    "regex_options",
+    "param_match",
+];
 
 #[test]
 fn a_word_that_must_be_there_is_missed() {
