@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use conf_parser::{
-    Args, Class, Diagnostics, Joined, Keyword, Statement, Word, keyword, parse_address,
-    parse_port, report_missing_parameter,
+    Args, Class, Diagnostics, Joined, Keyword, Statement, Word, keyword, parse_address, parse_port,
+    report_missing_parameter,
 };
 use runtime::global::{Global, Script};
 use serde::{Deserialize, Serialize};
