@@ -25,6 +25,9 @@ impl Engine {
         }
         let mut changes = Vec::new();
         for event in &events {
+            if self.options.monitor_addresses {
+                self.log_address(event);
+            }
             self.interfaces.on_event(event, &mut changes);
             self.ledger.on_event(event);
         }
@@ -44,6 +47,21 @@ impl Engine {
         for address in self.ledger.take_lost() {
             self.address_lost(&address, now);
         }
+    }
+
+    /// Shows an address that came or went, whoever did it (`-a`).
+    fn log_address(&self, event: &MachineEvent) {
+        let (address, verb) = match event {
+            MachineEvent::AddressAdded(address) => (address, "added to"),
+            MachineEvent::AddressRemoved(address) => (address, "removed from"),
+            MachineEvent::LinkChanged(_)
+            | MachineEvent::LinkGone { .. }
+            | MachineEvent::Overrun => {
+                return;
+            }
+        };
+        let on = self.interface_name(address.interface);
+        info!("Netlink reflector reports IP {} {verb} {on}", address.local);
     }
 
     fn machine_changed(&mut self, change: &Change, now: Instant) {
@@ -124,7 +142,9 @@ impl Engine {
             info!("Restoring deleted static address {} dev {on}", lost);
             return;
         }
-        debug!("Netlink reflector reports IP {} removed from {on}", lost.local);
+        if !self.options.monitor_addresses {
+            debug!("Netlink reflector reports IP {} removed from {on}", lost.local);
+        }
         for id in masters {
             self.take(id, Event::ObjectLost, now);
         }
