@@ -12,8 +12,12 @@ for file in \
     [ -e "$root/$file" ] || { echo "install: $file is missing" >&2; exit 1; }
 done
 grep -q '^ExecStart=/usr/sbin/keepalived ' "$root/usr/lib/systemd/system/keepalived.service"
-"$root/usr/sbin/keepalived" --version 2>&1 | grep -q '^Keepalived v2\.4\.3 '
-"$root/usr/bin/genhash" --help 2>&1 | grep -qi '^usage'
+[[ $("$root/usr/sbin/keepalived" --version 2>&1) == 'Keepalived v2.4.3 '* ]] || {
+    echo "install: no version" >&2
+    exit 1
+}
+# Its usage comes with status 1, as in the original.
+[[ $("$root/usr/bin/genhash" --help 2>&1 || true) == 'Usage: '* ]] || { echo "install: no genhash" >&2; exit 1; }
 
 echo '# mine' >"$root/etc/sysconfig/keepalived"
 make --no-print-directory install DESTDIR="$root" PREFIX=/usr >/dev/null
