@@ -8,6 +8,7 @@ packaging/prerequisites.sh test
 tests/fetch-peers.sh
 make --no-print-directory lint
 cargo build --release --locked
+cargo test --workspace --locked --doc --quiet
 # The lab mostly waits for routers to do something, so more of it runs at once than there are processors.
 target=$(realpath "${CARGO_TARGET_DIR:-target}")
 export KEEPALIVED=$target/release/keepalived
@@ -18,7 +19,6 @@ else
     cargo test --workspace --exclude lab --locked --no-fail-fast
     cargo test --package lab --locked --no-fail-fast -- --test-threads 6
 fi
-cargo test --workspace --locked --doc --quiet
 tests/fuzz/run.sh 5
 tests/msrv.sh
 tests/install.sh
