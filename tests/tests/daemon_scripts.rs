@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use lab::{Binary, Daemon, Mark, Namespace, PATIENCE, Process, Scratch};
+use lab::{Binary, Daemon, Mark, Namespace, PATIENCE, Process, Scratch, await_process};
 use nix::sys::signal::Signal;
 
 const SESSION: &str = "bfd_instance one {\n neighbor_ip 127.0.0.2\n source_ip 127.0.0.1\n}\n";
@@ -27,20 +27,6 @@ fn start(namespace: &Namespace, config: &str) -> Daemon {
 
 fn setting(keyword: &str, path: &Path) -> String {
     format!(" {keyword} {}", path.display())
-}
-
-/// The process whose number is in the file, once it is there.
-#[track_caller]
-fn await_process(path: &Path) -> Process {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let pid = fs::read_to_string(path).unwrap_or_default().trim().parse().ok();
-        if let Some(process) = pid.and_then(Process::new) {
-            return process;
-        }
-        assert!(Instant::now() < deadline, "no number in {}", path.display());
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// Where in the log the first line stands that contains `text`.

@@ -1,12 +1,12 @@
 //! From the command line to a running daemon: exit statuses, pid files, becoming a daemon.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
-use std::time::{Duration, Instant};
 
-use lab::{Binary, Daemon, Mark, Namespace, PATIENCE, Process, Scratch};
+use lab::{Binary, Daemon, Mark, Namespace, PATIENCE, Process, Scratch, await_file, await_process};
 use nix::sys::signal::Signal;
 
 const SESSION: &str = "bfd_instance one {\n neighbor_ip 127.0.0.2\n source_ip 127.0.0.1\n}\n";
@@ -191,19 +191,6 @@ impl Drop for Background {
     }
 }
 
-/// The process whose number is in the file, once it is there.
-fn await_process(path: &Path) -> Process {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let pid = fs::read_to_string(path).unwrap_or_default().trim().parse().ok();
-        if let Some(process) = pid.and_then(Process::new) {
-            return process;
-        }
-        assert!(Instant::now() < deadline, "no number in {}", path.display());
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
 #[test]
 fn a_daemon_leaves_terminal_and_directory() {
     let namespace = Namespace::new();
@@ -233,13 +220,8 @@ fn a_relative_name_means_the_same_file_for_ever() {
     let output = namespace.enter(|| command.output()).unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     let process = await_process(&scratch.path().join("parent.pid"));
-    let says = |wanted: &str| {
-        let deadline = Instant::now() + PATIENCE;
-        while !fs::read_to_string(scratch.path().join("log")).unwrap_or_default().contains(wanted) {
-            assert!(Instant::now() < deadline, "the log does not say {wanted:?}");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    };
+    let log = scratch.path().join("log");
+    let says = |wanted: &str| await_file(&log, |text| text.contains(wanted).then_some(()));
     says("Startup complete");
     process.signal(Signal::SIGHUP);
     says("Reload complete");
@@ -307,6 +289,9 @@ fn names_of_instance_and_namespace() {
     // From outside: it goes into the namespace by itself.
     command.args(["-G", "-n", "-l", "-f"]).arg(file).stdin(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
+    // It makes the directory of its pid files itself.
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(log.any(|line| line.contains("Startup complete")));
     let directory = Path::new("/run/keepalived").join(namespace.name());
     let process = await_process(&directory.join(format!("keepalived_{instance}.pid")));
     let bfd = await_process(&directory.join(format!("bfd_{instance}.pid")));
