@@ -7,6 +7,7 @@
 //! Everything is wanted by the union of all instances: what moves from one to another in a reload stays where it is.
 
 mod addresses;
+pub mod sysctl;
 
 use runtime::machine::{Address, AddressKey, IfIndex, Machine};
 use runtime::netlink::{Event, NetlinkError, Request};
@@ -52,6 +53,7 @@ impl Ledger {
             let failure = match request {
                 Request::AddAddress(address) => self.addresses.added(address, outcome),
                 Request::RemoveAddress(address) => self.addresses.removed(&address, outcome),
+                Request::ConfigureIpv4 { .. } => outcome.err(),
             };
             failures.extend(failure);
         }

@@ -17,10 +17,15 @@ const NLM_F_REQUEST: u16 = 0x1;
 const NLM_F_ACK: u16 = 0x4;
 const NLM_F_DUMP: u16 = 0x300;
 
+const RTM_NEWLINK: u16 = 16;
 const RTM_GETLINK: u16 = 18;
 const RTM_NEWADDR: u16 = 20;
 const RTM_DELADDR: u16 = 21;
 const RTM_GETADDR: u16 = 22;
+
+const IFLA_AF_SPEC: u16 = 26;
+const IFLA_INET_CONF: u16 = 1;
+const AF_INET: u16 = 2;
 
 /// A lifetime without end.
 const FOREVER: u32 = u32::MAX;
@@ -32,6 +37,15 @@ pub enum Request {
     AddAddress(Address),
     /// Take an address from its interface.
     RemoveAddress(Address),
+    /// Change a setting of an interface.
+    ConfigureIpv4 {
+        /// The interface.
+        interface: IfIndex,
+        /// Which setting (`IPV4_DEVCONF_*`).
+        number: u16,
+        /// What it is to be.
+        value: u32,
+    },
 }
 
 impl fmt::Display for Request {
@@ -42,6 +56,9 @@ impl fmt::Display for Request {
             }
             Request::RemoveAddress(address) => {
                 write!(f, "remove address {address} from interface {}", address.interface)
+            }
+            Request::ConfigureIpv4 { interface, number, value } => {
+                write!(f, "give setting {number} of interface {interface} the value {value}")
             }
         }
     }
@@ -57,6 +74,15 @@ impl Request {
             }
             Request::RemoveAddress(address) => {
                 frame(RTM_DELADDR, flags, sequence, &removed(address), out);
+            }
+            Request::ConfigureIpv4 { interface, number, value } => {
+                let mut body = vec![0; 4];
+                body.extend(interface.0.to_ne_bytes());
+                body.extend([0; 8]);
+                let setting = attribute(*number, &value.to_ne_bytes());
+                let inet = attribute(AF_INET, &attribute(IFLA_INET_CONF, &setting));
+                body.extend(attribute(IFLA_AF_SPEC, &inet));
+                frame(RTM_NEWLINK, flags, sequence, &Raw(&body), out);
             }
         }
     }
@@ -120,6 +146,16 @@ fn frame(kind: u16, flags: u16, sequence: u32, body: &impl Emitable, out: &mut V
     header.sequence_number = sequence;
     header.emit(head);
     body.emit(&mut tail[..length - HEADER_LEN]);
+}
+
+/// An attribute, which may have others inside.
+fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(4 + value.len()).expect("attributes here are short");
+    let mut out = length.to_ne_bytes().to_vec();
+    out.extend(kind.to_ne_bytes());
+    out.extend(value);
+    out.resize(out.len().next_multiple_of(4), 0);
+    out
 }
 
 fn header(address: &Address) -> AddressHeader {

@@ -23,6 +23,7 @@ impl Kernel {
             let outcome = match request {
                 Request::AddAddress(address) => self.add(address),
                 Request::RemoveAddress(address) => self.remove(address.key()),
+                Request::ConfigureIpv4 { .. } => Err(Errno::EOPNOTSUPP),
             };
             outcome.map_err(|errno| NetlinkError::Refused {
                 attempted: request.to_string(),
@@ -124,6 +125,7 @@ fn asked(ledger: &mut Ledger, kernel: &mut Kernel, desired: &Desired) -> Vec<Str
             .map(|request| match request {
                 Request::AddAddress(address) => format!("+{address}%{}", address.interface),
                 Request::RemoveAddress(address) => format!("-{address}%{}", address.interface),
+                other => other.to_string(),
             })
             .collect();
         kernel.execute(requests)
