@@ -97,6 +97,7 @@ pub(crate) fn interpret(
     if let Purpose::Reload(running) = purpose {
         global.keep_from(running);
     }
+    global.mail.look_up_machine();
     let bfd = bfd::config::load(statements, diagnostics);
     global.bfd_names.clone_from(&bfd.names);
     check_scripts(&mut global, purpose, diagnostics);

@@ -10,6 +10,7 @@ mod identity;
 mod instance;
 mod listeners;
 mod machine;
+mod mail;
 mod notify;
 mod receive;
 mod refusals;
@@ -31,6 +32,7 @@ use std::time::{Duration, Instant};
 use log::{error, info};
 use runtime::child::{self, ChildEnd, Received, Setup, ToChild, ToParent};
 use runtime::global::{Global, Script};
+use runtime::mail::MailId;
 use runtime::netlink::{Client, Monitor};
 use runtime::options::Options;
 use runtime::process::Promotion;
@@ -41,6 +43,8 @@ use runtime::sys::receive::RecvBatch;
 
 use self::instance::Instance;
 use self::listeners::Listeners;
+use self::mail::Mails;
+use self::notify::News;
 use self::sockets::{SocketId, Sockets};
 use self::table::Table;
 use self::tracking::TrackedScripts;
@@ -83,6 +87,8 @@ enum Source {
     Tracked(ScriptId),
     /// The end of the program that reads a FIFO.
     Reader(usize),
+    /// A mail on its way.
+    Mail(MailId),
 }
 
 /// What the loop waits for.
@@ -98,7 +104,9 @@ enum Timer {
     Patience(ScriptId),
     /// The end of the start-up delay.
     Delayed,
-    /// The end of the time that scripts have when the process stops.
+    /// The end of the time that the mail server has.
+    Mail(MailId),
+    /// The end of the time that scripts and mails have when the process stops.
     Grace,
 }
 
@@ -107,6 +115,8 @@ enum Timer {
 struct RunningGroup {
     config: SyncGroup,
     group: Group,
+    /// What the last mail about it said.
+    mailed: Option<News>,
 }
 
 /// An advert on its way, for the case that it does not get far.
@@ -154,6 +164,7 @@ struct Engine {
     scripts: HashMap<u32, (Running, Registration)>,
     next_script: u32,
     listeners: Listeners,
+    mails: Mails,
     tracked_scripts: TrackedScripts,
     /// Kept for as long as the loop lives.
     _registrations: [Registration; 3],
@@ -211,6 +222,7 @@ impl Engine {
             Source::Script(number) => self.script_ended(number),
             Source::Tracked(id) => self.run_ended(id, now),
             Source::Reader(place) => self.listeners.reader_ended(place, &mut self.reactor),
+            Source::Mail(id) => self.mails.serve(id, &mut self.reactor, now),
         }
     }
 
@@ -219,6 +231,7 @@ impl Engine {
             Timer::Deadline(id) => self.due(id, now),
             Timer::Script(id) => self.run_script(id, now),
             Timer::Patience(id) => self.lose_patience(id, now),
+            Timer::Mail(id) => self.mails.serve(id, &mut self.reactor, now),
             // They leave at the end of the turn.
             Timer::Announcements | Timer::Grace => {}
             Timer::Delayed => {

@@ -1,15 +1,19 @@
 //! E-mail alerts.
 
+use std::ffi::CString;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use conf_parser::{
     Args, Class, Diagnostics, Keyword, Statement, Value, keyword, parse_address, parse_port,
     report_missing_parameter,
 };
+use nix::sys::utsname::uname;
 use serde::{Deserialize, Serialize};
 
 use super::Draft;
+use crate::sys::name::canonical_name;
 
 /// Who is told of changes by e-mail, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +40,8 @@ pub struct Mail {
     pub no_checkers: bool,
     /// The name of this machine in mails and SNMP; `None` is its canonical name.
     pub router_id: Option<String>,
+    /// The canonical name of this machine, where something above is `None` that it stands for.
+    pub machine: Option<String>,
 }
 
 impl Default for Mail {
@@ -52,7 +58,22 @@ impl Default for Mail {
             no_faults: false,
             no_checkers: false,
             router_id: None,
+            machine: None,
         }
+    }
+}
+
+impl Mail {
+    /// Looks the name of this machine up, where it is needed. It may ask a name server, and wait for it.
+    pub fn look_up_machine(&mut self) {
+        let named = self.router_id.is_some();
+        let mails = self.server.is_some() && (self.helo.is_none() || self.from.is_none());
+        if named && !mails {
+            return;
+        }
+        let node = uname().map(|name| name.nodename().to_owned()).unwrap_or_default();
+        let canonical = CString::new(node.as_bytes()).ok().and_then(|name| canonical_name(&name));
+        self.machine = Some(canonical.unwrap_or_else(|| node.to_string_lossy().into_owned()));
     }
 }
 

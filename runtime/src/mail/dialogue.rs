@@ -13,10 +13,17 @@ const REPLY_LIMIT: usize = 4096;
 pub(super) enum Progress {
     /// The reply is not complete.
     Wait,
-    /// Say this.
-    Say(Vec<u8>),
-    /// The server has the mail, and good-bye was said.
-    Taken,
+    /// Say this; the reply may be worth a note.
+    Say(Vec<u8>, Option<Note>),
+    /// Good-bye was said.
+    Over,
+}
+
+/// What the log says of a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Note {
+    /// The server has the mail.
+    Delivered,
     /// The server refused a command.
     Refused {
         /// Its name.
@@ -25,6 +32,9 @@ pub(super) enum Progress {
         code: u16,
     },
 }
+
+const QUIT: &str = "QUIT";
+const BODY: &str = "BODY";
 
 #[derive(Debug)]
 struct Step {
@@ -55,9 +65,9 @@ impl Dialogue {
             step("RCPT", format!("RCPT TO:<{}>\r\n", bare_address(recipient)), 250);
         }
         step("DATA", "DATA\r\n".to_owned(), 354);
-        step("BODY", format!("{message}\r\n.\r\n"), 250);
-        step("QUIT", "QUIT\r\n".to_owned(), 221);
-        Self { command: "CONNECTION", expect: 220, steps, reply: Vec::new() }
+        step(BODY, format!("{message}\r\n.\r\n"), 250);
+        step(QUIT, "QUIT\r\n".to_owned(), 221);
+        Self { command: "(E)SMTP", expect: 220, steps, reply: Vec::new() }
     }
 
     /// Takes what the server said.
@@ -69,17 +79,39 @@ impl Dialogue {
             None => return Progress::Wait,
         };
         self.reply.clear();
-        if code != self.expect {
-            return Progress::Refused { command: self.command, code };
-        }
+        let note = match (code == self.expect, self.command) {
+            (true, BODY) => Some(Note::Delivered),
+            (true, _) => None,
+            (false, command) => {
+                let farewell = self.give_up();
+                let note = Note::Refused { command, code };
+                return farewell.map_or(Progress::Over, |text| Progress::Say(text, Some(note)));
+            }
+        };
         match self.steps.pop_front() {
             Some(step) => {
                 self.command = step.command;
                 self.expect = step.expect;
-                Progress::Say(step.say)
+                Progress::Say(step.say, note)
             }
-            None => Progress::Taken,
+            None => Progress::Over,
         }
+    }
+
+    /// Leaves out everything up to the good-bye, which is to be said; `None` when it was said already.
+    pub(super) fn give_up(&mut self) -> Option<Vec<u8>> {
+        let farewell = self.steps.pop_back()?;
+        self.steps.clear();
+        self.command = farewell.command;
+        self.expect = farewell.expect;
+        Some(farewell.say)
+    }
+
+    /// What will be said with a command.
+    #[cfg(test)]
+    pub(super) fn says(&self, command: &str) -> String {
+        let steps = self.steps.iter().filter(|step| step.command == command);
+        steps.map(|step| String::from_utf8_lossy(&step.say)).collect()
     }
 }
 
@@ -106,6 +138,7 @@ mod tests {
             server: ([127, 0, 0, 1], 25).into(),
             from: "\"Alerts\" <lb1@example.com>".to_owned(),
             helo: "lb1".to_owned(),
+            router: "lb1".to_owned(),
             to: vec!["ops@example.com".to_owned(), "\"Night\" <night@example.com>".to_owned()],
             patience: Duration::from_secs(1),
         };
@@ -114,7 +147,7 @@ mod tests {
 
     fn said(progress: Progress) -> String {
         match progress {
-            Progress::Say(text) => String::from_utf8(text).unwrap(),
+            Progress::Say(text, _) => String::from_utf8(text).unwrap(),
             other => panic!("{other:?}"),
         }
     }
@@ -129,25 +162,28 @@ mod tests {
         assert_eq!(said(dialogue.receive(b"250 ok\r\n")), "RCPT TO:<night@example.com>\r\n");
         assert_eq!(said(dialogue.receive(b"250 ok\r\n")), "DATA\r\n");
         assert_eq!(said(dialogue.receive(b"354 go\r\n")), "Subject: x\r\n\r\nbody\r\n.\r\n");
-        assert_eq!(said(dialogue.receive(b"250 taken\r\n")), "QUIT\r\n");
-        assert_eq!(dialogue.receive(b"221 bye\r\n"), Progress::Taken);
+        let farewell = Progress::Say(b"QUIT\r\n".to_vec(), Some(Note::Delivered));
+        assert_eq!(dialogue.receive(b"250 taken\r\n"), farewell);
+        assert_eq!(dialogue.receive(b"221 bye\r\n"), Progress::Over);
+    }
+
+    fn refused(command: &'static str, code: u16) -> Progress {
+        Progress::Say(b"QUIT\r\n".to_vec(), Some(Note::Refused { command, code }))
     }
 
     #[test]
-    fn a_refusal_names_the_command_and_the_code() {
+    fn a_refusal_names_the_command_and_the_code_and_leads_to_the_end() {
         let mut dialogue = dialogue();
         dialogue.receive(b"220 hello\r\n");
-        assert_eq!(
-            dialogue.receive(b"550 no\r\n"),
-            Progress::Refused { command: "HELO", code: 550 }
-        );
+        assert_eq!(dialogue.receive(b"550 no\r\n"), refused("HELO", 550));
+        assert_eq!(dialogue.receive(b"221 bye\r\n"), Progress::Over);
+        assert_eq!(dialogue.give_up(), None);
     }
 
     #[test]
     fn nonsense_without_end_is_a_refusal() {
-        let refused = Progress::Refused { command: "CONNECTION", code: 0 };
-        assert_eq!(dialogue().receive(&[b'x'; 5000]), refused);
-        assert_eq!(dialogue().receive(b"\r\n"), refused);
-        assert_eq!(dialogue().receive(b"\xff\xff\xff\n"), refused);
+        assert_eq!(dialogue().receive(&[b'x'; 5000]), refused("(E)SMTP", 0));
+        assert_eq!(dialogue().receive(b"\r\n"), refused("(E)SMTP", 0));
+        assert_eq!(dialogue().receive(b"\xff\xff\xff\n"), refused("(E)SMTP", 0));
     }
 }

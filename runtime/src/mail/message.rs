@@ -67,6 +67,7 @@ mod tests {
         Envelope {
             server: ([127, 0, 0, 1], 25).into(),
             helo: String::new(),
+            router: String::new(),
             from: from.to_owned(),
             to: to.iter().map(|&to| to.to_owned()).collect(),
             patience: Duration::ZERO,

@@ -13,9 +13,14 @@ fn envelope(server: SocketAddr) -> Envelope {
         server,
         from: "lb1@example.com".to_owned(),
         helo: "lb1".to_owned(),
+        router: "lb1".to_owned(),
         to: vec!["ops@example.com".to_owned()],
         patience: Duration::from_secs(5),
     }
+}
+
+fn alert(about: &str, event: &'static str) -> Alert {
+    Alert { about: about.to_owned(), event, body: "body".to_owned() }
 }
 
 fn serve_until_over(mailer: &mut Mailer, id: MailId) {
@@ -54,15 +59,19 @@ fn a_mail_reaches_the_server() {
         heard
     });
     let mut mailer = Mailer::default();
-    let id = mailer.submit(&envelope(address), "subject", "body", Instant::now()).unwrap();
+    mailer.post(&envelope(address), alert("VRRP Instance a", "Stopping"));
+    let id = mailer.start(Instant::now()).unwrap();
     serve_until_over(&mut mailer, id);
-    assert!(mailer.is_empty());
+    assert!(mailer.is_idle());
     let heard = server.join().unwrap();
     assert_eq!(
         heard[..4],
         ["HELO lb1", "MAIL FROM:<lb1@example.com>", "RCPT TO:<ops@example.com>", "DATA"]
     );
-    assert!(heard.contains(&"Subject: subject".to_owned()) && heard.contains(&"body".to_owned()));
+    assert!(
+        heard.contains(&"Subject: [lb1] VRRP Instance a - Stopping".to_owned())
+            && heard.contains(&"body".to_owned())
+    );
     assert_eq!(heard.last().unwrap(), "QUIT");
 }
 
@@ -73,17 +82,58 @@ fn a_server_that_says_nothing_is_given_up() {
     let patience = Duration::from_millis(50);
     let envelope = Envelope { patience, ..envelope(listener.local_addr().unwrap()) };
     let begin = Instant::now();
-    let id = mailer.submit(&envelope, "subject", "body", begin).unwrap();
+    mailer.post(&envelope, alert("VRRP Instance a", "Stopping"));
+    let id = mailer.start(begin).unwrap();
     serve_until_over(&mut mailer, id);
-    assert!(begin.elapsed() >= patience);
+    // Once for the greeting, once for the answer to the good-bye.
+    assert!(begin.elapsed() >= patience * 2);
+}
+
+#[test]
+fn alerts_about_one_thing_go_one_after_the_other() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let envelope = envelope(listener.local_addr().unwrap());
+    let mut mailer = Mailer::default();
+    let now = Instant::now();
+    for (about, event) in [("a", "1"), ("a", "2"), ("b", "1"), ("a", "3")] {
+        mailer.post(&envelope, alert(about, event));
+    }
+    let about = |mailer: &Mailer, id: MailId| {
+        let conversation = &mailer.conversations[&id];
+        (conversation.about.clone(), conversation.dialogue.says("BODY"))
+    };
+    let first = mailer.start(now).unwrap();
+    let other = mailer.start(now).unwrap();
+    assert_eq!(mailer.start(now), None);
+    assert_eq!((about(&mailer, first).0, about(&mailer, other).0), ("a".into(), "b".into()));
+    assert!(about(&mailer, first).1.contains(" a - 1\r\n"));
+    mailer.forget(first);
+    let second = mailer.start(now).unwrap();
+    assert!(about(&mailer, second).1.contains(" a - 2\r\n"));
+    assert!(!mailer.is_idle());
+}
+
+#[test]
+fn what_nobody_takes_is_dropped_in_the_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let envelope = envelope(listener.local_addr().unwrap());
+    let mut mailer = Mailer::default();
+    for number in 0..=WAITING {
+        mailer.post(&envelope, alert(&number.to_string(), "1"));
+    }
+    assert_eq!((mailer.waiting.len(), mailer.dropped), (WAITING, 1));
+    let started = std::iter::from_fn(|| mailer.start(Instant::now())).count();
+    assert_eq!((started, mailer.dropped), (CONVERSATIONS, 0));
 }
 
 #[test]
 fn without_server_or_recipient_there_is_no_mail() {
-    assert_eq!(Envelope::new(&Mail::default(), "lb1"), None);
+    assert_eq!(Envelope::new(&Mail::default()), None);
     let server = Some(([127, 0, 0, 1], 25).into());
-    assert_eq!(Envelope::new(&Mail { server, ..Mail::default() }, "lb1"), None);
+    assert_eq!(Envelope::new(&Mail { server, ..Mail::default() }), None);
     let to = vec!["ops@example.com".to_owned()];
-    let envelope = Envelope::new(&Mail { server, to, ..Mail::default() }, "lb1").unwrap();
-    assert!(envelope.from.ends_with("@lb1") && envelope.helo == "lb1");
+    let envelope =
+        Envelope::new(&Mail { server, to, machine: Some("lb1".into()), ..Mail::default() })
+            .unwrap();
+    assert!(envelope.from.ends_with("@lb1") && envelope.helo == "lb1" && envelope.router == "lb1");
 }

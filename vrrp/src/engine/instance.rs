@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use runtime::machine::IfIndex;
 
+use super::notify::News;
 use super::receive::time_of_day;
 use super::refusals::Refusals;
 use super::sockets::SocketId;
@@ -40,6 +41,8 @@ pub(super) struct Instance {
     pub(super) counters: Counters,
     /// Whether anybody was ever told about its state.
     pub(super) told: bool,
+    /// What the last mail about it said; a reload forgets it.
+    pub(super) mailed: Option<News>,
     /// Whether addresses, routes and rules are in place.
     pub(super) holds: bool,
     pub(super) last_transition: SystemTime,
@@ -61,6 +64,7 @@ impl Instance {
             identification: 0,
             counters: Counters::default(),
             told: false,
+            mailed: None,
             holds: false,
             last_transition: SystemTime::now(),
             config: config.clone(),
@@ -133,6 +137,7 @@ impl Instance {
         self.config = config;
         self.refusals = Refusals::default();
         self.group = None;
+        self.mailed = None;
         // Whether interface, source and socket are still right, is looked at afterwards.
         self.socket = None;
         self.build_packets();

@@ -124,6 +124,7 @@ impl Engine {
             .map(|config| RunningGroup {
                 group: Group::resume(&self.look_at(config), states.get(&config.name).copied()),
                 config: config.clone(),
+                mailed: None,
             })
             .collect();
         self.track_scripts(false, now);

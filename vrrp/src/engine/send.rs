@@ -43,6 +43,7 @@ impl Engine {
         self.announce(now);
         self.start_scripts();
         self.listeners.flush();
+        self.mails.flush(&mut self.reactor, now);
     }
 
     fn send_adverts(&mut self) {

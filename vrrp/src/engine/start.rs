@@ -18,6 +18,7 @@ use runtime::sys::receive::RecvBatch;
 
 use super::instance::Instance;
 use super::listeners::Listeners;
+use super::mail::Mails;
 use super::receive::BATCH;
 use super::sockets::Sockets;
 use super::table::Table;
@@ -31,7 +32,7 @@ use crate::kernel::{self, Ledger};
 use crate::socket::Sender;
 
 /// Descriptors besides those of the instances.
-const SPARE_FILES: u64 = 64;
+const SPARE_FILES: u64 = 96;
 
 impl Engine {
     /// Opens what the process works with, and starts all elections.
@@ -65,6 +66,7 @@ impl Engine {
             entered: Vec::new(),
             changed: Vec::new(),
             listeners: Listeners::default(),
+            mails: Mails::default(),
             tracked_scripts: Table::default(),
             instances: Table::default(),
             groups: Table::default(),
@@ -117,6 +119,7 @@ impl Engine {
     pub(super) fn prepare(&mut self, now: Instant) -> Result<(), Box<dyn Error>> {
         self.allow_files();
         self.listeners.open(&self.global, &mut self.reactor);
+        self.mails.address(&self.global);
         self.batch.grow(usize::try_from(self.largest_mtu())?);
         self.announcer.set_pacing(pacing(&self.global, &self.config, &self.interfaces));
         for id in self.instances.keys() {
@@ -150,7 +153,8 @@ impl Engine {
 
     /// A group whose members have not started.
     fn fresh_group(&self, config: &SyncGroup) -> RunningGroup {
-        RunningGroup { group: Group::new(&self.look_at(config)), config: config.clone() }
+        let group = Group::new(&self.look_at(config));
+        RunningGroup { group, config: config.clone(), mailed: None }
     }
 
     /// What a group sees of its members.

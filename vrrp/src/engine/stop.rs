@@ -9,7 +9,7 @@ use super::notify::News;
 use super::{Engine, Source, Timer};
 use crate::fsm::Event;
 
-/// How long scripts have that are told about the end.
+/// How long scripts have that are told about the end, and the mails that are not sent yet.
 const GRACE: Duration = Duration::from_secs(1);
 
 impl Engine {
@@ -34,25 +34,36 @@ impl Engine {
             self.tell_group(id, News::Stopped);
         }
         self.flush(now);
-        self.await_scripts(before, now + GRACE);
+        self.await_told(before, now + GRACE);
         self.listeners.close(&mut self.reactor);
     }
 
-    /// Waits until the scripts from number `first` on have ended, and kills those that have not at `deadline`.
-    fn await_scripts(&mut self, first: u32, deadline: Instant) {
+    /// Waits until the scripts from number `first` on have ended and all mails are sent, and kills those scripts that
+    /// have not at `deadline`.
+    fn await_told(&mut self, first: u32, deadline: Instant) {
         self.reactor.arm(Timer::Grace, deadline);
         let mut ready = Vec::new();
-        while self.scripts.keys().any(|&number| number >= first) && Instant::now() < deadline {
+        while (self.scripts.keys().any(|&number| number >= first) || !self.mails.is_idle())
+            && Instant::now() < deadline
+        {
             if let Err(error) = self.reactor.wait(&mut ready) {
-                error!("cannot wait for scripts: {error}");
+                error!("cannot wait for scripts and mails: {error}");
                 break;
             }
             for source in ready.drain(..) {
-                if let Source::Script(number) = source {
-                    self.script_ended(number);
+                match source {
+                    Source::Script(number) => self.script_ended(number),
+                    Source::Mail(id) => self.mails.serve(id, &mut self.reactor, Instant::now()),
+                    _ => {}
                 }
             }
-            while self.reactor.expired(Instant::now()).is_some() {}
+            let now = Instant::now();
+            while let Some(timer) = self.reactor.expired(now) {
+                if let Timer::Mail(id) = timer {
+                    self.mails.serve(id, &mut self.reactor, now);
+                }
+            }
+            self.mails.flush(&mut self.reactor, now);
         }
         let late = self.scripts.iter().filter(|&(&number, _)| number >= first);
         for (_, (running, _)) in late {

@@ -178,6 +178,7 @@ impl Engine {
         self.launches.extend(launches.into_iter().map(Launch::into_owned));
         let word = notify::word(news, &config.notify);
         self.listeners.write(&notify::instance_line(&config.name, word, priority));
+        self.mail_instance(id, news);
     }
 
     /// Tells listeners that the priority of an instance has changed, where they want to know.
@@ -199,6 +200,7 @@ impl Engine {
         let launches = notify::for_group(&config.notify, &config.name, news);
         self.launches.extend(launches.into_iter().map(Launch::into_owned));
         self.listeners.write(&notify::group_line(&config.name, news.word()));
+        self.mail_group(group, news);
     }
 }
 
