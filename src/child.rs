@@ -106,7 +106,7 @@ impl Kind {
         match self {
             Self::Checker => None,
             Self::Vrrp => Some(vrrp::engine::run),
-            Self::Bfd => Some(|setup| bfd::engine::run(setup, bfd::engine::Trackers::default())),
+            Self::Bfd => Some(bfd::engine::run),
         }
     }
 

@@ -14,6 +14,7 @@ use crate::child::Kind;
 use crate::command_line::Options;
 use crate::config::{Purpose, main_file};
 use crate::core_dump::{self, CorePattern};
+use crate::links::Joints;
 use crate::loader::{self, Order, Parts, Verdict};
 use crate::log_target;
 use crate::namespace::{self, RunDirectory};
@@ -169,6 +170,10 @@ fn set_up(
     }
     let global = loaded.report.global;
     name_process(&options, &global);
+    let joints = Joints::new().map_err(|error| {
+        error!("Unable to join the child processes: {error}");
+        End::Failed(FAILED)
+    })?;
     prepare_directories(&global.processes, traces)?;
     let pid_path = options
         .pid_files
@@ -200,7 +205,8 @@ fn set_up(
     }
     let parts: Parts = loaded.parts;
     let needs = loaded.report.needs;
-    let start = Start { options, directory, global, needs, parts, pid_path, pid_files, notifier };
+    let start =
+        Start { options, directory, global, needs, parts, pid_path, pid_files, notifier, joints };
     Supervisor::new(start).map_err(|error| {
         error!("Unable to make the event loop: {error}");
         End::Failed(FAILED)

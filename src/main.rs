@@ -9,6 +9,7 @@ mod crash_report;
 mod daemon;
 mod genhash;
 mod getopt;
+mod links;
 mod loader;
 mod log_target;
 mod namespace;

@@ -23,6 +23,7 @@ use runtime::signals::{Signal, Signals};
 use crate::child::{Born, Kind};
 use crate::command_line::Options;
 use crate::config::Needs;
+use crate::links::Joints;
 use crate::loader::{Loading, Parts};
 use crate::pid_file::PidFile;
 use crate::reload_timer::Monitor;
@@ -119,6 +120,8 @@ pub(crate) struct Start {
     pub(crate) pid_files: [(PathBuf, Option<PidFile>); 3],
     /// systemd.
     pub(crate) notifier: Notifier,
+    /// What joins the children.
+    pub(crate) joints: Joints,
 }
 
 /// The parent at work.
@@ -130,6 +133,7 @@ pub(crate) struct Supervisor {
     parts: Parts,
     pid_path: PathBuf,
     notifier: Notifier,
+    joints: Joints,
     reactor: Reactor<Source, Timer>,
     signals: Signals,
     slots: [Slot; 3],
@@ -152,8 +156,17 @@ pub(crate) struct Supervisor {
 impl Supervisor {
     /// Makes the event loop. From here on signals are served.
     pub(crate) fn new(start: Start) -> io::Result<Self> {
-        let Start { options, directory, global, needs, parts, pid_path, pid_files, notifier } =
-            start;
+        let Start {
+            options,
+            directory,
+            global,
+            needs,
+            parts,
+            pid_path,
+            pid_files,
+            notifier,
+            joints,
+        } = start;
         let ignored: &[Signal] =
             if options.child.ignore_interrupt { &[Signal::Interrupt] } else { &[] };
         let signals = Signals::new(ignored)?;
@@ -176,6 +189,7 @@ impl Supervisor {
             parts,
             pid_path,
             notifier,
+            joints,
             reactor,
             signals,
             phase: Phase::Preparing,

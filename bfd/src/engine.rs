@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use log::{debug, error, info, warn};
-use runtime::bfd_event::Sender;
+use runtime::bfd_event::{Sender, Trackers};
 use runtime::child::{self, Received, Setup, ToChild, ToParent};
 use runtime::global::Global;
 use runtime::handover;
@@ -31,19 +31,15 @@ const ROUNDS: usize = 4;
 const ROOM: usize = 256;
 /// How long a session waits before it tries again to open its socket.
 const REOPEN: Duration = Duration::from_secs(1);
-/// How long a tracker that takes no events is left alone.
-const RETRY_EVENTS: Duration = Duration::from_millis(10);
 
 const EXIT_OK: i32 = 0;
 const EXIT_FAILED: i32 = 1;
 
-/// Who is told about sessions.
-#[derive(Debug, Default)]
-pub struct Trackers {
-    /// The VRRP child.
-    pub vrrp: Option<OwnedFd>,
-    /// The checker child.
-    pub checker: Option<OwnedFd>,
+/// Who tracks sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tracker {
+    Vrrp,
+    Checker,
 }
 
 /// The number of a session in this process; never used again.
@@ -55,13 +51,13 @@ enum Source {
     Signals,
     Control,
     Arrival(Arrival),
+    Tracker(Tracker),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Timer {
     Session(SessionId),
     Reopen(SessionId),
-    Events,
 }
 
 struct Engine {
@@ -74,13 +70,13 @@ struct Engine {
     by_discriminator: HashMap<u32, SessionId>,
     next_id: u32,
     arrivals: HashMap<Arrival, (OwnedFd, Registration)>,
-    trackers: [Option<Sender>; 2],
+    trackers: Vec<(Tracker, Sender)>,
     received: RecvBatch,
 }
 
 /// Runs the BFD child until it is told to stop; returns its exit status.
-pub fn run(setup: Setup, trackers: Trackers) -> i32 {
-    let started = Engine::new(setup, trackers).and_then(|mut engine| {
+pub fn run(setup: Setup) -> i32 {
+    let started = Engine::new(setup).and_then(|mut engine| {
         engine.load()?;
         Ok(engine)
     });
@@ -101,13 +97,20 @@ pub fn run(setup: Setup, trackers: Trackers) -> i32 {
 }
 
 impl Engine {
-    fn new(setup: Setup, trackers: Trackers) -> io::Result<Self> {
+    fn new(mut setup: Setup) -> io::Result<Self> {
         let ignored: &[Signal] =
             if setup.options.ignore_interrupt { &[Signal::Interrupt] } else { &[] };
         let signals = Signals::new(ignored)?;
         let mut reactor = Reactor::new()?;
         reactor.register(&signals, Source::Signals, Readiness::Readable)?;
         reactor.register(&setup.control, Source::Control, Readiness::Readable)?;
+        let Trackers { vrrp, checker } = std::mem::take(&mut setup.links.bfd_trackers);
+        let mut trackers = Vec::new();
+        for (tracker, socket) in [(Tracker::Vrrp, vrrp), (Tracker::Checker, checker)] {
+            let Some(sender) = socket.map(Sender::new) else { continue };
+            reactor.register(&sender, Source::Tracker(tracker), Readiness::Both)?;
+            trackers.push((tracker, sender));
+        }
         Ok(Self {
             reactor,
             promotion: Promotion::default(),
@@ -117,7 +120,7 @@ impl Engine {
             by_discriminator: HashMap::new(),
             next_id: 0,
             arrivals: HashMap::new(),
-            trackers: [trackers.vrrp, trackers.checker].map(|socket| socket.map(Sender::new)),
+            trackers,
             received: RecvBatch::new(BATCH, ROOM),
         })
     }
@@ -143,6 +146,7 @@ impl Engine {
                         }
                     }
                     Source::Arrival(arrival) => self.receive(arrival),
+                    Source::Tracker(tracker) => self.hear_tracker(tracker),
                 }
             }
             let now = Instant::now();
@@ -150,7 +154,6 @@ impl Engine {
                 match timer {
                     Timer::Session(id) => self.event(id, Event::Deadline, now),
                     Timer::Reopen(id) => self.open(id, now),
-                    Timer::Events => self.flush_events(now),
                 }
             }
         }
@@ -220,7 +223,9 @@ impl Engine {
                 None => self.add(instance.clone(), now)?,
             }
         }
-        self.tell_all(now);
+        for &id in self.sessions.keys() {
+            tell(&mut self.trackers, &self.sessions, id);
+        }
         process::take_on(&global.processes, global.processes.bfd.name.as_deref());
         for failure in process::schedule(&global.processes.bfd) {
             warn!("{failure}");
@@ -386,38 +391,28 @@ impl Engine {
             None => self.reactor.disarm(Timer::Session(id)),
         }
         if changed {
-            self.tell(id, now);
+            tell(&mut self.trackers, &self.sessions, id);
         }
     }
 
-    fn tell_all(&mut self, now: Instant) {
-        let all: Vec<SessionId> = self.sessions.keys().copied().collect();
-        for id in all {
-            self.tell(id, now);
-        }
-    }
-
-    /// Tells the trackers the state of a session.
-    fn tell(&mut self, id: SessionId, now: Instant) {
-        let Some(live) = self.sessions.get(&id) else { return };
-        let wanted = [live.instance().vrrp, live.instance().checker];
-        let event = live.report();
-        let mut all_sent = true;
-        for (tracker, _) in self.trackers.iter_mut().zip(wanted).filter(|&(_, wanted)| wanted) {
-            all_sent &= tracker.as_mut().is_none_or(|sender| sender.send(event.clone()));
-        }
-        if !all_sent {
-            self.reactor.arm(Timer::Events, now + RETRY_EVENTS);
-        }
-    }
-
-    fn flush_events(&mut self, now: Instant) {
-        let mut all_sent = true;
-        for sender in self.trackers.iter_mut().flatten() {
-            all_sent &= sender.flush();
-        }
-        if !all_sent {
-            self.reactor.arm(Timer::Events, now + RETRY_EVENTS);
+    /// A tracker has made room for what waits, or asks for the state of all sessions.
+    fn hear_tracker(&mut self, tracker: Tracker) {
+        let Some((_, sender)) = self.trackers.iter_mut().find(|(known, _)| *known == tracker)
+        else {
+            return;
+        };
+        match sender.take_question() {
+            Ok(true) => {
+                let all = self.sessions.values().filter(|live| tracker.hears_of(live));
+                // What finds no room is sent when the tracker has made some.
+                all.for_each(|live| {
+                    sender.send(live.report());
+                });
+            }
+            Ok(false) => {
+                sender.flush();
+            }
+            Err(error) => error!("cannot hear a tracker of BFD sessions: {error}"),
         }
     }
 
@@ -426,9 +421,29 @@ impl Engine {
         let now = Instant::now();
         let all: Vec<SessionId> = self.sessions.keys().copied().collect();
         // Trackers are not told: the daemon as a whole is leaving, or they are told again by the next BFD child.
-        self.trackers = [None, None];
+        self.trackers.clear();
         for id in all {
             self.remove(id, now);
+        }
+    }
+}
+
+impl Tracker {
+    /// Whether a session is of interest to it.
+    fn hears_of(self, live: &Live) -> bool {
+        match self {
+            Tracker::Vrrp => live.instance().vrrp,
+            Tracker::Checker => live.instance().checker,
+        }
+    }
+}
+
+/// Tells the trackers the state of a session. What finds no room is sent when they have made some.
+fn tell(trackers: &mut [(Tracker, Sender)], sessions: &BTreeMap<SessionId, Live>, id: SessionId) {
+    let Some(live) = sessions.get(&id) else { return };
+    for (tracker, sender) in trackers {
+        if tracker.hears_of(live) {
+            sender.send(live.report());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the BFD child tells those who track its sessions, and the channel for it.
 //!
 //! Each tracker has a channel of its own: a pair of SOCK_SEQPACKET sockets that the parent makes once, so that it outlives
-//! a restart of either child.
+//! a restart of either child. A tracker that starts asks for the state of all sessions.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -22,6 +22,18 @@ pub struct BfdEvent {
     /// When it was sent, in microseconds of the monotonic clock.
     pub sent: u64,
 }
+
+/// Who is told about sessions: the BFD child's ends of the channels.
+#[derive(Debug, Default)]
+pub struct Trackers {
+    /// The channel to the VRRP child.
+    pub vrrp: Option<OwnedFd>,
+    /// The channel to the checker child.
+    pub checker: Option<OwnedFd>,
+}
+
+/// A tracker's question for the state of all sessions.
+const QUESTION: &[u8] = b"?";
 
 /// Longer than any event: names have 31 bytes at most.
 const PACKET_LIMIT: usize = 128;
@@ -51,6 +63,19 @@ impl Sender {
         self.flush()
     }
 
+    /// Whether the tracker has asked for the state of all sessions since the last call.
+    pub fn take_question(&self) -> io::Result<bool> {
+        let mut asked = false;
+        loop {
+            match receive_packet(&self.socket, PACKET_LIMIT) {
+                Ok((bytes, _)) if bytes.is_empty() => return Ok(asked),
+                Ok((bytes, _)) => asked |= bytes == QUESTION,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(asked),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Sends what waits; `false` when some still does.
     pub fn flush(&mut self) -> bool {
         while let Some(entry) = self.waiting.first_entry() {
@@ -67,6 +92,12 @@ impl Sender {
     }
 }
 
+impl AsFd for Sender {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
 /// The tracker's end.
 #[derive(Debug)]
 pub struct Receiver(OwnedFd);
@@ -75,6 +106,11 @@ impl Receiver {
     /// Receives from `socket`, one end of a [`channel`].
     pub fn new(socket: OwnedFd) -> Self {
         Self(socket)
+    }
+
+    /// Asks for the state of all sessions. The BFD child tells it unasked when it starts itself.
+    pub fn ask(&self) -> io::Result<()> {
+        send_packet(&self.0, QUESTION, None)
     }
 
     /// The next event, if there is one.
@@ -123,5 +159,16 @@ mod tests {
             }
         }
         assert_eq!(last.get("a"), Some(&false));
+    }
+
+    #[test]
+    fn a_tracker_can_ask() {
+        let (near, far) = channel().unwrap();
+        let (sender, receiver) = (Sender::new(near), Receiver::new(far));
+        assert!(!sender.take_question().unwrap());
+        receiver.ask().unwrap();
+        receiver.ask().unwrap();
+        assert!(sender.take_question().unwrap());
+        assert!(!sender.take_question().unwrap());
     }
 }

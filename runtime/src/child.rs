@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
+use crate::bfd_event::Trackers;
 use crate::options::Options;
 use crate::sys::descriptor::{receive_packet, send_packet};
 
@@ -22,6 +23,19 @@ pub struct Setup {
     pub config: OwnedFd,
     /// Options of the command line.
     pub options: Options,
+    /// What it hears from, and whom it tells.
+    pub links: Links,
+}
+
+/// What a child hears from besides the parent, and whom it tells. Each child is given those that are for it.
+#[derive(Debug, Default)]
+pub struct Links {
+    /// A socket of [`crate::process_events`], where the kernel has them.
+    pub process_events: Option<OwnedFd>,
+    /// The end of a channel of [`crate::bfd_event`] for one who tracks sessions.
+    pub bfd_events: Option<OwnedFd>,
+    /// Those ends for the one who tells.
+    pub bfd_trackers: Trackers,
 }
 
 /// Parent to child.

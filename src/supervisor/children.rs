@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use log::{debug, error, info, warn};
 use nix::unistd::Pid;
-use runtime::child::{self, ChildEnd, ParentEnd, Received, Setup, ToChild, ToParent};
+use runtime::child::{self, ParentEnd, Received, Setup, ToChild, ToParent};
 use runtime::process::{self, Ending, Side};
 use runtime::reactor::Readiness;
 use runtime::signals::Signal;
@@ -72,16 +72,16 @@ impl Supervisor {
         }
         self.renew_pid_file(kind);
         match self.fork(kind) {
-            Ok((Side::Child, _, control, config)) => {
+            Ok((Side::Child, _, setup)) => {
                 let born = Born {
                     kind,
-                    setup: Setup { control, config, options: self.options.child },
+                    setup,
                     pid_file: self.slot(kind).pid_file.take(),
                     log: log_settings(kind, &self.options, &self.global),
                 };
                 ControlFlow::Break(Outcome::Child(Box::new(born)))
             }
-            Ok((Side::Parent(pid), control, _, _)) => {
+            Ok((Side::Parent(pid), control, _)) => {
                 info!("Starting {} child process, pid={pid}", kind.title());
                 self.adopt(kind, pid, control);
                 ControlFlow::Continue(())
@@ -94,10 +94,12 @@ impl Supervisor {
         }
     }
 
-    fn fork(&mut self, kind: Kind) -> io::Result<(Side, ParentEnd, ChildEnd, OwnedFd)> {
+    fn fork(&mut self, kind: Kind) -> io::Result<(Side, ParentEnd, Setup)> {
         let config = self.config_of(kind).try_clone()?;
-        let (near, far) = child::channel()?;
-        Ok((process::fork()?, near, far, config))
+        let links = self.joints.of(kind)?;
+        let (near, control) = child::channel()?;
+        let setup = Setup { control, config, options: self.options.child, links };
+        Ok((process::fork()?, near, setup))
     }
 
     fn config_of(&self, kind: Kind) -> &OwnedFd {

@@ -27,9 +27,11 @@ mod transition;
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use log::{error, info};
+use runtime::bfd_event::Receiver;
 use runtime::child::{self, ChildEnd, Received, Setup, ToChild, ToParent};
 use runtime::global::{Global, Script};
 use runtime::mail::MailId;
@@ -47,9 +49,9 @@ use self::mail::Mails;
 use self::notify::News;
 use self::sockets::{SocketId, Sockets};
 use self::table::Table;
-use self::tracking::TrackedScripts;
+use self::tracking::Tracked;
 use crate::announce::{Announcer, Frames};
-use crate::config::track::ScriptId;
+use crate::config::track::{ProcessId, ScriptId};
 use crate::config::{Config, GroupId, InstanceId, SyncGroup};
 use crate::fsm::{Action, Event, State};
 use crate::group::Group;
@@ -85,6 +87,12 @@ enum Source {
     Script(u32),
     /// The end of a run of a tracked script.
     Tracked(ScriptId),
+    /// Changes of tracked files.
+    Files,
+    /// Process events.
+    Processes,
+    /// Events of BFD sessions.
+    Sessions,
     /// The end of the program that reads a FIFO.
     Reader(usize),
     /// A mail on its way.
@@ -102,6 +110,10 @@ enum Timer {
     Script(ScriptId),
     /// The end of the time that a run of a tracked script has.
     Patience(ScriptId),
+    /// A gain or loss of tracked processes has lasted long enough.
+    Quorum(ProcessId),
+    /// Time to look at all processes.
+    Processes,
     /// The end of the start-up delay.
     Delayed,
     /// The end of the time that the mail server has.
@@ -165,9 +177,12 @@ struct Engine {
     next_script: u32,
     listeners: Listeners,
     mails: Mails,
-    tracked_scripts: TrackedScripts,
+    tracked: Tracked,
+    /// Where process events come from, where the kernel has them.
+    process_events: Option<OwnedFd>,
+    bfd_events: Option<Receiver>,
     /// Kept for as long as the loop lives.
-    _registrations: [Registration; 3],
+    _registrations: Vec<Registration>,
     /// Room for the actions of an election.
     actions: Vec<Action>,
     /// Whether the loop goes on.
@@ -221,6 +236,9 @@ impl Engine {
             Source::Signals => self.hear_signals(now),
             Source::Script(number) => self.script_ended(number),
             Source::Tracked(id) => self.run_ended(id, now),
+            Source::Files => self.hear_files(now),
+            Source::Processes => self.hear_processes(now),
+            Source::Sessions => self.hear_sessions(now),
             Source::Reader(place) => self.listeners.reader_ended(place, &mut self.reactor),
             Source::Mail(id) => self.mails.serve(id, &mut self.reactor, now),
         }
@@ -232,6 +250,8 @@ impl Engine {
             Timer::Script(id) => self.run_script(id, now),
             Timer::Patience(id) => self.lose_patience(id, now),
             Timer::Mail(id) => self.mails.serve(id, &mut self.reactor, now),
+            Timer::Quorum(id) => self.quorum_due(id, now),
+            Timer::Processes => self.count_processes(now),
             // They leave at the end of the turn.
             Timer::Announcements | Timer::Grace => {}
             Timer::Delayed => {

@@ -12,9 +12,18 @@ use crate::machine::IfIndex;
 /// Opens a non-blocking raw socket of IPv6 or IPv4 for an IP protocol.
 pub fn open_raw(ipv6: bool, protocol: u8) -> Result<OwnedFd> {
     let family = if ipv6 { libc::AF_INET6 } else { libc::AF_INET };
-    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    open(family, libc::SOCK_RAW, libc::c_int::from(protocol))
+}
+
+/// Opens a non-blocking socket of the netlink connector.
+pub fn open_connector() -> Result<OwnedFd> {
+    open(libc::AF_NETLINK, libc::SOCK_DGRAM, libc::NETLINK_CONNECTOR)
+}
+
+fn open(family: libc::c_int, kind: libc::c_int, protocol: libc::c_int) -> Result<OwnedFd> {
+    let kind = kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     // SAFETY: three integers go in, a descriptor or -1 comes out.
-    let descriptor = unsafe { libc::socket(family, kind, libc::c_int::from(protocol)) };
+    let descriptor = unsafe { libc::socket(family, kind, protocol) };
     let descriptor = Errno::result(descriptor)?;
     // SAFETY: the kernel has just made it for us and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })

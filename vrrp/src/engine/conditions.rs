@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use runtime::machine::Link;
 
-use super::tracking::TrackedScripts;
+use super::tracking::Tracked;
 use crate::config;
 use crate::config::track::{Tracker, Trackers};
 use crate::fsm::{Event, Fault, Router};
@@ -49,7 +49,7 @@ impl Conditions {
             conditions.contribute(tracker.weighting.contribution(is_up(name)), fault);
         }
         for tracker in joined(config, group_trackers, |trackers| &trackers.scripts) {
-            let Some(script) = world.scripts.get(tracker.what) else { continue };
+            let Some(script) = world.tracked.scripts.get(tracker.what) else { continue };
             let name = || Rc::from(script.name());
             if let Some(good) = script.is_good() {
                 let contribution = tracker.weighting.contribution(good);
@@ -58,10 +58,35 @@ impl Conditions {
                 conditions.fault(Fault::Pending(name()));
             }
         }
+        conditions.track_reports(config, group_trackers, world.tracked);
         if let (None, Some(interface)) = (source, &config.interface) {
             conditions.fault(Fault::NoSourceAddress(config.family, Rc::from(interface.as_str())));
         }
         conditions
+    }
+
+    /// Files, processes and BFD sessions.
+    fn track_reports(
+        &mut self,
+        config: &config::Instance,
+        group: Option<&Trackers>,
+        tracked: &Tracked,
+    ) {
+        for tracker in joined(config, group, |trackers| &trackers.files) {
+            let Some(file) = tracked.files.get(tracker.what) else { continue };
+            let contribution = tracker.weighting.file_contribution(file.number());
+            self.contribute(contribution, || Fault::File(Rc::from(file.name())));
+        }
+        for tracker in joined(config, group, |trackers| &trackers.processes) {
+            let Some(process) = tracked.processes.get(tracker.what) else { continue };
+            let contribution = tracker.weighting.contribution(process.has_quorum());
+            self.contribute(contribution, || Fault::Process(Rc::from(process.name())));
+        }
+        for tracker in joined(config, group, |trackers| &trackers.sessions) {
+            let Some(session) = tracked.sessions.get(tracker.what) else { continue };
+            let contribution = tracker.weighting.contribution(session.is_up());
+            self.contribute(contribution, || Fault::Bfd(Rc::from(session.name())));
+        }
     }
 
     /// What takes `router` to these conditions. New faults come before old ones go, so that it does not recover in
@@ -95,12 +120,12 @@ impl Conditions {
 #[derive(Clone, Copy)]
 pub(super) struct World<'a> {
     pub(super) interfaces: &'a Interfaces,
-    pub(super) scripts: &'a TrackedScripts,
+    pub(super) tracked: &'a Tracked,
 }
 
 /// The trackers of an instance and of its group. Where both name the same, the group's weight counts, unless the
 /// instance makes it a fault.
-fn joined<'a, T: PartialEq + 'a>(
+pub(super) fn joined<'a, T: PartialEq + 'a>(
     config: &'a config::Instance,
     group: Option<&'a Trackers>,
     kind: fn(&Trackers) -> &Vec<Tracker<T>>,
@@ -123,14 +148,13 @@ fn is_ours(fault: &Fault) -> bool {
         | Fault::NoSourceAddress(..)
         | Fault::Configuration
         | Fault::Script(_)
-        | Fault::Pending(_) => true,
-        Fault::SourceNotConfigured
-        | Fault::DuplicateVrid
         | Fault::File(_)
         | Fault::Process(_)
         | Fault::Bfd(_)
-        | Fault::Group
-        | Fault::GroupPending => false,
+        | Fault::Pending(_) => true,
+        Fault::SourceNotConfigured | Fault::DuplicateVrid | Fault::Group | Fault::GroupPending => {
+            false
+        }
     }
 }
 

@@ -115,7 +115,7 @@ impl Engine {
     /// Tells the election of an instance what holds now.
     pub(super) fn meet_conditions(&mut self, id: InstanceId, now: Instant) {
         let Some(instance) = self.instances.get(id) else { return };
-        let world = World { interfaces: &self.interfaces, scripts: &self.tracked_scripts };
+        let world = World { interfaces: &self.interfaces, tracked: &self.tracked };
         let trackers = self.group_trackers(instance);
         let conditions = Conditions::of(&instance.config, trackers, world, instance.source);
         for event in conditions.events(&instance.router) {

@@ -127,7 +127,7 @@ impl Engine {
                 mailed: None,
             })
             .collect();
-        self.track_scripts(false, now);
+        self.track(false, now);
         for id in self.instances.keys() {
             self.meet_conditions(id, now);
         }

@@ -6,6 +6,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use log::info;
+use runtime::bfd_event::Receiver;
 use runtime::child::Setup;
 use runtime::global::Global;
 use runtime::handover;
@@ -22,6 +23,7 @@ use super::mail::Mails;
 use super::receive::BATCH;
 use super::sockets::Sockets;
 use super::table::Table;
+use super::tracking::Tracked;
 use super::{DEFAULT_MTU, Engine, RunningGroup, Source, Timer};
 use crate::announce::{Announcer, Frames, Pace, Pacing};
 use crate::config::{self, Config, InstanceId, SyncGroup};
@@ -47,11 +49,15 @@ impl Engine {
         let mut netlink = Client::open(global.vrrp.netlink_command)?;
         let machine = netlink.machine()?;
         let mut reactor = Reactor::new()?;
-        let registrations = [
+        let bfd_events = setup.links.bfd_events.map(Receiver::new);
+        let mut registrations = vec![
             reactor.register(&setup.control, Source::Control, Readiness::Readable)?,
             reactor.register(&signals, Source::Signals, Readiness::Readable)?,
             reactor.register(&monitor, Source::Monitor, Readiness::Readable)?,
         ];
+        if let Some(events) = &bfd_events {
+            registrations.push(reactor.register(events, Source::Sessions, Readiness::Readable)?);
+        }
         let now = Instant::now();
         let mut engine = Self {
             options: setup.options,
@@ -67,7 +73,9 @@ impl Engine {
             changed: Vec::new(),
             listeners: Listeners::default(),
             mails: Mails::default(),
-            tracked_scripts: Table::default(),
+            tracked: Tracked::default(),
+            process_events: setup.links.process_events,
+            bfd_events,
             instances: Table::default(),
             groups: Table::default(),
             started: now,
@@ -99,7 +107,7 @@ impl Engine {
         };
         self.instances = self.config.instances.iter().map(fresh).collect();
         self.prepare(now)?;
-        self.track_scripts(true, now);
+        self.track(true, now);
         for id in self.instances.keys() {
             self.meet_conditions(id, now);
         }

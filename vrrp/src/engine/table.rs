@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use crate::config::track::ScriptId;
+use crate::config::track::{FileId, ProcessId, ScriptId, SessionId};
 use crate::config::{GroupId, InstanceId};
 
 /// A number that is a position in a list of the configuration.
@@ -27,7 +27,7 @@ macro_rules! key {
     )*};
 }
 
-key!(InstanceId, GroupId, ScriptId);
+key!(InstanceId, GroupId, ScriptId, FileId, ProcessId, SessionId);
 
 /// A list whose positions are keys.
 #[derive(Debug)]

@@ -105,12 +105,14 @@ impl Engine {
     }
 
     fn entering(&mut self, id: InstanceId, transition: &Transition) {
-        let Some(instance) = self.instances.get_mut(id) else { return };
-        let name = instance.config.name.as_str();
+        let Some(instance) = self.instances.get(id) else { return };
+        let name = instance.name();
         match (transition.from, transition.to) {
             (State::Init, State::Fault) => {
-                instance.router.faults().iter().for_each(|fault| log_fault(name, fault));
-                info!("({name}) entering FAULT state");
+                let faults: Vec<Fault> = instance.router.faults().iter().cloned().collect();
+                faults.iter().for_each(|fault| self.log_fault(id, fault));
+                let Some(instance) = self.instances.get(id) else { return };
+                info!("({}) entering FAULT state", instance.name());
             }
             (State::Init, to) => info!("({name}) Entering {} STATE (init)", to.name()),
             (_, to) => {
@@ -118,6 +120,7 @@ impl Engine {
                 info!("({name}) Entering {} STATE", to.name());
             }
         }
+        let Some(instance) = self.instances.get_mut(id) else { return };
         if transition.to == State::Master {
             instance.stats.become_master += 1;
         }
@@ -125,6 +128,22 @@ impl Engine {
             instance.stats.release_master += 1;
         }
         instance.last_transition = SystemTime::now();
+    }
+
+    /// Says what was wrong at the start, in the words that each kind of fault has.
+    fn log_fault(&self, id: InstanceId, fault: &Fault) {
+        let Some(instance) = self.instances.get(id) else { return };
+        let name = instance.name();
+        match fault {
+            Fault::Pending(_) | Fault::Group | Fault::GroupPending => {}
+            Fault::InterfaceDown(_) => info!("({name}): entering FAULT state ({fault})"),
+            Fault::File(file) => {
+                let status = self.file_status(id, file).unwrap_or_default();
+                info!("({name}): entering FAULT state (tracked file {file} has status {status})");
+            }
+            Fault::Script(script) => info!("({name}): entering FAULT state due to script {script}"),
+            fault => info!("({name}) entering FAULT state ({fault})"),
+        }
     }
 
     /// Puts what belongs to a master in place, at the end of the turn, when the advert is on its way.
@@ -220,18 +239,6 @@ fn log_note(name: &str, note: &Note) {
         debug!("({name}) {note}");
     } else {
         info!("({name}) {note}");
-    }
-}
-
-/// Says what was wrong at the start, in the words that each kind of fault has.
-fn log_fault(name: &str, fault: &Fault) {
-    match fault {
-        Fault::Pending(_) | Fault::Group | Fault::GroupPending => {}
-        Fault::InterfaceDown(_) | Fault::File(_) => {
-            info!("({name}): entering FAULT state ({fault})");
-        }
-        Fault::Script(script) => info!("({name}): entering FAULT state due to script {script}"),
-        fault => info!("({name}) entering FAULT state ({fault})"),
     }
 }
 

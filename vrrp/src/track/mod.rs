@@ -1,7 +1,6 @@
 //! What instances track besides their interface, as values: the verdict of a script, the number in a file, the count of
 //! processes, and what each is worth to the priority.
 
-pub mod file;
 pub mod process;
 pub mod script;
 mod weight;

@@ -1,6 +1,7 @@
 //! Tracked processes: which process is meant, and whether there are as many as there should be.
 
-use std::time::Duration;
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +78,109 @@ impl Quorum {
     }
 }
 
+/// Why a count has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    Fork,
+    Exit,
+    /// Another program, another name, or a look at all of them.
+    Sight,
+}
+
+/// The processes that are meant, and whether there are as many as there should be.
+///
+/// What a fork or an exit changes may have to last for some time before it counts.
+#[derive(Clone, Debug)]
+pub struct Census {
+    quorum: Quorum,
+    processes: HashSet<u32>,
+    holds: bool,
+    due: Option<Instant>,
+}
+
+impl Census {
+    /// The census of those `processes` that are there now.
+    pub fn new(quorum: Quorum, processes: HashSet<u32>) -> Self {
+        let mut census = Self { quorum, processes, holds: false, due: None };
+        census.holds = census.holds_now();
+        census
+    }
+
+    /// Whether there are as many as there should be, for those who track it.
+    pub fn holds(&self) -> bool {
+        self.holds
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.processes.len()
+    }
+
+    /// When [`Census::expired`] is to be called.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// `parent` has made `child`, which is the same program for now. True when [`Census::holds`] has changed; the same
+    /// holds for the functions below.
+    pub fn forked(&mut self, parent: u32, child: u32, now: Instant) -> bool {
+        self.processes.contains(&parent)
+            && self.processes.insert(child)
+            && self.changed(Cause::Fork, now)
+    }
+
+    /// `process` was looked at: whether it `is_meant`.
+    pub fn seen(&mut self, process: u32, is_meant: bool, now: Instant) -> bool {
+        let changed =
+            if is_meant { self.processes.insert(process) } else { self.processes.remove(&process) };
+        changed && self.changed(Cause::Sight, now)
+    }
+
+    /// `process` has ended.
+    pub fn exited(&mut self, process: u32, now: Instant) -> bool {
+        self.processes.remove(&process) && self.changed(Cause::Exit, now)
+    }
+
+    /// All were looked at, and these are there.
+    pub fn counted(&mut self, processes: HashSet<u32>, now: Instant) -> bool {
+        self.processes = processes;
+        self.changed(Cause::Sight, now)
+    }
+
+    /// Goes on under another quorum.
+    pub fn set_quorum(&mut self, quorum: Quorum) {
+        self.quorum = quorum;
+    }
+
+    /// The deadline has come.
+    pub fn expired(&mut self, now: Instant) -> bool {
+        self.due.is_some_and(|due| due <= now) && self.changed(Cause::Sight, now)
+    }
+
+    fn holds_now(&self) -> bool {
+        self.quorum.holds(u32::try_from(self.processes.len()).unwrap_or(u32::MAX))
+    }
+
+    fn changed(&mut self, cause: Cause, now: Instant) -> bool {
+        if self.holds_now() == self.holds {
+            self.due = None;
+            return false;
+        }
+        let delay = match cause {
+            Cause::Fork => self.quorum.fork_delay,
+            Cause::Exit => self.quorum.terminate_delay,
+            Cause::Sight => Duration::ZERO,
+        };
+        if delay.is_zero() {
+            self.due = None;
+            self.holds = !self.holds;
+            return true;
+        }
+        self.due.get_or_insert(now + delay);
+        false
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,5 +234,38 @@ mod tests {
             terminate_delay: Duration::ZERO,
         };
         assert!(quorum.holds(0) && !quorum.holds(1));
+    }
+
+    fn quorum(least: u32, most: u32, delay: u64) -> Quorum {
+        let delay = Duration::from_secs(delay);
+        Quorum { least, most, fork_delay: delay, terminate_delay: delay }
+    }
+
+    #[test]
+    fn children_count_until_they_become_something_else() {
+        let now = Instant::now();
+        let mut census = Census::new(quorum(2, 9, 0), [1].into());
+        assert!(!census.holds());
+        assert!(!census.forked(5, 6, now), "a stranger");
+        assert!(census.forked(1, 2, now) && census.holds());
+        assert!(!census.seen(2, true, now), "it was counted already");
+        assert_eq!(census.count(), 2);
+        assert!(census.seen(2, false, now) && !census.holds());
+        assert!(!census.exited(2, now));
+    }
+
+    #[test]
+    fn what_does_not_last_does_not_count() {
+        let now = Instant::now();
+        let second = Duration::from_secs(1);
+        let mut census = Census::new(quorum(1, 9, 2), [1].into());
+        assert!(!census.exited(1, now) && census.holds());
+        assert_eq!(census.deadline(), Some(now + 2 * second));
+        assert!(!census.seen(3, true, now + second) && census.holds());
+        assert_eq!(census.deadline(), None);
+        assert!(!census.exited(3, now + second));
+        assert!(!census.expired(now + 2 * second), "not yet");
+        assert!(census.expired(now + 3 * second) && !census.holds());
+        assert!(census.seen(4, true, now + 3 * second), "another program counts at once");
     }
 }

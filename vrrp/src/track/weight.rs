@@ -41,16 +41,20 @@ impl Weighting {
 
     /// For files: the number in the file counts, times the weight.
     pub fn file_contribution(self, value: i64) -> Contribution {
-        if self.weight == 0 {
-            let bad = (value != 0) != self.reverse;
-            return if bad { Contribution::Fault } else { Contribution::Priority(0) };
-        }
-        let sign = if self.reverse { -1 } else { 1 };
-        let status = value.saturating_mul(i64::from(self.weight)).saturating_mul(sign);
-        match status.clamp(FILE_FAULT, FILE_MOST) {
+        match self.file_status(value).clamp(FILE_FAULT, FILE_MOST) {
             FILE_FAULT => Contribution::Fault,
             status => Contribution::Priority(i32::try_from(status).unwrap_or(0)),
         }
+    }
+
+    /// What the number in a file is worth, before it is limited.
+    pub fn file_status(self, value: i64) -> i64 {
+        if self.weight == 0 {
+            let bad = (value != 0) != self.reverse;
+            return if bad { FILE_FAULT } else { 0 };
+        }
+        let sign = if self.reverse { -1 } else { 1 };
+        value.saturating_mul(i64::from(self.weight)).saturating_mul(sign)
     }
 }
 
