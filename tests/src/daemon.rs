@@ -51,15 +51,25 @@ impl Daemon {
         config: &str,
         options: &[&str],
     ) -> Self {
-        Self::spawn(binary, namespace, config, &[&["-l", "-D"], options].concat())
+        Self::spawn(binary, Some(namespace), config, &[&["-l", "-D"], options].concat())
+    }
+
+    /// [`Daemon::start`], but outside of all namespaces: `net_namespace` in `config` takes it inside.
+    pub fn start_outside(binary: &Binary, config: &str) -> Self {
+        Self::spawn(binary, None, config, &["-l", "-D"])
     }
 
     /// [`Daemon::start`], without a log, so that nothing but its work is measured.
     pub fn start_silent(binary: &Binary, namespace: &Namespace, config: &str) -> Self {
-        Self::spawn(binary, namespace, config, &[])
+        Self::spawn(binary, Some(namespace), config, &[])
     }
 
-    fn spawn(binary: &Binary, namespace: &Namespace, config: &str, options: &[&str]) -> Self {
+    fn spawn(
+        binary: &Binary,
+        namespace: Option<&Namespace>,
+        config: &str,
+        options: &[&str],
+    ) -> Self {
         let scratch = Scratch::new();
         let file = scratch.write("keepalived.conf", config);
         let mut command = binary.command();
@@ -70,7 +80,10 @@ impl Daemon {
         }
         command.args(options).env("TMPDIR", scratch.path()).current_dir(scratch.path());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let spawned = namespace.enter(|| command.spawn());
+        let spawned = match namespace {
+            Some(namespace) => namespace.enter(|| command.spawn()),
+            None => command.spawn(),
+        };
         let mut child =
             spawned.unwrap_or_else(|error| panic!("{}: {error}", binary.path().display()));
         let stderr = BufReader::new(child.stderr.take().expect("it was asked for"));
