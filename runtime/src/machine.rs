@@ -1,9 +1,15 @@
-//! The interfaces and addresses of the machine, as plain values.
+//! The interfaces, addresses, routes and rules of the machine, as plain values.
 //!
 //! [`Machine`] is a snapshot, against which a configuration is validated; tests write one by hand.
 
+pub mod route;
+pub mod rule;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+
+pub use route::Route;
+pub use rule::Rule;
 
 /// The kernel's number of an interface. A name may move to another interface, a number does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -160,7 +160,11 @@ impl Interfaces {
             Event::LinkGone { index, .. } => self.link_gone(*index, out),
             Event::AddressAdded(address) => self.address_added(address, out),
             Event::AddressRemoved(address) => self.address_removed(address.key(), out),
-            Event::Overrun => {}
+            Event::RouteAdded(_)
+            | Event::RouteRemoved(_)
+            | Event::RuleAdded(_)
+            | Event::RuleRemoved(_)
+            | Event::Overrun => {}
         }
     }
 

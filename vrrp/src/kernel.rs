@@ -53,7 +53,11 @@ impl Ledger {
             let failure = match request {
                 Request::AddAddress(address) => self.addresses.added(address, outcome),
                 Request::RemoveAddress(address) => self.addresses.removed(&address, outcome),
-                Request::ConfigureIpv4 { .. } => outcome.err(),
+                Request::ConfigureIpv4 { .. }
+                | Request::AddRoute(_)
+                | Request::RemoveRoute(_)
+                | Request::AddRule(_)
+                | Request::RemoveRule(_) => outcome.err(),
             };
             failures.extend(failure);
         }
@@ -66,7 +70,12 @@ impl Ledger {
             Event::AddressAdded(address) => self.addresses.appeared(address.key()),
             Event::AddressRemoved(address) => self.addresses.vanished(address.key()),
             Event::LinkGone { index, .. } => self.addresses.interface_gone(*index),
-            Event::LinkChanged(_) | Event::Overrun => {}
+            Event::LinkChanged(_)
+            | Event::RouteAdded(_)
+            | Event::RouteRemoved(_)
+            | Event::RuleAdded(_)
+            | Event::RuleRemoved(_)
+            | Event::Overrun => {}
         }
     }
 

@@ -44,6 +44,16 @@ impl<'a> Attribute<'a> {
         self.value.first().copied()
     }
 
+    /// What comes after the first `count` octets of it.
+    pub(super) fn after(self, count: usize) -> Self {
+        Self { value: self.value.get(count..).unwrap_or_default(), ..self }
+    }
+
+    /// A short number in the machine's byte order.
+    pub(super) fn u16(self) -> Option<u16> {
+        self.value.first_chunk().map(|octets| u16::from_ne_bytes(*octets))
+    }
+
     /// A number in the machine's byte order.
     pub(super) fn u32(self) -> Option<u32> {
         self.value.first_chunk().map(|octets| u32::from_ne_bytes(*octets))

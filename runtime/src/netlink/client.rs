@@ -10,7 +10,7 @@ use super::message::{Answer, Message};
 use super::request::{Dump, Request};
 use super::socket::{BUFFER, Received, Socket};
 use crate::global::NetlinkBuffer;
-use crate::machine::{Address, IfIndex, Link, Machine};
+use crate::machine::{Address, IfIndex, Link, Machine, Route, Rule};
 
 /// Octets of requests that leave in one datagram. Far more is refused for its size.
 const BATCH_OCTETS: usize = 32 * 1024;
@@ -123,6 +123,45 @@ impl Client {
         Ok(Machine { links: self.links()?, addresses: self.addresses()? })
     }
 
+    /// All routes that are marked with `protocol` (`RTPROT_*`). The kernel picks them out, so that a machine with a full
+    /// table gives no more than these.
+    pub fn routes(&mut self, protocol: u8) -> Result<Vec<Route>, NetlinkError> {
+        let mut routes = Vec::new();
+        for ipv6 in [false, true] {
+            let events = match self.dump(Dump::Routes { ipv6, protocol }) {
+                // A machine without IPv6 has no routes of it.
+                Err(error) if ipv6 && is_unsupported(&error) => continue,
+                events => events?,
+            };
+            routes.extend(events.into_iter().filter_map(|event| match event {
+                // A kernel without strict checking gives all.
+                Event::RouteAdded(route) if route.protocol == protocol => Some(*route),
+                _ => None,
+            }));
+        }
+        Ok(routes)
+    }
+
+    /// All policy rules.
+    pub fn rules(&mut self) -> Result<Vec<Rule>, NetlinkError> {
+        let events = self.dump(Dump::Rules)?;
+        Ok(events
+            .into_iter()
+            .filter_map(|event| match event {
+                Event::RuleAdded(rule) => Some(*rule),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// The number by which the kernel names this socket as the cause of a change.
+    pub fn port(&self) -> Result<u32, NetlinkError> {
+        self.socket.port().map_err(|errno| NetlinkError::Socket {
+            attempted: "learn the number of a netlink socket".to_owned(),
+            errno,
+        })
+    }
+
     fn dump_addresses(&mut self, of: Option<IfIndex>) -> Result<Vec<Address>, NetlinkError> {
         let events = self.dump(Dump::Addresses(of))?;
         Ok(events
@@ -224,4 +263,8 @@ impl Client {
             }
         }
     }
+}
+
+fn is_unsupported(error: &NetlinkError) -> bool {
+    matches!(error.errno(), Some(Errno::EOPNOTSUPP | Errno::EAFNOSUPPORT))
 }

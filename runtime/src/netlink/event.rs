@@ -1,15 +1,20 @@
-//! What the kernel tells about interfaces and addresses.
+//! What the kernel tells about interfaces, addresses, routes and rules.
 
 use std::net::IpAddr;
 
 use super::attribute::{Attribute, Attributes};
 use super::message::Message;
-use crate::machine::{Address, AddressFlags, Hardware, IfIndex, Link, LinkFlags};
+use super::{route, rule};
+use crate::machine::{Address, AddressFlags, Hardware, IfIndex, Link, LinkFlags, Route, Rule};
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
 const RTM_NEWADDR: u16 = 20;
 const RTM_DELADDR: u16 = 21;
+pub(super) const RTM_NEWROUTE: u16 = 24;
+pub(super) const RTM_DELROUTE: u16 = 25;
+pub(super) const RTM_NEWRULE: u16 = 32;
+pub(super) const RTM_DELRULE: u16 = 33;
 
 const LINK_HEADER: usize = 16;
 const ADDRESS_HEADER: usize = 8;
@@ -30,12 +35,20 @@ pub enum Event {
     AddressAdded(Address),
     /// An address is gone.
     AddressRemoved(Address),
+    /// A route is there, or something about it has changed.
+    RouteAdded(Box<Route>),
+    /// A route is gone.
+    RouteRemoved(Box<Route>),
+    /// A rule is there.
+    RuleAdded(Box<Rule>),
+    /// A rule is gone.
+    RuleRemoved(Box<Rule>),
     /// The kernel had more to say than our buffer holds: what we know must be read afresh ([`super::Client::machine`]).
     Overrun,
 }
 
-/// Appends what a datagram says to `out`. Any `datagram` is taken; what makes no sense, and what is not about
-/// interfaces and addresses, is left out.
+/// Appends what a datagram says to `out`. Any `datagram` is taken; what makes no sense, and what is about
+/// something else, is left out.
 pub fn decode(datagram: &[u8], out: &mut Vec<Event>) {
     out.extend(Message::all(datagram).filter_map(event));
 }
@@ -50,6 +63,10 @@ pub(super) fn event(message: Message<'_>) -> Option<Event> {
         }
         RTM_NEWADDR => address(message.payload).map(Event::AddressAdded),
         RTM_DELADDR => address(message.payload).map(Event::AddressRemoved),
+        RTM_NEWROUTE => route::decode(message.payload).map(Box::new).map(Event::RouteAdded),
+        RTM_DELROUTE => route::decode(message.payload).map(Box::new).map(Event::RouteRemoved),
+        RTM_NEWRULE => rule::decode(message.payload).map(Box::new).map(Event::RuleAdded),
+        RTM_DELRULE => rule::decode(message.payload).map(Box::new).map(Event::RuleRemoved),
         _ => None,
     }
 }

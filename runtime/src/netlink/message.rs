@@ -25,6 +25,8 @@ pub(super) struct Message<'a> {
     pub(super) kind: u16,
     /// Number of the request that it answers, or that caused it.
     pub(super) sequence: u32,
+    /// The socket whose request it answers, or that caused it; 0 where nobody asked.
+    pub(super) port: u32,
     flags: u16,
     /// What follows the header.
     pub(super) payload: &'a [u8],
@@ -43,7 +45,7 @@ impl<'a> Message<'a> {
     /// The messages of a datagram, up to the first whose length lies.
     pub(super) fn all(mut datagram: &'a [u8]) -> impl Iterator<Item = Message<'a>> {
         std::iter::from_fn(move || {
-            let (&[l0, l1, l2, l3, k0, k1, f0, f1, s0, s1, s2, s3, ..], _) =
+            let (&[l0, l1, l2, l3, k0, k1, f0, f1, s0, s1, s2, s3, p0, p1, p2, p3], _) =
                 datagram.split_first_chunk::<HEADER_LEN>()?;
             let length = usize::try_from(u32::from_ne_bytes([l0, l1, l2, l3])).ok()?;
             let payload = datagram.get(HEADER_LEN..length)?;
@@ -52,6 +54,7 @@ impl<'a> Message<'a> {
                 kind: u16::from_ne_bytes([k0, k1]),
                 flags: u16::from_ne_bytes([f0, f1]),
                 sequence: u32::from_ne_bytes([s0, s1, s2, s3]),
+                port: u32::from_ne_bytes([p0, p1, p2, p3]),
                 payload,
             })
         })

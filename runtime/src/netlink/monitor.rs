@@ -1,15 +1,22 @@
-//! What others do to interfaces and addresses, as it happens.
+//! What others do to interfaces, addresses, routes and rules, as it happens.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::error::NetlinkError;
-use super::event::{Event, decode};
+use super::event::{Event, RTM_DELROUTE, RTM_DELRULE, RTM_NEWROUTE, RTM_NEWRULE, event};
+use super::message::Message;
+use super::route;
 use super::socket::{Received, Socket};
 use crate::global::NetlinkBuffer;
 
 const RTMGRP_LINK: u32 = 0x1;
 const RTMGRP_IPV4_IFADDR: u32 = 0x10;
 const RTMGRP_IPV6_IFADDR: u32 = 0x100;
+
+const RTNLGRP_IPV4_ROUTE: libc::c_int = 7;
+const RTNLGRP_IPV4_RULE: libc::c_int = 8;
+const RTNLGRP_IPV6_ROUTE: libc::c_int = 11;
+const RTNLGRP_IPV6_RULE: libc::c_int = 19;
 
 /// Datagrams that are read in one go, so that a flood of them does not starve the rest.
 const BUDGET: usize = 256;
@@ -23,12 +30,24 @@ pub enum Drained {
     More,
 }
 
+/// Which changes besides those of interfaces and addresses are of interest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Interest {
+    /// Routes that are marked with this protocol (`RTPROT_*`).
+    pub routes: Option<u8>,
+    /// Policy rules.
+    pub rules: bool,
+    /// Changes of routes and rules that this socket asked for are not told ([`super::Client::port`]).
+    pub own: u32,
+}
+
 /// A socket that hears of every change of interfaces and addresses.
 ///
 /// Open it before the first dump: what happens in between is then heard, and hearing something twice does no harm.
 #[derive(Debug)]
 pub struct Monitor {
     socket: Socket,
+    interest: Interest,
 }
 
 impl Monitor {
@@ -39,7 +58,29 @@ impl Monitor {
             attempted: "open a netlink socket that hears of changes".to_owned(),
             errno,
         })?;
-        Ok(Self { socket })
+        Ok(Self { socket, interest: Interest::default() })
+    }
+
+    /// Hears of routes and rules from now on, or no longer. Where many routes come and go, hearing of them is work even
+    /// if they do not matter.
+    pub fn follow(&mut self, interest: Interest) -> Result<(), NetlinkError> {
+        let before = self.interest;
+        let groups = [
+            (RTNLGRP_IPV4_ROUTE, before.routes.is_some(), interest.routes.is_some()),
+            (RTNLGRP_IPV6_ROUTE, before.routes.is_some(), interest.routes.is_some()),
+            (RTNLGRP_IPV4_RULE, before.rules, interest.rules),
+            (RTNLGRP_IPV6_RULE, before.rules, interest.rules),
+        ];
+        for (group, before, now) in groups {
+            if before != now {
+                self.socket.hear(group, now).map_err(|errno| NetlinkError::Socket {
+                    attempted: "hear of changes of routes and rules".to_owned(),
+                    errno,
+                })?;
+            }
+        }
+        self.interest = interest;
+        Ok(())
     }
 
     /// Appends what has happened to `out`, without waiting.
@@ -50,7 +91,10 @@ impl Monitor {
                 errno,
             })?;
             match received {
-                Received::Datagram(datagram) => decode(datagram, out),
+                Received::Datagram(datagram) => {
+                    let messages = Message::all(datagram);
+                    out.extend(messages.filter(|one| self.interest.covers(one)).filter_map(event));
+                }
                 Received::Overrun => out.push(Event::Overrun),
                 Received::Nothing => return Ok(Drained::Empty),
             }
@@ -62,5 +106,17 @@ impl Monitor {
 impl AsFd for Monitor {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+impl Interest {
+    fn covers(&self, message: &Message<'_>) -> bool {
+        match message.kind {
+            RTM_NEWROUTE | RTM_DELROUTE => {
+                message.port != self.own && route::protocol(message.payload) == self.routes
+            }
+            RTM_NEWRULE | RTM_DELRULE => message.port != self.own,
+            _ => true,
+        }
     }
 }

@@ -10,18 +10,25 @@ use netlink_packet_route::address::{
     AddressScope, CacheInfo,
 };
 
+use super::attribute_writer::AttributeWriter;
+use super::event::{RTM_DELROUTE, RTM_DELRULE, RTM_NEWROUTE, RTM_NEWRULE};
 use super::message::HEADER_LEN;
-use crate::machine::{Address, IfIndex};
+use super::{route, rule};
+use crate::machine::{Address, IfIndex, Route, Rule};
 
 const NLM_F_REQUEST: u16 = 0x1;
 const NLM_F_ACK: u16 = 0x4;
 const NLM_F_DUMP: u16 = 0x300;
+const NLM_F_EXCL: u16 = 0x200;
+const NLM_F_CREATE: u16 = 0x400;
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_GETLINK: u16 = 18;
 const RTM_NEWADDR: u16 = 20;
 const RTM_DELADDR: u16 = 21;
 const RTM_GETADDR: u16 = 22;
+const RTM_GETROUTE: u16 = 26;
+const RTM_GETRULE: u16 = 34;
 
 const IFLA_AF_SPEC: u16 = 26;
 const IFLA_INET_CONF: u16 = 1;
@@ -46,6 +53,14 @@ pub enum Request {
         /// What it is to be.
         value: u32,
     },
+    /// Put a route into its table.
+    AddRoute(Box<Route>),
+    /// Take a route from its table.
+    RemoveRoute(Box<Route>),
+    /// Add a policy rule.
+    AddRule(Box<Rule>),
+    /// Remove a policy rule.
+    RemoveRule(Box<Rule>),
 }
 
 impl fmt::Display for Request {
@@ -60,6 +75,10 @@ impl fmt::Display for Request {
             Request::ConfigureIpv4 { interface, number, value } => {
                 write!(f, "give setting {number} of interface {interface} the value {value}")
             }
+            Request::AddRoute(route) => write!(f, "add route {route}"),
+            Request::RemoveRoute(route) => write!(f, "remove route {route}"),
+            Request::AddRule(rule) => write!(f, "add rule {rule}"),
+            Request::RemoveRule(rule) => write!(f, "remove rule {rule}"),
         }
     }
 }
@@ -76,13 +95,22 @@ impl Request {
                 frame(RTM_DELADDR, flags, sequence, &removed(address), out);
             }
             Request::ConfigureIpv4 { interface, number, value } => {
-                let mut body = vec![0; 4];
-                body.extend(interface.0.to_ne_bytes());
-                body.extend([0; 8]);
-                let setting = attribute(*number, &value.to_ne_bytes());
-                let inet = attribute(AF_INET, &attribute(IFLA_INET_CONF, &setting));
-                body.extend(attribute(IFLA_AF_SPEC, &inet));
+                let body = configured(*interface, *number, *value);
                 frame(RTM_NEWLINK, flags, sequence, &Raw(&body), out);
+            }
+            Request::AddRoute(route) => {
+                let flags = flags | route::mode_flags(route.add);
+                frame(RTM_NEWROUTE, flags, sequence, &Raw(&route::added(route)), out);
+            }
+            Request::RemoveRoute(route) => {
+                frame(RTM_DELROUTE, flags, sequence, &Raw(&route::removed(route)), out);
+            }
+            Request::AddRule(rule) => {
+                let flags = flags | NLM_F_CREATE | NLM_F_EXCL;
+                frame(RTM_NEWRULE, flags, sequence, &Raw(&rule::encode(rule)), out);
+            }
+            Request::RemoveRule(rule) => {
+                frame(RTM_DELRULE, flags, sequence, &Raw(&rule::encode(rule)), out);
             }
         }
     }
@@ -95,6 +123,15 @@ pub(super) enum Dump {
     Links,
     /// Addresses, of one interface or of all.
     Addresses(Option<IfIndex>),
+    /// Routes of a protocol.
+    Routes {
+        /// Of IPv6, or of IPv4.
+        ipv6: bool,
+        /// Who has made them (`RTPROT_*`).
+        protocol: u8,
+    },
+    /// Policy rules of both families.
+    Rules,
 }
 
 impl Dump {
@@ -107,6 +144,12 @@ impl Dump {
                 let [i0, i1, i2, i3] = interface.map_or(0, |index| index.0).to_ne_bytes();
                 frame(RTM_GETADDR, flags, sequence, &Raw(&[0, 0, 0, 0, i0, i1, i2, i3]), out);
             }
+            Dump::Routes { ipv6, protocol } => {
+                frame(RTM_GETROUTE, flags, sequence, &Raw(&route::all_of(ipv6, protocol)), out);
+            }
+            Dump::Rules => {
+                frame(RTM_GETRULE, flags, sequence, &Raw(&[0; rule::HEADER_LEN]), out);
+            }
         }
     }
 }
@@ -117,8 +160,23 @@ impl fmt::Display for Dump {
             Dump::Links => f.write_str("list the interfaces"),
             Dump::Addresses(None) => f.write_str("list the addresses"),
             Dump::Addresses(Some(index)) => write!(f, "list the addresses of interface {index}"),
+            Dump::Routes { protocol, .. } => write!(f, "list the routes of protocol {protocol}"),
+            Dump::Rules => f.write_str("list the rules"),
         }
     }
+}
+
+/// What sets a setting of an interface has behind its header.
+fn configured(interface: IfIndex, number: u16, value: u32) -> Vec<u8> {
+    let mut header = [0; 16];
+    header[4..8].copy_from_slice(&interface.0.to_ne_bytes());
+    let mut writer = AttributeWriter::after(&header);
+    writer.nest(IFLA_AF_SPEC, |families| {
+        families.nest(AF_INET, |inet| {
+            inet.nest(IFLA_INET_CONF, |settings| settings.put_u32(number, value));
+        });
+    });
+    writer.octets().to_vec()
 }
 
 /// Octets that are ready.
@@ -146,16 +204,6 @@ fn frame(kind: u16, flags: u16, sequence: u32, body: &impl Emitable, out: &mut V
     header.sequence_number = sequence;
     header.emit(head);
     body.emit(&mut tail[..length - HEADER_LEN]);
-}
-
-/// An attribute, which may have others inside.
-fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(4 + value.len()).expect("attributes here are short");
-    let mut out = length.to_ne_bytes().to_vec();
-    out.extend(kind.to_ne_bytes());
-    out.extend(value);
-    out.resize(out.len().next_multiple_of(4), 0);
-    out
 }
 
 fn header(address: &Address) -> AddressHeader {

@@ -7,8 +7,8 @@ use std::time::Instant;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recvmsg, sendto,
-    setsockopt, socket, sockopt,
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, getsockname,
+    recvmsg, sendto, setsockopt, socket, sockopt,
 };
 
 use crate::global::NetlinkBuffer;
@@ -50,6 +50,18 @@ impl Socket {
         }
         bind(descriptor.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
         Ok(Self { descriptor, datagram: vec![0; DATAGRAM] })
+    }
+
+    /// Hears a multicast group (`RTNLGRP_*`) from now on, or no longer.
+    pub(super) fn hear(&self, group: libc::c_int, wanted: bool) -> Result<(), Errno> {
+        let option =
+            if wanted { libc::NETLINK_ADD_MEMBERSHIP } else { libc::NETLINK_DROP_MEMBERSHIP };
+        sys::socket::set_option(self.descriptor.as_fd(), libc::SOL_NETLINK, option, group)
+    }
+
+    /// The number that the kernel knows it by.
+    pub(super) fn port(&self) -> Result<u32, Errno> {
+        getsockname::<NetlinkAddr>(self.descriptor.as_raw_fd()).map(|address| address.pid())
     }
 
     /// Sends `datagram` to the kernel, which works it off before this returns.

@@ -1,5 +1,7 @@
 //! The kernel's side is the kernel: every test that needs one has a network namespace of its own.
 
+mod routes;
+
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::thread;

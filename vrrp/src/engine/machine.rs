@@ -56,6 +56,10 @@ impl Engine {
             MachineEvent::AddressRemoved(address) => (address, "removed from"),
             MachineEvent::LinkChanged(_)
             | MachineEvent::LinkGone { .. }
+            | MachineEvent::RouteAdded(_)
+            | MachineEvent::RouteRemoved(_)
+            | MachineEvent::RuleAdded(_)
+            | MachineEvent::RuleRemoved(_)
             | MachineEvent::Overrun => {
                 return;
             }

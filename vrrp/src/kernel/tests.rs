@@ -23,7 +23,7 @@ impl Kernel {
             let outcome = match request {
                 Request::AddAddress(address) => self.add(address),
                 Request::RemoveAddress(address) => self.remove(address.key()),
-                Request::ConfigureIpv4 { .. } => Err(Errno::EOPNOTSUPP),
+                _ => Err(Errno::EOPNOTSUPP),
             };
             outcome.map_err(|errno| NetlinkError::Refused {
                 attempted: request.to_string(),
