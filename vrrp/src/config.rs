@@ -56,6 +56,7 @@ pub use rule::Rule;
 pub use sync_group::SyncGroup;
 pub use track::{Script, TrackProcess};
 pub use track_group::TrackGroup;
+pub use track_rules::longest_link_delay;
 
 /// Makes the VRRP configuration from the statements of the top level; those of others are passed over.
 ///

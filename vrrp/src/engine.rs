@@ -8,6 +8,7 @@ mod conditions;
 mod connection;
 mod identity;
 mod instance;
+mod links;
 mod listeners;
 mod machine;
 mod mail;
@@ -34,6 +35,7 @@ use log::{error, info};
 use runtime::bfd_event::Receiver;
 use runtime::child::{self, ChildEnd, Received, Setup, ToChild, ToParent};
 use runtime::global::{Global, Script};
+use runtime::machine::IfIndex;
 use runtime::mail::MailId;
 use runtime::netlink::{Client, Monitor};
 use runtime::options::Options;
@@ -44,6 +46,7 @@ use runtime::signals::{Signal, Signals};
 use runtime::sys::receive::RecvBatch;
 
 use self::instance::Instance;
+use self::links::Links;
 use self::listeners::Listeners;
 use self::mail::Mails;
 use self::notify::News;
@@ -110,6 +113,10 @@ enum Timer {
     Script(ScriptId),
     /// The end of the time that a run of a tracked script has.
     Patience(ScriptId),
+    /// A change of an interface has lasted long enough.
+    Link(IfIndex),
+    /// Time to poll interfaces.
+    Poll,
     /// A gain or loss of tracked processes has lasted long enough.
     Quorum(ProcessId),
     /// Time to look at all processes.
@@ -153,6 +160,7 @@ struct Engine {
     netlink: Client,
     monitor: Monitor,
     interfaces: Interfaces,
+    links: Links,
     ledger: Ledger,
     /// Whether what should be in the kernel may differ from what is there.
     dirty: bool,
@@ -250,6 +258,8 @@ impl Engine {
             Timer::Script(id) => self.run_script(id, now),
             Timer::Patience(id) => self.lose_patience(id, now),
             Timer::Mail(id) => self.mails.serve(id, &mut self.reactor, now),
+            Timer::Link(index) => self.link_counts(index, now),
+            Timer::Poll => self.poll_links(now),
             Timer::Quorum(id) => self.quorum_due(id, now),
             Timer::Processes => self.count_processes(now),
             // They leave at the end of the turn.

@@ -130,6 +130,12 @@ impl Interfaces {
         self.all.values()
     }
 
+    /// Whether the machine has this address, on any interface, and may use it.
+    pub fn has(&self, local: IpAddr) -> bool {
+        let mut addresses = self.all.values().flat_map(|interface| &interface.addresses);
+        addresses.any(|address| address.local == local && !address.is_tentative())
+    }
+
     /// Whether packets can pass. An interface that is not there is not up.
     pub fn is_up(&self, index: IfIndex) -> bool {
         self.get(index).is_some_and(|interface| interface.link.is_up())

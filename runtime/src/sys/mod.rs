@@ -3,6 +3,7 @@
 
 pub mod descriptor;
 pub mod environment;
+pub mod link;
 pub mod name;
 pub mod process;
 pub mod random;

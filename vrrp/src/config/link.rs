@@ -44,6 +44,17 @@ pub enum LinkbeatMethod {
     Ioctl,
 }
 
+impl LinkbeatMethod {
+    /// Its word in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mii => "MII",
+            Self::Ethtool => "ETHTOOL",
+            Self::Ioctl => "IOCTL",
+        }
+    }
+}
+
 /// How long a change of an interface must last before it counts (`interface_up_down_delays`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkDelay {

@@ -133,7 +133,7 @@ pub(super) fn limit_delays(config: &mut Config, context: &mut Context<'_>) {
     let mut limits: HashMap<&str, (Duration, &Instance)> = HashMap::new();
     for instance in &config.instances {
         let Some(interface) = &instance.interface else { continue };
-        let limit = longest_delay(instance);
+        let limit = longest_link_delay(instance.down_timer_adverts, instance.advert_interval);
         let known = limits.entry(context.base_of(interface)).or_insert((limit, instance));
         if limit < known.0 {
             *known = (limit, instance);
@@ -166,12 +166,10 @@ pub(super) fn limit_delays(config: &mut Config, context: &mut Context<'_>) {
     }
 }
 
-fn longest_delay(instance: &Instance) -> Duration {
-    match instance.down_timer_adverts {
+/// How long a change of an interface may be held back when other routers wait for `adverts` intervals.
+pub fn longest_link_delay(adverts: u8, interval: Duration) -> Duration {
+    match adverts {
         0 | 1 => Duration::ZERO,
-        adverts => {
-            let interval = instance.advert_interval;
-            interval * u32::from(adverts - 1) - interval / 256
-        }
+        adverts => interval * u32::from(adverts - 1) - interval / 256,
     }
 }

@@ -7,13 +7,12 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use runtime::machine::Link;
-
+use super::links::Links;
 use super::tracking::Tracked;
 use crate::config;
 use crate::config::track::{Tracker, Trackers};
 use crate::fsm::{Event, Fault, Router};
-use crate::interfaces::{Interface, Interfaces};
+use crate::interfaces::Interfaces;
 use crate::track::Contribution;
 
 /// What holds for an instance now.
@@ -36,7 +35,7 @@ impl Conditions {
             conditions.fault(Fault::Configuration);
         }
         let is_up = |name: &str| {
-            world.interfaces.by_name(name).map(Interface::link).is_some_and(Link::is_up)
+            world.interfaces.by_name(name).is_some_and(|interface| world.links.is_up(interface))
         };
         for name in implicitly_tracked(config) {
             if !is_up(name) {
@@ -59,6 +58,9 @@ impl Conditions {
             }
         }
         conditions.track_reports(config, group_trackers, world.tracked);
+        if let Some(missing) = tracked_source(config).filter(|&own| !world.interfaces.has(own)) {
+            conditions.fault(Fault::SourceMissing(missing));
+        }
         if let (None, Some(interface)) = (source, &config.interface) {
             conditions.fault(Fault::NoSourceAddress(config.family, Rc::from(interface.as_str())));
         }
@@ -120,6 +122,7 @@ impl Conditions {
 #[derive(Clone, Copy)]
 pub(super) struct World<'a> {
     pub(super) interfaces: &'a Interfaces,
+    pub(super) links: &'a Links,
     pub(super) tracked: &'a Tracked,
 }
 
@@ -146,6 +149,7 @@ fn is_ours(fault: &Fault) -> bool {
     match fault {
         Fault::InterfaceDown(_)
         | Fault::NoSourceAddress(..)
+        | Fault::SourceMissing(_)
         | Fault::Configuration
         | Fault::Script(_)
         | Fault::File(_)
@@ -156,6 +160,11 @@ fn is_ours(fault: &Fault) -> bool {
             false
         }
     }
+}
+
+/// The address that the machine must have, besides those of the interfaces (`track_src_ip`).
+pub(super) fn tracked_source(config: &config::Instance) -> Option<IpAddr> {
+    config.source.filter(|_| config.track_source)
 }
 
 /// The interfaces that `config` needs to be up without having said so.

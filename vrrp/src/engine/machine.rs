@@ -1,5 +1,6 @@
 //! What the kernel tells about interfaces and addresses, and what follows for the instances.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use log::{debug, error, info};
@@ -8,7 +9,7 @@ use runtime::netlink::{Drained, Event as MachineEvent};
 
 use super::conditions::{self, Conditions, World};
 use super::instance::Instance;
-use super::{Engine, Source};
+use super::{Engine, Source, Timer};
 use crate::config::InstanceId;
 use crate::config::track::Trackers;
 use crate::fsm::Event;
@@ -44,8 +45,31 @@ impl Engine {
         for change in changes {
             self.machine_changed(&change, now);
         }
+        self.check_sources(&events, now);
         for address in self.ledger.take_lost() {
             self.address_lost(&address, now);
+        }
+    }
+
+    /// Has those look again whose source address may have come or gone.
+    fn check_sources(&mut self, events: &[MachineEvent], now: Instant) {
+        let concerned = |source: IpAddr| {
+            events.iter().any(|event| match event {
+                MachineEvent::AddressAdded(address) | MachineEvent::AddressRemoved(address) => {
+                    address.local == source
+                }
+                MachineEvent::LinkGone { .. } | MachineEvent::Overrun => true,
+                _ => false,
+            })
+        };
+        let instances = self.instances.keys().filter(|&id| {
+            let instance = self.instances.get(id);
+            instance
+                .and_then(|instance| conditions::tracked_source(&instance.config))
+                .is_some_and(concerned)
+        });
+        for id in instances.collect::<Vec<InstanceId>>() {
+            self.meet_conditions(id, now);
         }
     }
 
@@ -70,7 +94,9 @@ impl Engine {
 
     fn machine_changed(&mut self, change: &Change, now: Instant) {
         let index = match change {
-            Change::Vanished { name, .. } => {
+            Change::Vanished { index, name } => {
+                self.links.forget(*index);
+                self.reactor.disarm(Timer::Link(*index));
                 if self.matters(name) {
                     info!("Interface {name} deleted");
                 }
@@ -78,11 +104,12 @@ impl Engine {
                 return;
             }
             Change::Up(index) | Change::Down(index) => {
-                self.log_link(*index);
-                *index
+                self.link_told(*index, now);
+                return;
             }
             Change::Appeared(index) => {
                 self.log_appearance(*index);
+                self.note_links_up();
                 *index
             }
             Change::Source(index, _) | Change::Mtu(index) | Change::Master(index) => *index,
@@ -94,7 +121,7 @@ impl Engine {
     }
 
     /// Brings all instances that an interface matters to in line with what it is now.
-    fn look_again(&mut self, name: &str, now: Instant) {
+    pub(super) fn look_again(&mut self, name: &str, now: Instant) {
         let concerned: Vec<InstanceId> =
             self.instances.keys().filter(|&id| self.concerns(id, name)).collect();
         for id in concerned {
@@ -119,7 +146,8 @@ impl Engine {
     /// Tells the election of an instance what holds now.
     pub(super) fn meet_conditions(&mut self, id: InstanceId, now: Instant) {
         let Some(instance) = self.instances.get(id) else { return };
-        let world = World { interfaces: &self.interfaces, tracked: &self.tracked };
+        let world =
+            World { interfaces: &self.interfaces, links: &self.links, tracked: &self.tracked };
         let trackers = self.group_trackers(instance);
         let conditions = Conditions::of(&instance.config, trackers, world, instance.source);
         for event in conditions.events(&instance.router) {
@@ -161,7 +189,7 @@ impl Engine {
         instance.holds && placed.any(|address| address.key() == lost.key())
     }
 
-    fn log_link(&self, index: IfIndex) {
+    pub(super) fn log_link(&self, index: IfIndex) {
         let name = self.interface_name(index);
         if self.matters(&name) {
             let state = if self.interfaces.is_up(index) { "up" } else { "down" };

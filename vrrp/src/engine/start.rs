@@ -18,6 +18,7 @@ use runtime::signals::{Signal, Signals};
 use runtime::sys::receive::RecvBatch;
 
 use super::instance::Instance;
+use super::links::Links;
 use super::listeners::Listeners;
 use super::mail::Mails;
 use super::receive::BATCH;
@@ -62,6 +63,7 @@ impl Engine {
         let mut engine = Self {
             options: setup.options,
             interfaces: Interfaces::new(&machine, virtual_addresses(&config)),
+            links: Links::default(),
             ledger: Ledger::default(),
             dirty: true,
             sockets: Sockets::default(),
@@ -126,6 +128,7 @@ impl Engine {
     /// instance.
     pub(super) fn prepare(&mut self, now: Instant) -> Result<(), Box<dyn Error>> {
         self.allow_files();
+        self.watch_links(now);
         self.listeners.open(&self.global, &mut self.reactor);
         self.mails.address(&self.global);
         self.batch.grow(usize::try_from(self.largest_mtu())?);

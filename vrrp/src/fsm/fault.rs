@@ -2,6 +2,7 @@
 //! does not end the fault of another.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use crate::packet::Family;
@@ -13,6 +14,8 @@ pub enum Fault {
     InterfaceDown(Rc<str>),
     /// There is no address to send adverts from.
     NoSourceAddress(Family, Rc<str>),
+    /// The machine lacks the configured source address.
+    SourceMissing(IpAddr),
     /// The configured source address cannot be bound.
     SourceNotConfigured,
     /// Another instance of the same virtual router runs on the interface.
@@ -48,6 +51,7 @@ impl fmt::Display for Fault {
             Fault::InterfaceDown(name) => write!(f, "interface {name} down"),
             Fault::NoSourceAddress(Family::V4, _) => f.write_str("no IPv4 address for interface"),
             Fault::NoSourceAddress(Family::V6, _) => f.write_str("no IPv6 address for interface"),
+            Fault::SourceMissing(address) => write!(f, "source address {address} missing"),
             Fault::SourceNotConfigured => f.write_str("src address not configured"),
             Fault::DuplicateVrid => f.write_str("duplicate VRID"),
             Fault::Configuration => f.write_str("configuration error"),
