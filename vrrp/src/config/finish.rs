@@ -117,7 +117,8 @@ fn finish_instances(
 ) -> Vec<Place> {
     let mut places = Vec::new();
     for draft in drafts {
-        let (place, polled) = (draft.place(), draft.linkbeat_use_polling);
+        let everywhere = workshop.context.global.vrrp.linkbeat_use_polling;
+        let (place, polled) = (draft.place(), draft.linkbeat_use_polling || everywhere);
         let membership = groups.of(draft.name());
         let Some(instance) = workshop.finish(draft, membership) else { continue };
         if let (true, Some(interface)) = (polled, &instance.interface) {
