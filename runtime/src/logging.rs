@@ -18,7 +18,7 @@ use log::{LevelFilter, Log, Metadata, Record};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::options::Detail;
-use line::Clock;
+pub(crate) use line::Clock;
 use syslog::Syslog;
 
 pub use syslog::Facility;

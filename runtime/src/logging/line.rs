@@ -1,4 +1,4 @@
-//! The times that stand in log lines.
+//! Times as people read them, in log lines and dumps.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,16 +8,20 @@ const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// The time of a line.
+/// A time on the machine's clock.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     local: LocalTime,
     nanoseconds: u32,
 }
 
 impl Clock {
-    pub(super) fn now() -> Self {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    pub(crate) fn now() -> Self {
+        Self::of(SystemTime::now())
+    }
+
+    pub(crate) fn of(time: SystemTime) -> Self {
+        let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         let seconds = i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX);
         Self {
             local: local_time(seconds).unwrap_or_default(),
@@ -26,22 +30,26 @@ impl Clock {
     }
 
     /// As syslog has it: `Nov  4 16:38:17` (RFC 3164 §4.1.2).
-    pub(super) fn short(&self) -> String {
+    pub(crate) fn short(&self) -> String {
         let LocalTime { day, hour, minute, second, .. } = self.local;
         format!("{} {day:2} {hour:02}:{minute:02}:{second:02}", self.month())
     }
 
     /// As C prints a time: `Tue Nov 24 16:01:05 2026`.
-    pub(super) fn full(&self) -> String {
+    pub(crate) fn full(&self) -> String {
         format!("{} {} {}", self.weekday(), self.short(), self.local.year)
     }
 
     /// The same with nanoseconds: `Tue Nov 24 16:57:29.140938120 2026`.
-    pub(super) fn full_nanoseconds(&self) -> String {
+    pub(crate) fn full_nanoseconds(&self) -> String {
         format!("{} {}.{:09} {}", self.weekday(), self.short(), self.nanoseconds, self.local.year)
     }
 
-    fn weekday(&self) -> &'static str {
+    pub(crate) fn year(&self) -> i32 {
+        self.local.year
+    }
+
+    pub(crate) fn weekday(&self) -> &'static str {
         WEEKDAYS.get(self.local.weekday).copied().unwrap_or_default()
     }
 

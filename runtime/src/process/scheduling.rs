@@ -108,6 +108,15 @@ pub fn allow_core_dumps() -> io::Result<()> {
     Ok(setrlimit(Resource::RLIMIT_CORE, RLIM_INFINITY, RLIM_INFINITY)?)
 }
 
+/// How a process runs that takes precedence over normal ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RealTime {
+    /// Its priority, 1 to 99.
+    pub priority: u8,
+    /// How long it may compute without a blocking call.
+    pub limit: Option<Duration>,
+}
+
 /// Raises the real-time priority of a process whose timers are served late, step by step. The default does nothing.
 #[derive(Debug, Default)]
 pub struct Promotion {
@@ -149,6 +158,11 @@ impl Promotion {
                 self.ceiling = 0;
             }
         }
+    }
+
+    /// How the process runs now, where that is not as a normal one.
+    pub fn real_time(&self) -> Option<RealTime> {
+        self.priority.map(|priority| RealTime { priority, limit: self.limit })
     }
 
     /// The priority of the next step, unless the top is reached.
