@@ -99,6 +99,17 @@ pub struct Link {
     pub vrf_table: Option<u32>,
     /// How a macvlan reaches its siblings (`MACVLAN_MODE_*`).
     pub macvlan_mode: Option<u32>,
+    /// What an ipvlan does.
+    pub ipvlan: Option<Ipvlan>,
+}
+
+/// What an ipvlan does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ipvlan {
+    /// What it works on (`IPVLAN_MODE_*`); 0 is frames.
+    pub mode: u16,
+    /// How it reaches its siblings (`IPVLAN_F_*`).
+    pub flags: u16,
 }
 
 impl Link {
@@ -122,6 +133,7 @@ impl Link {
             group: 0,
             vrf_table: None,
             macvlan_mode: None,
+            ipvlan: None,
         }
     }
 

@@ -9,6 +9,7 @@ mod client;
 mod encap;
 mod error;
 mod event;
+mod link;
 mod message;
 mod monitor;
 mod request;
@@ -19,6 +20,7 @@ mod socket;
 pub use client::Client;
 pub use error::NetlinkError;
 pub use event::{Event, decode};
+pub use link::{LinkChange, LinkKind, NewLink};
 pub use monitor::{Drained, Interest, Monitor};
 pub use request::Request;
 

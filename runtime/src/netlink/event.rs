@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use super::attribute::{Attribute, Attributes};
 use super::message::Message;
 use super::{route, rule};
-use crate::machine::{Address, AddressFlags, Hardware, IfIndex, Link, LinkFlags, Route, Rule};
+use crate::machine::{
+    Address, AddressFlags, Hardware, IfIndex, Ipvlan, Link, LinkFlags, Route, Rule,
+};
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
@@ -93,6 +95,7 @@ fn link(payload: &[u8]) -> Option<Link> {
         group: 0,
         vrf_table: None,
         macvlan_mode: None,
+        ipvlan: None,
     };
     let mut parent_elsewhere = false;
     for attribute in Attributes(rest) {
@@ -119,6 +122,8 @@ fn link(payload: &[u8]) -> Option<Link> {
 fn link_info(attribute: Attribute<'_>, link: &mut Link) {
     const IFLA_VRF_TABLE: u16 = 1;
     const IFLA_MACVLAN_MODE: u16 = 1;
+    const IFLA_IPVLAN_MODE: u16 = 1;
+    const IFLA_IPVLAN_FLAGS: u16 = 2;
     let mut data = None;
     for inner in attribute.nested() {
         match inner.kind {
@@ -127,11 +132,21 @@ fn link_info(attribute: Attribute<'_>, link: &mut Link) {
             _ => {}
         }
     }
-    let mut data = data.unwrap_or(Attributes(&[]));
-    let mut number = |kind| data.find(|inner| inner.kind == kind).and_then(Attribute::u32);
+    let data = data.unwrap_or(Attributes(&[]));
+    let find = |kind| {
+        let mut data = data;
+        data.find(|inner| inner.kind == kind)
+    };
+    let number = |kind| find(kind).and_then(Attribute::u32);
+    let short = |kind| find(kind).and_then(Attribute::u16);
     match link.kind.as_str() {
         "vrf" => link.vrf_table = number(IFLA_VRF_TABLE),
         "macvlan" => link.macvlan_mode = number(IFLA_MACVLAN_MODE),
+        // Kernels before 4.15 know no flags.
+        "ipvlan" => {
+            link.ipvlan = short(IFLA_IPVLAN_MODE)
+                .map(|mode| Ipvlan { mode, flags: short(IFLA_IPVLAN_FLAGS).unwrap_or(0) });
+        }
         _ => {}
     }
 }

@@ -10,8 +10,8 @@ use netlink_packet_route::address::{
     AddressScope, CacheInfo,
 };
 
-use super::attribute_writer::AttributeWriter;
 use super::event::{RTM_DELROUTE, RTM_DELRULE, RTM_NEWROUTE, RTM_NEWRULE};
+use super::link::{self, LinkChange, NewLink};
 use super::message::HEADER_LEN;
 use super::{route, rule};
 use crate::machine::{Address, IfIndex, Route, Rule};
@@ -23,16 +23,13 @@ const NLM_F_EXCL: u16 = 0x200;
 const NLM_F_CREATE: u16 = 0x400;
 
 const RTM_NEWLINK: u16 = 16;
+const RTM_DELLINK: u16 = 17;
 const RTM_GETLINK: u16 = 18;
 const RTM_NEWADDR: u16 = 20;
 const RTM_DELADDR: u16 = 21;
 const RTM_GETADDR: u16 = 22;
 const RTM_GETROUTE: u16 = 26;
 const RTM_GETRULE: u16 = 34;
-
-const IFLA_AF_SPEC: u16 = 26;
-const IFLA_INET_CONF: u16 = 1;
-const AF_INET: u16 = 2;
 
 /// A lifetime without end.
 const FOREVER: u32 = u32::MAX;
@@ -61,6 +58,12 @@ pub enum Request {
     AddRule(Box<Rule>),
     /// Remove a policy rule.
     RemoveRule(Box<Rule>),
+    /// Make an interface. It is down then.
+    CreateLink(NewLink),
+    /// Change something about an interface.
+    ChangeLink(IfIndex, LinkChange),
+    /// Remove an interface, and all that is on it.
+    RemoveLink(IfIndex),
 }
 
 impl fmt::Display for Request {
@@ -79,6 +82,11 @@ impl fmt::Display for Request {
             Request::RemoveRoute(route) => write!(f, "remove route {route}"),
             Request::AddRule(rule) => write!(f, "add rule {rule}"),
             Request::RemoveRule(rule) => write!(f, "remove rule {rule}"),
+            Request::CreateLink(link) => {
+                write!(f, "create {} {} on interface {}", link.kind.name(), link.name, link.parent)
+            }
+            Request::ChangeLink(index, change) => write!(f, "{change} interface {index}"),
+            Request::RemoveLink(index) => write!(f, "remove interface {index}"),
         }
     }
 }
@@ -95,7 +103,7 @@ impl Request {
                 frame(RTM_DELADDR, flags, sequence, &removed(address), out);
             }
             Request::ConfigureIpv4 { interface, number, value } => {
-                let body = configured(*interface, *number, *value);
+                let body = link::ipv4_configured(*interface, *number, *value);
                 frame(RTM_NEWLINK, flags, sequence, &Raw(&body), out);
             }
             Request::AddRoute(route) => {
@@ -111,6 +119,16 @@ impl Request {
             }
             Request::RemoveRule(rule) => {
                 frame(RTM_DELRULE, flags, sequence, &Raw(&rule::encode(rule)), out);
+            }
+            Request::CreateLink(new) => {
+                let flags = flags | NLM_F_CREATE | NLM_F_EXCL;
+                frame(RTM_NEWLINK, flags, sequence, &Raw(&link::created(new)), out);
+            }
+            Request::ChangeLink(index, change) => {
+                frame(RTM_NEWLINK, flags, sequence, &Raw(&link::changed(*index, change)), out);
+            }
+            Request::RemoveLink(index) => {
+                frame(RTM_DELLINK, flags, sequence, &Raw(&link::removed(*index)), out);
             }
         }
     }
@@ -164,19 +182,6 @@ impl fmt::Display for Dump {
             Dump::Rules => f.write_str("list the rules"),
         }
     }
-}
-
-/// What sets a setting of an interface has behind its header.
-fn configured(interface: IfIndex, number: u16, value: u32) -> Vec<u8> {
-    let mut header = [0; 16];
-    header[4..8].copy_from_slice(&interface.0.to_ne_bytes());
-    let mut writer = AttributeWriter::after(&header);
-    writer.nest(IFLA_AF_SPEC, |families| {
-        families.nest(AF_INET, |inet| {
-            inet.nest(IFLA_INET_CONF, |settings| settings.put_u32(number, value));
-        });
-    });
-    writer.octets().to_vec()
 }
 
 /// Octets that are ready.

@@ -347,3 +347,44 @@ proptest! {
         decode(&datagram, &mut Vec::new());
     }
 }
+
+#[test]
+fn a_macvlan_is_made_changed_and_removed() {
+    in_namespace(|| {
+        ip("link set left group 7");
+        let mut client = client();
+        let left = link(&mut client, "left");
+        let mac = |last| [0, 0, 0x5e, 0, 1, last];
+        let new = NewLink {
+            name: "own".to_owned(),
+            parent: left.index,
+            kind: LinkKind::PrivateMacvlan { mac: mac(51) },
+            group: left.group,
+            vrf: None,
+        };
+        let create = Request::CreateLink(new);
+        assert_eq!(client.execute(std::slice::from_ref(&create)), [Ok(())]);
+        let own = link(&mut client, "own");
+        assert_eq!((own.kind.as_str(), own.macvlan_mode), ("macvlan", Some(1)));
+        assert_eq!((own.parent, own.group, own.mac), (Some(left.index), 7, mac(51).to_vec()));
+        let again = client.execute(&[create]).remove(0).unwrap_err();
+        assert_eq!(again.errno(), Some(Errno::EEXIST));
+        assert!(again.to_string().starts_with("cannot create macvlan own on"), "{again}");
+
+        let changes = [
+            LinkChange::NoGeneratedAddress,
+            LinkChange::PrivateMacvlan { mac: mac(52) },
+            LinkChange::Group(8),
+            LinkChange::Up,
+        ];
+        let changes = changes.map(|change| Request::ChangeLink(own.index, change));
+        assert_eq!(client.execute(&changes), [Ok(()), Ok(()), Ok(()), Ok(())]);
+        let changed = link(&mut client, "own");
+        assert_eq!((changed.index, changed.group, changed.is_up()), (own.index, 8, true));
+        assert_eq!(changed.mac, mac(52).to_vec());
+        assert_eq!(client.addresses_of(own.index).unwrap(), []);
+
+        assert_eq!(client.execute(&[Request::RemoveLink(own.index)]), [Ok(())]);
+        assert_eq!(client.machine().unwrap().by_name("own"), None);
+    });
+}
