@@ -13,6 +13,7 @@ mod listeners;
 mod machine;
 mod mail;
 mod notify;
+mod own_links;
 mod receive;
 mod refusals;
 mod reload;
@@ -50,6 +51,7 @@ use self::links::Links;
 use self::listeners::Listeners;
 use self::mail::Mails;
 use self::notify::News;
+use self::own_links::SourceChecks;
 use self::sockets::{SocketId, Sockets};
 use self::table::Table;
 use self::tracking::Tracked;
@@ -60,6 +62,8 @@ use crate::fsm::{Action, Event, State};
 use crate::group::Group;
 use crate::interfaces::Interfaces;
 use crate::kernel::Ledger;
+use crate::kernel::own_links::OwnLinks;
+use crate::kernel::sysctl::Settings;
 use crate::socket::Sender;
 
 /// Exit status of an orderly end.
@@ -162,6 +166,12 @@ struct Engine {
     interfaces: Interfaces,
     links: Links,
     ledger: Ledger,
+    /// The interfaces that we make.
+    own_links: OwnLinks,
+    /// The settings of the kernel that we have changed.
+    settings: Settings,
+    /// What VMACs changed about the checks of all interfaces, while there are any.
+    source_checks: Option<SourceChecks>,
     /// Whether what should be in the kernel may differ from what is there.
     dirty: bool,
     sockets: Sockets,

@@ -7,6 +7,7 @@
 //! Everything is wanted by the union of all instances: what moves from one to another in a reload stays where it is.
 
 mod addresses;
+pub mod own_links;
 pub mod sysctl;
 
 use runtime::machine::{Address, AddressKey, IfIndex, Machine};
@@ -57,7 +58,10 @@ impl Ledger {
                 | Request::AddRoute(_)
                 | Request::RemoveRoute(_)
                 | Request::AddRule(_)
-                | Request::RemoveRule(_) => outcome.err(),
+                | Request::RemoveRule(_)
+                | Request::CreateLink(_)
+                | Request::ChangeLink(..)
+                | Request::RemoveLink(_) => outcome.err(),
             };
             failures.extend(failure);
         }

@@ -8,11 +8,13 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use super::links::Links;
+use super::own_links;
 use super::tracking::Tracked;
 use crate::config;
 use crate::config::track::{Tracker, Trackers};
 use crate::fsm::{Event, Fault, Router};
 use crate::interfaces::Interfaces;
+use crate::kernel::own_links::OwnLinks;
 use crate::track::Contribution;
 
 /// What holds for an instance now.
@@ -37,7 +39,7 @@ impl Conditions {
         let is_up = |name: &str| {
             world.interfaces.by_name(name).is_some_and(|interface| world.links.is_up(interface))
         };
-        for name in implicitly_tracked(config) {
+        for name in implicitly_tracked(config, world.own_links) {
             if !is_up(name) {
                 conditions.fault(Fault::InterfaceDown(Rc::from(name)));
             }
@@ -123,6 +125,7 @@ impl Conditions {
 pub(super) struct World<'a> {
     pub(super) interfaces: &'a Interfaces,
     pub(super) links: &'a Links,
+    pub(super) own_links: &'a OwnLinks,
     pub(super) tracked: &'a Tracked,
 }
 
@@ -168,24 +171,33 @@ pub(super) fn tracked_source(config: &config::Instance) -> Option<IpAddr> {
 }
 
 /// The interfaces that `config` needs to be up without having said so.
-fn implicitly_tracked(config: &config::Instance) -> impl Iterator<Item = &str> {
+fn implicitly_tracked<'a>(
+    config: &'a config::Instance,
+    links: &'a OwnLinks,
+) -> impl Iterator<Item = &'a str> {
     let own = config.interface.as_deref();
     let of_addresses = config
         .all_addresses()
         .filter(|address| address.tracked)
         .filter_map(|address| address.interface.as_deref())
         .filter(move |&name| Some(name) != own);
-    own.filter(|_| config.track_primary).into_iter().chain(of_addresses)
+    own.into_iter()
+        .chain(own_links::of_adverts(config, links))
+        .filter(|_| config.track_primary)
+        .chain(of_addresses)
+        .chain(own_links::of_addresses(config, links))
 }
 
 /// Whether a change of the interface called `name` can matter to `config`.
 pub(super) fn concerns(
     config: &config::Instance,
     group_trackers: Option<&Trackers>,
+    links: &OwnLinks,
     name: &str,
 ) -> bool {
     config.interface.as_deref() == Some(name)
-        || implicitly_tracked(config).any(|tracked| tracked == name)
+        || own_links::of_adverts(config, links) == Some(name)
+        || implicitly_tracked(config, links).any(|tracked| tracked == name)
         || tracks(&config.trackers, name)
         || group_trackers.is_some_and(|trackers| tracks(trackers, name))
 }

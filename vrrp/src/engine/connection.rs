@@ -7,29 +7,48 @@ use runtime::global::ReceiveBuffer;
 use runtime::machine::IfIndex;
 
 use super::Engine;
+use super::instance::Instance;
 use crate::config::auth::Auth;
-use crate::config::instance::Transport;
+use crate::config::instance::{OwnInterface, Transport};
 use crate::config::{self, InstanceId};
 use crate::fsm::{Event, Fault};
 use crate::interfaces::{Interface, Interfaces};
+use crate::kernel::own_links::{Key as OwnKey, OwnLinks};
+use crate::packet::Family;
 use crate::socket::{Cast, Key, Protocol};
 
 /// Where an instance could send from and listen now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Endpoint {
+    base: Option<IfIndex>,
+    own: Option<IfIndex>,
     interface: Option<IfIndex>,
     source: Option<IpAddr>,
     key: Option<Key>,
 }
 
 impl Endpoint {
-    fn of(config: &config::Instance, interfaces: &Interfaces) -> Self {
+    fn of(config: &config::Instance, interfaces: &Interfaces, links: &OwnLinks) -> Self {
         let by_name = |name: &String| interfaces.by_name(name);
         let index = |interface: &Interface| interface.link().index;
         let named = config.interface.as_ref();
         let found = named.and_then(by_name);
-        let interface = found.map(index);
-        let source = config.source.or_else(|| found?.source(config.family));
+        let base = found.map(index);
+        let key = OwnKey::of_instance(config);
+        let own = key.as_ref().and_then(|key| links.index(key));
+        let interface = match &config.own_interface {
+            OwnInterface::None => base,
+            // The interface below is the one that is named, or what that stands on itself.
+            OwnInterface::Vmac(vmac) if vmac.xmit_base => base,
+            OwnInterface::Vmac(_) | OwnInterface::Ipvlan(_) => own,
+        };
+        let source = config.source.or_else(|| match (&config.own_interface, config.family) {
+            (OwnInterface::Vmac(vmac), Family::V6) if !vmac.xmit_base => {
+                links.link_local(key.as_ref()?, interfaces)
+            }
+            (OwnInterface::Ipvlan(_), Family::V6) => interfaces.get(own?)?.source(Family::V6),
+            _ => found?.source(config.family),
+        });
         let cast = match &config.transport {
             Transport::Multicast { group } => {
                 interface.map(|interface| Cast::Multicast { group: *group, interface })
@@ -46,7 +65,7 @@ impl Endpoint {
             Auth::Ah(_) => Protocol::Ah,
             _ => Protocol::Vrrp,
         };
-        Self { interface, source, key: cast.map(|cast| Key { protocol, cast }) }
+        Self { base, own, interface, source, key: cast.map(|cast| Key { protocol, cast }) }
     }
 }
 
@@ -54,11 +73,12 @@ impl Engine {
     /// Has an instance send from and listen where it should now. Says whether its source cannot be used.
     pub(super) fn connect(&mut self, id: InstanceId) -> Option<Event> {
         let instance = self.instances.get(id)?;
-        let endpoint = Endpoint::of(&instance.config, &self.interfaces);
+        let endpoint = Endpoint::of(&instance.config, &self.interfaces, &self.own_links);
         let connected = instance.socket.is_some();
         let before = instance.socket.and_then(|socket| self.sockets.key(socket));
         let buffer = endpoint.key.and_then(|key| self.receive_buffer(key));
         let instance = self.instances.get_mut(id)?;
+        (instance.base, instance.own) = (endpoint.base, endpoint.own);
         if (instance.interface, instance.source) != (endpoint.interface, endpoint.source) {
             instance.interface = endpoint.interface;
             instance.source = endpoint.source;
@@ -89,10 +109,10 @@ impl Engine {
 
     /// The receive buffer of the socket `key`: what all instances on it want together. `None` is the system's.
     fn receive_buffer(&self, key: Key) -> Option<u32> {
-        let listeners = self
-            .instances
-            .iter()
-            .filter(|instance| Endpoint::of(&instance.config, &self.interfaces).key == Some(key));
+        let listens = |instance: &&Instance| {
+            Endpoint::of(&instance.config, &self.interfaces, &self.own_links).key == Some(key)
+        };
+        let listeners = self.instances.iter().filter(listens);
         let wanted = listeners.map(|instance| {
             let multiplier = self.global.vrrp.receive_buffer_multiplier;
             instance.config.receive_buffer.or_else(|| match self.global.vrrp.receive_buffer {

@@ -28,7 +28,11 @@ pub(super) struct Instance {
     pub(super) refusals: Refusals,
     /// Its group, and its place there.
     pub(super) group: Option<(GroupId, usize)>,
-    /// The interface that adverts go through and come from; `None` while it is missing, or for unicast without one.
+    /// The interface that the configuration names; `None` while it is missing, or for unicast without one.
+    pub(super) base: Option<IfIndex>,
+    /// Its VMAC or ipvlan interface, while it is there.
+    pub(super) own: Option<IfIndex>,
+    /// The interface of these that adverts go through and come from.
     pub(super) interface: Option<IfIndex>,
     /// Where adverts come from; `None` while there is no such address.
     pub(super) source: Option<IpAddr>,
@@ -57,6 +61,8 @@ impl Instance {
             stats: Stats::default(),
             refusals: Refusals::default(),
             group: None,
+            base: None,
+            own: None,
             interface: None,
             source: config.source,
             socket: None,
@@ -73,6 +79,12 @@ impl Instance {
 
     pub(super) fn name(&self) -> &str {
         &self.config.name
+    }
+
+    /// Where addresses of a family live that name no interface: those of the adverts' family on the VMAC.
+    pub(super) fn home(&self, family: Family) -> Option<IfIndex> {
+        let on_vmac = self.config.has_vmac() && family == self.config.family;
+        if on_vmac { self.own } else { self.base }
     }
 
     /// Where adverts go, in order.

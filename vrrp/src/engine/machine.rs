@@ -15,9 +15,34 @@ use crate::config::track::Trackers;
 use crate::fsm::Event;
 use crate::interfaces::Change;
 
+/// What the kernel has told.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    events: Vec<MachineEvent>,
+    /// What is new about interfaces.
+    changes: Vec<Change>,
+}
+
+impl Told {
+    /// Appends what was told later.
+    pub(super) fn extend(&mut self, later: Told) {
+        self.events.extend(later.events);
+        self.changes.extend(later.changes);
+    }
+}
+
 impl Engine {
-    /// Takes in what the kernel has told.
+    /// Takes in what the kernel has told, and does what follows from it.
     pub(super) fn hear_machine(&mut self, now: Instant) {
+        let told = self.take_in();
+        self.follow(&told, now);
+        // Whoever has lost an interface of ours is told before it is made again.
+        let told = self.tend_links();
+        self.follow(&told, now);
+    }
+
+    /// Takes in what the kernel has told, without doing anything about it.
+    pub(super) fn take_in(&mut self) -> Told {
         let mut events = Vec::new();
         match self.monitor.drain(&mut events) {
             Ok(Drained::Empty) => {}
@@ -31,6 +56,9 @@ impl Engine {
             }
             self.interfaces.on_event(event, &mut changes);
             self.ledger.on_event(event);
+            if let MachineEvent::LinkGone { index, .. } = event {
+                self.settings.forget_interface(*index);
+            }
         }
         if events.contains(&MachineEvent::Overrun) {
             info!("Netlink: receive buffer overrun - reading everything again");
@@ -42,10 +70,14 @@ impl Engine {
                 Err(error) => error!("{error}"),
             }
         }
-        for change in changes {
-            self.machine_changed(&change, now);
+        Told { events, changes }
+    }
+
+    fn follow(&mut self, told: &Told, now: Instant) {
+        for change in &told.changes {
+            self.machine_changed(change, now);
         }
-        self.check_sources(&events, now);
+        self.check_sources(&told.events, now);
         for address in self.ledger.take_lost() {
             self.address_lost(&address, now);
         }
@@ -140,14 +172,19 @@ impl Engine {
 
     fn concerns(&self, id: InstanceId, name: &str) -> bool {
         let Some(instance) = self.instances.get(id) else { return false };
-        conditions::concerns(&instance.config, self.group_trackers(instance), name)
+        let trackers = self.group_trackers(instance);
+        conditions::concerns(&instance.config, trackers, &self.own_links, name)
     }
 
     /// Tells the election of an instance what holds now.
     pub(super) fn meet_conditions(&mut self, id: InstanceId, now: Instant) {
         let Some(instance) = self.instances.get(id) else { return };
-        let world =
-            World { interfaces: &self.interfaces, links: &self.links, tracked: &self.tracked };
+        let world = World {
+            interfaces: &self.interfaces,
+            links: &self.links,
+            own_links: &self.own_links,
+            tracked: &self.tracked,
+        };
         let trackers = self.group_trackers(instance);
         let conditions = Conditions::of(&instance.config, trackers, world, instance.source);
         for event in conditions.events(&instance.router) {
@@ -170,6 +207,9 @@ impl Engine {
             .keys()
             .filter(|&id| self.instances.get(id).is_some_and(|one| self.misses(one, lost)))
             .collect();
+        if masters.is_empty() && self.own_links.is_ours(lost.interface) {
+            return;
+        }
         if masters.is_empty() {
             info!("Restoring deleted static address {} dev {on}", lost);
             return;

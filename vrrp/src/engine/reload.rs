@@ -46,6 +46,8 @@ impl Engine {
         let found = identity::matches(&old, &config.instances);
         self.log_dropped_addresses(&found, &config);
         self.leave_behind(&found, now);
+        // The interfaces by which they take their leave may go.
+        self.send_adverts();
         let states: HashMap<String, State> = self
             .groups
             .iter()

@@ -46,7 +46,7 @@ impl Engine {
         self.mails.flush(&mut self.reactor, now);
     }
 
-    fn send_adverts(&mut self) {
+    pub(super) fn send_adverts(&mut self) {
         for (sent, errno) in self.sender.send() {
             let Some(instance) = self.instances.get(sent.instance) else { continue };
             let up = instance.interface.is_none_or(|index| self.interfaces.is_up(index));
@@ -85,7 +85,8 @@ impl Engine {
         let held = self.instances.iter().filter(|instance| instance.holds).flat_map(|instance| {
             instance.config.all_addresses().map(move |address| (address, Some(instance)))
         });
-        fixed.chain(held).filter_map(|(address, owner)| self.place(address, owner)).collect()
+        let placed = fixed.chain(held).filter_map(|(address, owner)| self.place(address, owner));
+        self.own_links.addresses(&self.interfaces).into_iter().chain(placed).collect()
     }
 
     /// A configured address as it is to be in the kernel; `None` while its interface is missing.
@@ -94,9 +95,10 @@ impl Engine {
         address: &config::Address,
         owner: Option<&Instance>,
     ) -> Option<Address> {
-        let interface = match &address.interface {
-            Some(name) => Some(self.interfaces.by_name(name)?.link().index),
-            None => owner?.interface,
+        let interface = match (&address.interface, owner) {
+            (_, Some(owner)) if address.use_vmac => self.own_link_of(address, owner),
+            (Some(name), _) => Some(self.interfaces.by_name(name)?.link().index),
+            (None, owner) => owner?.home(address.family()),
         };
         Some(kernel::on_interface(address, interface?, kernel::PROTOCOL))
     }
@@ -173,7 +175,7 @@ impl Engine {
     /// Announces the address that a unicast instance sends from, so that the master need not look for it.
     pub(super) fn announce_source(&mut self, id: InstanceId, now: Instant) {
         let Some(instance) = self.instances.get(id) else { return };
-        let (Some(interface), Some(address)) = (instance.interface, instance.source) else {
+        let (Some(interface), Some(address)) = (instance.base, instance.source) else {
             return;
         };
         if !instance.config.transport.is_unicast() {

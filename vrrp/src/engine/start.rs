@@ -31,6 +31,8 @@ use crate::config::{self, Config, InstanceId, SyncGroup};
 use crate::fsm::{Event, State};
 use crate::group::{Group, Member};
 use crate::interfaces::{Interfaces, Prefixed};
+use crate::kernel::own_links::OwnLinks;
+use crate::kernel::sysctl::Settings;
 use crate::kernel::{self, Ledger};
 use crate::socket::Sender;
 
@@ -65,6 +67,9 @@ impl Engine {
             interfaces: Interfaces::new(&machine, virtual_addresses(&config)),
             links: Links::default(),
             ledger: Ledger::default(),
+            own_links: OwnLinks::default(),
+            settings: Settings::default(),
+            source_checks: None,
             dirty: true,
             sockets: Sockets::default(),
             sender: Sender::new(),
@@ -128,6 +133,7 @@ impl Engine {
     /// instance.
     pub(super) fn prepare(&mut self, now: Instant) -> Result<(), Box<dyn Error>> {
         self.allow_files();
+        self.make_links();
         self.watch_links(now);
         self.listeners.open(&self.global, &mut self.reactor);
         self.mails.address(&self.global);

@@ -34,7 +34,13 @@ impl Engine {
             self.tell_group(id, News::Stopped);
         }
         self.flush(now);
+        // Groups are left while their interfaces are there to say so.
+        self.sockets.leave_all();
+        self.sockets.close_idle(&mut self.reactor);
         self.await_told(before, now + GRACE);
+        if !self.options.keep_vrrp {
+            self.remove_links();
+        }
         self.listeners.close(&mut self.reactor);
     }
 

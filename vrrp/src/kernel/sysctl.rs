@@ -14,14 +14,17 @@ use runtime::machine::IfIndex;
 use runtime::netlink::{Client, Request};
 
 /// A setting of the kernel.
+///
+/// Their order is the one in which they are set: a new default reaches all interfaces that were never set themselves,
+/// and what is asked of all is loosened only when each asks for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Setting {
+    /// What new interfaces start with.
+    Default(Knob),
     /// Of one interface, whatever it is called.
     Interface(IfIndex, Knob),
     /// Of all interfaces, besides what each has of its own.
     All(Knob),
-    /// What new interfaces start with.
-    Default(Knob),
     /// Whether membership in groups of the link is reported (`igmp_link_local_mcast_reports`).
     LocalIgmpReports,
 }
