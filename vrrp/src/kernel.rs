@@ -7,13 +7,17 @@
 //! Everything is wanted by the union of all instances: what moves from one to another in a reload stays where it is.
 
 mod addresses;
+mod objects;
 pub mod own_links;
+mod routes;
+mod rules;
 pub mod sysctl;
 
-use runtime::machine::{Address, AddressKey, IfIndex, Machine};
+use runtime::machine::{Address, AddressKey, IfIndex, Machine, Route, Rule};
 use runtime::netlink::{Event, NetlinkError, Request};
 
 use addresses::Addresses;
+use objects::{Object, Objects};
 
 use crate::config;
 
@@ -26,12 +30,18 @@ pub struct Desired {
     /// Addresses, in the order in which they are to be added: the first one of a subnet is its primary one. Where two
     /// agree in their [`AddressKey`], the first counts.
     pub addresses: Vec<Address>,
+    /// Routes, in the order in which they are to be added.
+    pub routes: Vec<Route>,
+    /// Policy rules.
+    pub rules: Vec<Rule>,
 }
 
 /// What is there of ours, as far as we know.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     addresses: Addresses,
+    routes: Objects<Route>,
+    rules: Objects<Rule>,
 }
 
 impl Ledger {
@@ -44,7 +54,7 @@ impl Ledger {
         desired: &Desired,
         execute: impl FnOnce(&[Request]) -> Vec<Result<(), NetlinkError>>,
     ) -> Vec<NetlinkError> {
-        let requests = self.addresses.plan(&desired.addresses);
+        let requests = self.plan(desired);
         if requests.is_empty() {
             return Vec::new();
         }
@@ -54,11 +64,12 @@ impl Ledger {
             let failure = match request {
                 Request::AddAddress(address) => self.addresses.added(address, outcome),
                 Request::RemoveAddress(address) => self.addresses.removed(&address, outcome),
+                Request::AddRoute(route) => self.routes.added(*route, outcome),
+                Request::RemoveRoute(route) => self.routes.removed(&route, outcome),
+                Request::AddRule(rule) => self.rules.added(*rule, outcome),
+                Request::RemoveRule(rule) => self.rules.removed(&rule, outcome),
+                // They are none of what is planned here.
                 Request::ConfigureIpv4 { .. }
-                | Request::AddRoute(_)
-                | Request::RemoveRoute(_)
-                | Request::AddRule(_)
-                | Request::RemoveRule(_)
                 | Request::CreateLink(_)
                 | Request::ChangeLink(..)
                 | Request::RemoveLink(_) => outcome.err(),
@@ -68,19 +79,55 @@ impl Ledger {
         failures
     }
 
+    /// A route may need an address, and a rule leads to routes: they come in this order and go in the opposite one. But
+    /// while something is new, what is old goes last, so that packets find their way all the time.
+    fn plan(&mut self, desired: &Desired) -> Vec<Request> {
+        let rules = self.rules.plan(&desired.rules);
+        let routes = self.routes.plan(&desired.routes);
+        let removals = |rules: &[Rule], routes: &[Route]| -> Vec<Request> {
+            let rules = rules.iter().map(Object::remove);
+            rules.chain(routes.iter().map(Object::remove)).collect()
+        };
+        let mut requests = removals(&rules.before, &routes.before);
+        let surplus = removals(&rules.surplus, &routes.surplus);
+        let addresses = self.addresses.plan(&desired.addresses);
+        if rules.add.is_empty() && routes.add.is_empty() {
+            requests.extend(surplus);
+            requests.extend(addresses);
+            return requests;
+        }
+        requests.extend(addresses);
+        requests.extend(routes.add.iter().map(Object::add));
+        requests.extend(rules.add.iter().map(Object::add));
+        requests.extend(surplus);
+        requests
+    }
+
     /// Takes in what the kernel has told. [`Event::Overrun`] asks for [`Ledger::resync`] and changes nothing here.
     pub fn on_event(&mut self, event: &Event) {
         match event {
             Event::AddressAdded(address) => self.addresses.appeared(address.key()),
-            Event::AddressRemoved(address) => self.addresses.vanished(address.key()),
-            Event::LinkGone { index, .. } => self.addresses.interface_gone(*index),
-            Event::LinkChanged(_)
-            | Event::RouteAdded(_)
-            | Event::RouteRemoved(_)
-            | Event::RuleAdded(_)
-            | Event::RuleRemoved(_)
-            | Event::Overrun => {}
+            Event::AddressRemoved(address) => {
+                self.addresses.vanished(address.key());
+                self.routes.doubt(|route| routes::after_removal_of(address, route));
+            }
+            Event::LinkGone { index, .. } => {
+                self.addresses.interface_gone(*index);
+                self.routes.doubt(|route| routes::after_loss_of(*index, route));
+            }
+            Event::LinkChanged(link) => {
+                self.routes.doubt(|route| routes::after_change_of(link, route));
+            }
+            Event::RouteRemoved(route) => self.routes.vanished(route),
+            Event::RuleRemoved(rule) => self.rules.vanished(rule),
+            Event::RouteAdded(_) | Event::RuleAdded(_) | Event::Overrun => {}
         }
+    }
+
+    /// Whether asking again may change something: what was refused may be possible now, and what the kernel may have
+    /// removed silently is to be put back.
+    pub fn is_unsettled(&self) -> bool {
+        self.routes.is_unsettled() || self.rules.is_unsettled()
     }
 
     /// What somebody else has taken away since the last call, although it was wanted. [`Ledger::reconcile`] puts it
@@ -89,15 +136,57 @@ impl Ledger {
         self.addresses.take_lost()
     }
 
+    /// Leaves a lost address to whoever has taken it away, until it is not wanted any more.
+    pub fn give_up(&mut self, key: AddressKey) {
+        self.addresses.give_up(key);
+    }
+
+    /// As [`Self::take_lost`], of routes.
+    pub fn take_lost_routes(&mut self) -> Vec<Route> {
+        self.routes.take_lost()
+    }
+
+    /// As [`Self::take_lost`], of rules.
+    pub fn take_lost_rules(&mut self) -> Vec<Rule> {
+        self.rules.take_lost()
+    }
+
+    /// Leaves a lost route to whoever has taken it away.
+    pub fn give_up_route(&mut self, route: &Route) {
+        self.routes.give_up(route);
+    }
+
+    /// Leaves a lost rule to whoever has taken it away.
+    pub fn give_up_rule(&mut self, rule: &Rule) {
+        self.rules.give_up(rule);
+    }
+
+    /// Whether there are routes of ours, or rules.
+    pub fn has_routes_or_rules(&self) -> bool {
+        !self.routes.is_empty() || !self.rules.is_empty()
+    }
+
     /// Takes in a fresh snapshot, after messages of the kernel were lost.
     pub fn resync(&mut self, machine: &Machine) {
         self.addresses.resync(machine);
+    }
+
+    /// As [`Self::resync`], of all routes that are marked with `protocol`, and all rules.
+    pub fn resync_routes(&mut self, protocol: u8, routes: &[Route], rules: &[Rule]) {
+        self.routes.resync(routes, |route| route.protocol == protocol);
+        self.rules.resync(rules, |_| true);
     }
 
     /// Takes for ours what a process before us has left behind: those of the `named` addresses that are there. What of
     /// it is not desired goes with the next [`Ledger::reconcile`], and the rest stays without a gap.
     pub fn adopt(&mut self, machine: &Machine, named: &[Address]) {
         self.addresses.adopt(machine, named);
+    }
+
+    /// As [`Self::adopt`], of routes and rules.
+    pub fn adopt_routes(&mut self, routes: &[Route], rules: &[Rule], named: &Desired) {
+        self.routes.adopt(routes, &named.routes);
+        self.rules.adopt(rules, &named.rules);
     }
 
     /// Addresses that carry our mark although we know nothing of them. They may belong to another keepalived on this
@@ -115,11 +204,35 @@ impl Ledger {
     pub fn holds(&self, key: AddressKey) -> bool {
         self.addresses.holds(key)
     }
+
+    /// Whether a route is there because we want it.
+    pub fn holds_route(&self, route: &Route) -> bool {
+        self.routes.holds(route)
+    }
+
+    /// Whether a rule is there because we want it.
+    pub fn holds_rule(&self, rule: &Rule) -> bool {
+        self.rules.holds(rule)
+    }
 }
 
 /// A configured address as it is to be put on `interface`, marked with `protocol`.
 pub fn on_interface(configured: &config::Address, interface: IfIndex, protocol: u8) -> Address {
     addresses::on_interface(configured, interface, protocol)
+}
+
+/// A configured route as it is to be in the kernel; `None` while one of its interfaces is missing. `find` gives the
+/// number of an interface.
+pub fn route_on_machine(
+    configured: &config::Route,
+    find: impl Fn(&str) -> Option<IfIndex>,
+) -> Option<Route> {
+    routes::on_machine(configured, find)
+}
+
+/// A configured rule as it is to be in the kernel.
+pub fn rule_on_machine(configured: &config::Rule) -> Rule {
+    rules::on_machine(configured)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use super::route::Prefix;
 
 /// A policy rule, as it is or as it should be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rule {
     /// Whether it is one of IPv6.
     pub ipv6: bool,
@@ -49,7 +49,7 @@ pub struct Rule {
 }
 
 /// What happens to packets that match a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RuleAction {
     /// They are looked up in a table.
     Table(u32),

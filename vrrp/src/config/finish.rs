@@ -173,6 +173,28 @@ fn finish_track_groups(
     for (group, tracked) in addresses.chain(routes).chain(rules) {
         *group = group.filter(|_| tracked).and_then(|old| kept.get(&old).copied());
     }
+    share_interfaces(config);
+}
+
+/// Gives the members of track groups the interfaces of the objects that name their group.
+fn share_interfaces(config: &mut Config) {
+    let addresses = config.static_addresses.iter();
+    let addresses = addresses.map(|address| (address.track_group, &address.interface));
+    let routes = config.static_routes.iter().map(|route| (route.track_group, &route.interface));
+    let rules = config.static_rules.iter().map(|rule| (rule.track_group, &rule.input));
+    for (group, interface) in addresses.chain(routes).chain(rules) {
+        let (Some(group), Some(interface)) = (group, interface) else { continue };
+        let place = usize::try_from(group.0).ok();
+        let Some(group) = place.and_then(|place| config.track_groups.get(place)) else { continue };
+        for member in &group.members {
+            let place = usize::try_from(member.0).ok();
+            let instance = place.and_then(|place| config.instances.get_mut(place));
+            let shared = instance.map(|instance| &mut instance.shared_interfaces);
+            if let Some(shared) = shared.filter(|shared| !shared.contains(interface)) {
+                shared.push(interface.clone());
+            }
+        }
+    }
 }
 
 fn legacy_sync_daemon(

@@ -80,6 +80,8 @@ pub struct Instance {
     pub routes: Vec<Route>,
     /// Policy rules of the master.
     pub rules: Vec<Rule>,
+    /// Interfaces of static objects whose fate it shares (`track_group`).
+    pub shared_interfaces: Vec<String>,
     /// Whether deleting an address lets the others of its subnet live, on an interface that is not ours.
     pub promote_secondaries: bool,
     /// Whether the state of [`Self::interface`] matters.

@@ -176,6 +176,7 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
             excluded,
             routes,
             rules,
+            shared_interfaces: Vec::new(),
             promote_secondaries,
             track_primary: !draft.dont_track_primary,
             trackers,

@@ -181,11 +181,18 @@ fn implicitly_tracked<'a>(
         .filter(|address| address.tracked)
         .filter_map(|address| address.interface.as_deref())
         .filter(move |&name| Some(name) != own);
+    let routes = config.routes.iter().filter(|route| route.tracked);
+    let of_routes = routes.filter_map(|route| route.interface.as_deref());
+    let rules = config.rules.iter().filter(|rule| rule.tracked);
+    let of_rules = rules.flat_map(|rule| [rule.input.as_deref(), rule.output.as_deref()]).flatten();
     own.into_iter()
         .chain(own_links::of_adverts(config, links))
         .filter(|_| config.track_primary)
         .chain(of_addresses)
         .chain(own_links::of_addresses(config, links))
+        .chain(of_routes)
+        .chain(of_rules)
+        .chain(config.shared_interfaces.iter().map(String::as_str))
 }
 
 /// Whether a change of the interface called `name` can matter to `config`.

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use log::{debug, error, info};
-use runtime::machine::{Address, IfIndex};
+use log::{error, info};
+use runtime::machine::IfIndex;
 use runtime::netlink::{Drained, Event as MachineEvent};
 
 use super::conditions::{self, Conditions, World};
@@ -12,7 +12,6 @@ use super::instance::Instance;
 use super::{Engine, Source, Timer};
 use crate::config::InstanceId;
 use crate::config::track::Trackers;
-use crate::fsm::Event;
 use crate::interfaces::Change;
 
 /// What the kernel has told.
@@ -69,6 +68,7 @@ impl Engine {
                 }
                 Err(error) => error!("{error}"),
             }
+            self.resync_objects();
         }
         Told { events, changes }
     }
@@ -78,9 +78,8 @@ impl Engine {
             self.machine_changed(change, now);
         }
         self.check_sources(&told.events, now);
-        for address in self.ledger.take_lost() {
-            self.address_lost(&address, now);
-        }
+        self.meet_losses(now);
+        self.dirty |= !told.events.is_empty() && self.ledger.is_unsettled();
     }
 
     /// Has those look again whose source address may have come or gone.
@@ -195,38 +194,6 @@ impl Engine {
     /// What the sync group of an instance tracks for all its members.
     pub(super) fn group_trackers(&self, instance: &Instance) -> Option<&Trackers> {
         Some(&self.config.group(instance.config.group?)?.trackers)
-    }
-
-    /// Somebody has taken an address away that we had put in place. Its master steps back for a moment, and finds out
-    /// whether it is still the best; a static address is simply put back.
-    fn address_lost(&mut self, lost: &Address, now: Instant) {
-        self.dirty = true;
-        let on = self.interface_name(lost.interface);
-        let masters: Vec<InstanceId> = self
-            .instances
-            .keys()
-            .filter(|&id| self.instances.get(id).is_some_and(|one| self.misses(one, lost)))
-            .collect();
-        if masters.is_empty() && self.own_links.is_ours(lost.interface) {
-            return;
-        }
-        if masters.is_empty() {
-            info!("Restoring deleted static address {} dev {on}", lost);
-            return;
-        }
-        if !self.options.monitor_addresses {
-            debug!("Netlink reflector reports IP {} removed from {on}", lost.local);
-        }
-        for id in masters {
-            self.take(id, Event::ObjectLost, now);
-        }
-    }
-
-    /// Whether `instance` is to do something about the loss of an address.
-    fn misses(&self, instance: &Instance, lost: &Address) -> bool {
-        let tracked = instance.config.all_addresses().filter(|address| address.tracked);
-        let mut placed = tracked.filter_map(|address| self.place(address, Some(instance)));
-        instance.holds && placed.any(|address| address.key() == lost.key())
     }
 
     pub(super) fn log_link(&self, index: IfIndex) {

@@ -135,6 +135,7 @@ impl Engine {
         let mut settings =
             checks.map_or_else(BTreeMap::new, |checks| checks.settings(&self.interfaces));
         settings.extend(own);
+        settings.extend(self.promotions());
         settings
     }
 

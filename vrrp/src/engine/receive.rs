@@ -2,15 +2,13 @@
 
 use std::cmp::Ordering;
 use std::net::IpAddr;
-use std::ops::ControlFlow;
 use std::time::{Duration, Instant, SystemTime};
 
 use log::{debug, info};
 use runtime::sys::receive::{Received, RecvBatch};
 
-use super::Engine;
-use super::refusals::Noise;
 use super::sockets::SocketId;
+use super::{Engine, Source};
 use crate::auth::trailer::Stamp;
 use crate::config::InstanceId;
 use crate::fsm::{Event, Heard, State};
@@ -20,22 +18,18 @@ use crate::packet::{
 
 /// So many datagrams are received in one call.
 pub(super) const BATCH: usize = 32;
-/// So many calls are made for a socket at a time.
+/// So many calls are made for a socket in one turn; a flood gives way to timers.
 const CALLS_PER_TURN: usize = 8;
 
 impl Engine {
-    /// Reads what a socket has, up to a limit: a flood gives way to others. It goes on where there may be more.
-    pub(super) fn receive(&mut self, socket: SocketId, now: Instant) -> ControlFlow<()> {
-        let Some(family) = self.sockets.key(socket).map(|key| key.family()) else {
-            return ControlFlow::Break(());
-        };
+    /// Reads what a socket has.
+    pub(super) fn receive(&mut self, socket: SocketId, now: Instant) {
+        let Some(family) = self.sockets.key(socket).map(|key| key.family()) else { return };
         let mut batch = std::mem::replace(&mut self.batch, RecvBatch::new(0, 0));
         let mut received = BATCH;
         for _ in 0..CALLS_PER_TURN {
             received = self.sockets.receive(socket, &mut batch).unwrap_or_else(|error| {
-                if self.chatter.allows(Noise::Socket, now) {
-                    info!("{error}");
-                }
+                info!("{error}");
                 0
             });
             // While the start is delayed the sockets are emptied, but nobody listens.
@@ -49,7 +43,9 @@ impl Engine {
             }
         }
         self.batch = batch;
-        if received == BATCH { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if received == BATCH {
+            self.reactor.again(Source::Socket(socket));
+        }
     }
 
     fn take_datagram(
@@ -60,26 +56,19 @@ impl Engine {
         now: Instant,
     ) {
         if received.truncated {
-            if self.chatter.allows(Noise::TooLong, now) {
-                let room = received.data.len();
-                info!("advert longer than the {room} octets that there is room for");
-            }
+            info!("advert longer than the {} octets that there is room for", received.data.len());
             return;
         }
         match split(family, received) {
             Some(Ok(datagram)) => self.hear(socket, &datagram, now),
-            Some(Err(short)) if self.chatter.allows(Noise::TooShort, now) => info!("{short}"),
-            None if self.chatter.allows(Noise::NoAddresses, now) => {
-                debug!("advert without addresses");
-            }
-            Some(Err(_)) | None => {}
+            Some(Err(short)) => info!("{short}"),
+            None => debug!("advert without addresses"),
         }
     }
 
     fn hear(&mut self, socket: SocketId, datagram: &Datagram<'_>, now: Instant) {
         let Some(id) = self.addressee(socket, datagram) else {
-            let wanted = self.global.vrrp.log_unknown_vrids;
-            if wanted && self.chatter.allows(Noise::UnknownVrid, now) {
+            if self.global.vrrp.log_unknown_vrids {
                 let on = self.sockets.key(socket).and_then(|key| key.interface());
                 let on = on.map_or_else(|| "any".to_owned(), |index| self.interface_name(index));
                 info!(
@@ -98,9 +87,7 @@ impl Engine {
         let unicast = instance.expect.cast != Cast::Multicast;
         if instance.config.family == Family::V6 && to.is_multicast() == unicast {
             // An IPv6 socket also hears groups that others have joined.
-            if instance.chatter.allows(Noise::Cast, now) {
-                debug!("({}) discarded an advert from {source} to {to}", instance.name());
-            }
+            debug!("({}) discarded an advert from {source} to {to}", instance.name());
             return;
         }
         let known = state == State::Backup && instance.router.master() == Some(source);
@@ -112,7 +99,7 @@ impl Engine {
         };
         let verdict = instance.expect.check(datagram, policy, &mut instance.counters);
         instance.stats.count(&verdict);
-        self.log_verdict(id, &verdict, source, now);
+        self.log_verdict(id, &verdict, source);
         if verdict.old_checksum_detected {
             self.use_old_checksum(id);
         }
@@ -128,9 +115,7 @@ impl Engine {
         let is_master = instance.router.state() == State::Master;
         let contradicted = is_master && advert.priority != Priority::STOP && rank == Ordering::Less;
         if let Some(number) = advert.ah_number.filter(|_| contradicted) {
-            if instance.chatter.allows(Noise::AhNumber, now) {
-                info!("({}) IPSEC-AH : Syncing seq_num - Increment seq", instance.name());
-            }
+            info!("({}) IPSEC-AH : Syncing seq_num - Increment seq", instance.name());
             instance.counters.ah.overtake(number);
         }
         let Advert { priority, interval, .. } = advert;
@@ -150,7 +135,7 @@ impl Engine {
         listeners.iter().find(knows_sender).copied()
     }
 
-    fn log_verdict(&mut self, id: InstanceId, verdict: &Verdict, source: IpAddr, now: Instant) {
+    fn log_verdict(&mut self, id: InstanceId, verdict: &Verdict, source: IpAddr) {
         let Some(instance) = self.instances.get_mut(id) else { return };
         let name = instance.config.name.as_str();
         let remarks = [verdict.clock, verdict.interval, verdict.addresses];
@@ -160,10 +145,7 @@ impl Engine {
             }
         }
         let Err(refused) = &verdict.outcome else { return };
-        let news = match refused.topic() {
-            Some(topic) => instance.refusals.is_news(topic),
-            None => instance.chatter.allows(Noise::Ah, now),
-        };
+        let news = refused.topic().is_none_or(|topic| instance.refusals.is_news(topic));
         if news && !refused.is_silent() {
             info!("({name}) {}", refused.text(source));
         }

@@ -59,6 +59,7 @@ impl Engine {
         self.adjust_delay(&global, now);
         self.global = global;
         self.config = config;
+        self.follow_objects();
         self.replace_instances(&found);
         // What follows from it is looked at for all instances below.
         self.interfaces.set_virtuals(virtual_addresses(&self.config), &mut Vec::new());

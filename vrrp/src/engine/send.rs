@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use log::{debug, error, info};
 use nix::errno::Errno;
-use runtime::machine::Address;
 use runtime::reactor::Readiness;
 use runtime::scripts;
 
@@ -13,7 +12,6 @@ use super::{Engine, Source, Timer};
 use crate::announce::Target;
 use crate::config::instance::Transport;
 use crate::config::{self, InstanceId};
-use crate::kernel::{self, Desired};
 use crate::packet::{Family, Priority};
 use crate::socket::Outgoing;
 
@@ -65,42 +63,6 @@ impl Engine {
                 Transport::Unicast(_) => info!("({name}) Cant send advert to {} ({text})", sent.to),
             }
         }
-    }
-
-    /// Makes the kernel hold what the masters and the static configuration want.
-    fn reconcile(&mut self) {
-        if !std::mem::take(&mut self.dirty) {
-            return;
-        }
-        let desired = Desired { addresses: self.desired_addresses() };
-        let netlink = &mut self.netlink;
-        let failures = self.ledger.reconcile(&desired, |requests| netlink.execute(requests));
-        for failure in failures {
-            info!("{failure}");
-        }
-    }
-
-    fn desired_addresses(&self) -> Vec<Address> {
-        let fixed = self.config.static_addresses.iter().map(|address| (address, None));
-        let held = self.instances.iter().filter(|instance| instance.holds).flat_map(|instance| {
-            instance.config.all_addresses().map(move |address| (address, Some(instance)))
-        });
-        let placed = fixed.chain(held).filter_map(|(address, owner)| self.place(address, owner));
-        self.own_links.addresses(&self.interfaces).into_iter().chain(placed).collect()
-    }
-
-    /// A configured address as it is to be in the kernel; `None` while its interface is missing.
-    pub(super) fn place(
-        &self,
-        address: &config::Address,
-        owner: Option<&Instance>,
-    ) -> Option<Address> {
-        let interface = match (&address.interface, owner) {
-            (_, Some(owner)) if address.use_vmac => self.own_link_of(address, owner),
-            (Some(name), _) => Some(self.interfaces.by_name(name)?.link().index),
-            (None, owner) => owner?.home(address.family()),
-        };
-        Some(kernel::on_interface(address, interface?, kernel::PROTOCOL))
     }
 
     fn announce(&mut self, now: Instant) {

@@ -22,7 +22,6 @@ use super::links::Links;
 use super::listeners::Listeners;
 use super::mail::Mails;
 use super::receive::BATCH;
-use super::refusals::Chatter;
 use super::sockets::Sockets;
 use super::table::Table;
 use super::tracking::Tracked;
@@ -75,7 +74,6 @@ impl Engine {
             sockets: Sockets::default(),
             sender: Sender::new(),
             batch: RecvBatch::new(BATCH, 0),
-            chatter: Chatter::default(),
             announcer: Announcer::new(Pacing::default()),
             frames: Frames::open()?,
             entered: Vec::new(),
@@ -120,6 +118,7 @@ impl Engine {
         for id in self.instances.keys() {
             self.meet_conditions(id, now);
         }
+        self.follow_objects();
         self.adopt_leftovers(machine);
         self.resume(machine, now);
         self.groups = self.config.groups.iter().map(|config| self.fresh_group(config)).collect();
@@ -190,19 +189,6 @@ impl Engine {
             running.group.begin(&self.look_at(&running.config), &mut steps);
             self.perform_steps(id, steps, now);
         }
-    }
-
-    /// Takes addresses that a killed process has left behind for ours: what is not wanted at once is removed.
-    fn adopt_leftovers(&mut self, machine: &Machine) {
-        let virtuals = self.instances.iter().flat_map(|instance| {
-            instance.config.all_addresses().map(move |address| (address, Some(instance)))
-        });
-        let fixed = self.config.static_addresses.iter().map(|address| (address, None));
-        let named: Vec<_> = virtuals
-            .chain(fixed)
-            .filter_map(|(address, owner)| self.place(address, owner))
-            .collect();
-        self.ledger.adopt(machine, &named);
     }
 
     /// Instances whose addresses are all in place, with our mark, were master when a process before us was killed. The

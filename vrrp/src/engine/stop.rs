@@ -22,6 +22,8 @@ impl Engine {
                 self.drive(id, Event::Stop, now);
             }
             self.config.static_addresses.clear();
+            self.config.static_routes.clear();
+            self.config.static_rules.clear();
             self.dirty = true;
         }
         self.flush(now);
@@ -40,6 +42,7 @@ impl Engine {
         self.await_told(before, now + GRACE);
         if !self.options.keep_vrrp {
             self.remove_links();
+            self.restore_settings();
         }
         self.listeners.close(&mut self.reactor);
     }

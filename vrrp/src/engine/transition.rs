@@ -6,7 +6,6 @@ use log::{debug, info};
 
 use super::Engine;
 use super::notify::{self, Launch, News};
-use super::refusals::Noise;
 use crate::config::{self, GroupId, InstanceId};
 use crate::fsm::{Action, Cause, Event, Fault, Note, State, Transition};
 use crate::group::{Member, Step};
@@ -93,11 +92,7 @@ impl Engine {
             Action::Notify(state) => self.tell(id, News::Entered(state)),
             Action::AnnounceSource => self.announce_source(id, now),
             Action::Reannounce => self.reannounce(id, now),
-            Action::LowerPriorityHeard => {
-                if instance.chatter.allows(Noise::LowerPriority, now) {
-                    self.tell(id, News::LowerPriority);
-                }
-            }
+            Action::LowerPriorityHeard => self.tell(id, News::LowerPriority),
             Action::PriorityChanged => self.tell_priority(id),
             Action::ForgetRefusals => {
                 instance.refusals.forget();
@@ -105,11 +100,7 @@ impl Engine {
                     instance.counters.ah.restart_if_exhausted();
                 }
             }
-            Action::Note(note) => {
-                if instance.chatter.allows_note(&note, now) {
-                    log_note(instance.name(), &note);
-                }
-            }
+            Action::Note(note) => log_note(instance.name(), &note),
         }
     }
 
@@ -159,7 +150,7 @@ impl Engine {
     fn acquire(&mut self, id: InstanceId) {
         let Some(instance) = self.instances.get_mut(id) else { return };
         instance.holds = true;
-        log_addresses(&instance.config, "setting");
+        log_setting(&instance.config);
         self.entered.push(id);
         self.dirty = true;
     }
@@ -168,7 +159,7 @@ impl Engine {
     fn release(&mut self, id: InstanceId, forced: bool) {
         let Some(instance) = self.instances.get_mut(id) else { return };
         if forced || instance.holds {
-            log_addresses(&instance.config, "removing");
+            log_removing(&instance.config);
         }
         instance.holds = false;
         self.entered.retain(|&entered| entered != id);
@@ -232,15 +223,31 @@ impl Engine {
     }
 }
 
-/// Says what happens to the addresses, for those who want to know.
-fn log_addresses(config: &config::Instance, verb: &str) {
-    let name = &config.name;
-    if !config.addresses.is_empty() {
-        debug!("({name}) {verb} VIPs.");
+/// Says what is put in place, for those who want to know.
+fn log_setting(config: &config::Instance) {
+    log_kinds(&config.name, "setting", &kinds(config));
+}
+
+/// Says what is taken away: routes and rules before what they need.
+fn log_removing(config: &config::Instance) {
+    let [addresses, excluded, routes, rules] = kinds(config);
+    log_kinds(&config.name, "removing", &[rules, routes, addresses, excluded]);
+}
+
+fn log_kinds(name: &str, verb: &str, kinds: &[(bool, &str)]) {
+    for (_, what) in kinds.iter().filter(|(any, _)| *any) {
+        debug!("({name}) {verb} {what}");
     }
-    if !config.excluded.is_empty() {
-        debug!("({name}) {verb} E-VIPs.");
-    }
+}
+
+/// What an instance has to put in place, and whether it has any.
+fn kinds(config: &config::Instance) -> [(bool, &'static str); 4] {
+    [
+        (!config.addresses.is_empty(), "VIPs."),
+        (!config.excluded.is_empty(), "E-VIPs."),
+        (!config.routes.is_empty(), "Virtual Routes"),
+        (!config.rules.is_empty(), "Virtual Rules"),
+    ]
 }
 
 fn log_note(name: &str, note: &Note) {

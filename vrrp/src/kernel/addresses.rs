@@ -34,6 +34,8 @@ enum Presence {
     /// Somebody else has taken it away, and nobody has been told yet.
     Lost,
     Absent,
+    /// Somebody else has taken it away, and is left to have it so.
+    GivenUp,
     /// The kernel did not take it.
     Refused(Option<Errno>),
 }
@@ -199,6 +201,12 @@ impl Addresses {
         .collect()
     }
 
+    pub(super) fn give_up(&mut self, key: AddressKey) {
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.presence = Presence::GivenUp;
+        }
+    }
+
     pub(super) fn resync(&mut self, machine: &Machine) {
         let there: HashSet<AddressKey> = machine.addresses.iter().map(Address::key).collect();
         for (key, entry) in &mut self.entries {
@@ -243,10 +251,14 @@ impl Addresses {
         self.entries.get(&key).is_some_and(|entry| entry.wanted && entry.is_present())
     }
 
-    /// Whether `wanted` is there in every respect.
+    /// Whether nothing is to do for `wanted` to be there in every respect.
     fn is_as(&self, wanted: &Address) -> bool {
         let entry = self.entries.get(&wanted.key());
-        entry.is_some_and(|entry| entry.is_present() && is_same(&entry.address, wanted))
+        entry.is_some_and(|entry| match entry.presence {
+            Presence::Present => is_same(&entry.address, wanted),
+            Presence::GivenUp => true,
+            Presence::Lost | Presence::Absent | Presence::Refused(_) => false,
+        })
     }
 
     fn forget_if_done(&mut self, key: AddressKey) {

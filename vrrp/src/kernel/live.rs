@@ -41,6 +41,7 @@ fn virtual_addresses(interface: IfIndex) -> Desired {
                 ..plain("fd00:8::101", 128)
             },
         ],
+        ..Desired::default()
     }
 }
 
@@ -63,13 +64,16 @@ fn transitions_losses_and_leftovers() {
 
             // Leaving and coming back before the kernel's word about it is read.
             reconcile(&mut ledger, &Desired::default());
-            assert!(!there(&Desired { addresses: desired.addresses[..1].to_vec() }));
+            assert!(!there(&Desired {
+                addresses: desired.addresses[..1].to_vec(),
+                ..Desired::default()
+            }));
             reconcile(&mut ledger, &desired);
             drain(&mut monitor, &mut ledger);
             assert_eq!((ledger.take_lost(), there(&desired)), (vec![], true));
 
             // The primary address goes, and the kernel takes the other one with it.
-            let rest = Desired { addresses: desired.addresses[1..].to_vec() };
+            let rest = Desired { addresses: desired.addresses[1..].to_vec(), ..Desired::default() };
             reconcile(&mut ledger, &rest);
             drain(&mut monitor, &mut ledger);
             assert_eq!((ledger.take_lost(), there(&rest)), (vec![], true));

@@ -113,7 +113,7 @@ fn address(text: &str) -> Address {
 }
 
 fn desire(texts: &[&str]) -> Desired {
-    Desired { addresses: texts.iter().copied().map(address).collect() }
+    Desired { addresses: texts.iter().copied().map(address).collect(), ..Desired::default() }
 }
 
 /// The requests of one call, as text.
@@ -184,14 +184,18 @@ fn what_moves_is_added_before_it_is_removed() {
 fn other_options_replace_the_address() {
     let (mut ledger, mut kernel) = (Ledger::default(), Kernel::default());
     let plain = address("10.0.0.1/24%1");
-    asked(&mut ledger, &mut kernel, &Desired { addresses: vec![plain.clone()] });
+    asked(
+        &mut ledger,
+        &mut kernel,
+        &Desired { addresses: vec![plain.clone()], ..Desired::default() },
+    );
     for changed in [
         Address { label: Some("eth1:1".to_owned()), ..plain.clone() },
         Address { broadcast: Some([10, 0, 0, 255].into()), ..plain.clone() },
         Address { scope: 253, ..plain.clone() },
         Address { flags: AddressFlags::NO_PREFIX_ROUTE, ..plain },
     ] {
-        let desired = Desired { addresses: vec![changed.clone()] };
+        let desired = Desired { addresses: vec![changed.clone()], ..Desired::default() };
         assert_eq!(asked(&mut ledger, &mut kernel, &desired), ["-10.0.0.1/24%1", "+10.0.0.1/24%1"]);
         assert_eq!(kernel.addresses, [changed]);
         kernel.tell(&mut ledger);
@@ -295,7 +299,7 @@ fn leftovers_of_a_killed_process_are_adopted() {
     // As a master it keeps what is right, and as a backup it would have removed both.
     let mut backup = (ledger.clone(), kernel.clone());
     assert_eq!(
-        asked(&mut ledger, &mut kernel, &Desired { addresses: named }),
+        asked(&mut ledger, &mut kernel, &Desired { addresses: named, ..Desired::default() }),
         ["-10.0.0.101/24%1", "+10.0.0.101/24%1", "+10.0.0.102/24%1", "+10.0.0.100/24%1"]
     );
     asked(&mut backup.0, &mut backup.1, &Desired::default());

@@ -422,3 +422,101 @@ fn wrong_rules_are_dropped() {
     );
     assert!(kept.is_some());
 }
+
+/// What 2.4.3 shows of its routes in a dump.
+#[test]
+fn routes_are_shown_in_the_words_of_the_original() {
+    let shown = |entry: &str| route(entry).describe(&[]);
+    for (entry, text) in [
+        ("10.100.0.0/16 via 10.9.0.2", "prepend 10.100.0.0/16 via inet 10.9.0.2 proto 18"),
+        (
+            "10.103.0.0/16 dev eth1 scope link table 1000",
+            "prepend 10.103.0.0/16 dev eth1 table 1000 proto 18 scope 253",
+        ),
+        (
+            "10.104.0.0/16 via 10.9.0.2 tos 16 metric 50",
+            "prepend 10.104.0.0/16 tos 16 via inet 10.9.0.2 proto 18 metric 50",
+        ),
+        (
+            "10.105.0.0/16 via 10.88.0.2 dev eth1 onlink",
+            "prepend 10.105.0.0/16 via inet 10.88.0.2 dev eth1 proto 18 onlink",
+        ),
+        ("throw 10.109.0.0/16 table 100", "prepend throw 10.109.0.0/16 table 100 proto 18"),
+        (
+            "10.112.0.0/16 via 10.9.0.2 mtu lock 1400 advmss 1360 rtt 500ms rttvar 300ms reordering 10 window 5000 cwnd lock 20 ssthresh 30 rto_min 400ms initcwnd 12 initrwnd 13 quickack 1 congctl reno hoplimit 30 features ecn fastopen_no_cookie 1",
+            "prepend 10.112.0.0/16 via inet 10.9.0.2 proto 18 congctl reno rtt 500ms rttvar 300ms rto_min 400ms features ecn mtu lock 1400 window 5000 ssthresh 30 cwnd lock 20 advmss 1360 reordering 10 hoplimit 30 initcwnd 12 initrwnd 13 quickack 1 fastopen_no_cookie 1",
+        ),
+        (
+            "10.113.0.0/16 via 10.9.0.2 realms 3/4",
+            "prepend 10.113.0.0/16 via inet 10.9.0.2 proto 18 realms 3/4",
+        ),
+        (
+            "10.114.0.0/16 via 10.9.0.2 protocol 99 no_track",
+            "prepend 10.114.0.0/16 via inet 10.9.0.2 proto 99 no_track",
+        ),
+        ("10.116.0.0/16 via 10.9.0.2 add", "add 10.116.0.0/16 via inet 10.9.0.2 proto 18"),
+        (
+            "10.118.0.0/16 nexthop via 10.9.0.2 dev eth1 weight 3 nexthop via 10.9.0.3 dev eth1",
+            "prepend 10.118.0.0/16 proto 18 nexthop via inet 10.9.0.2 dev eth1 weight 3 nexthop via inet 10.9.0.3 dev eth1",
+        ),
+        (
+            "10.121.0.0/16 encap ip id 7 dst 10.9.0.2 src 10.9.0.1 tos 4 ttl 60 dev eth1",
+            "prepend 10.121.0.0/16 encap ip id 7 dst 10.9.0.2 src 10.9.0.1 tos 4 ttl 60 dev eth1 proto 18",
+        ),
+        (
+            "10.122.0.0/16 via 10.9.0.2 ttl-propagate disabled",
+            "prepend 10.122.0.0/16 via inet 10.9.0.2 proto 18 ttl-propagate disabled",
+        ),
+        (
+            "default via 10.9.0.2 table 100",
+            "prepend 0.0.0.0/0 via inet 10.9.0.2 table 100 proto 18",
+        ),
+        (
+            "10.123.0.0/16 via 10.9.0.2 encap mpls 100/200",
+            "prepend 10.123.0.0/16 encap mpls 64000/c8100 via inet 10.9.0.2 proto 18",
+        ),
+        (
+            "fd14::/64 via fd00:9::2 src fd00:9::100 from fd07::/64 expires 1000 pref high",
+            "prepend fd14::/64 from fd07::/64 src fd00:9::100 via inet6 fd00:9::2 proto 18 expires 1000sec pref high",
+        ),
+    ] {
+        assert_eq!(shown(entry), text);
+    }
+}
+
+#[test]
+fn rules_are_shown_in_the_words_of_the_original() {
+    for (entry, text) in [
+        (
+            "from 10.60.0.0/16 to 10.61.0.0/16 table 60 priority 600",
+            "from 10.60.0.0/16 to 10.61.0.0/16 priority 600 tos 0x0 protocol 18 lookup 60",
+        ),
+        (
+            "not fwmark 7/0xff iif eth1 oif eth1 table 60 priority 602",
+            "not from all priority 602 tos 0x0 fwmark 0x7/0xff iif eth1 oif eth1 protocol 18 lookup 60",
+        ),
+        (
+            "from 10.64.0.0/16 realms 3/4 table 60 priority 606 suppress_prefixlength 8 suppress_ifgroup 5",
+            "from 10.64.0.0/16 priority 606 tos 0x0 suppress_prefixlen 8 suppress_ifgroup 5 protocol 18 realms 3/4 lookup 60",
+        ),
+        (
+            "tunnel-id 77 uidrange 10-20 ipproto tcp sport 1000-2000 dport 80-80 table 60 priority 612",
+            "from all priority 612 tos 0x0 tunnel-id 77 uidrange 10-20 protocol 18 ipproto 6 sport 1000-2000 dport 80-80 lookup 60",
+        ),
+        ("l3mdev priority 614", "from all priority 614 tos 0x0 l3mdev protocol 18 lookup 0"),
+        (
+            "from 10.65.0.0/16 type goto 700 priority 616",
+            "from 10.65.0.0/16 priority 616 tos 0x0 protocol 18 goto 700",
+        ),
+        (
+            "from 10.71.0.0/16 blackhole priority 622 no_track",
+            "from 10.71.0.0/16 priority 622 tos 0x0 type blackhole no_track",
+        ),
+        (
+            "inet6 from all table 60 priority 632",
+            "inet6 from all priority 632 tos 0x0 protocol 18 lookup 60",
+        ),
+    ] {
+        assert_eq!(rule(entry).describe(&[]), text);
+    }
+}

@@ -1,0 +1,250 @@
+//! Which addresses, routes, rules and settings should be in the kernel, and what follows when somebody takes one away.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use log::{debug, error, info};
+use runtime::machine::{Address, LinkFlags, Machine, Route, Rule};
+use runtime::netlink::{Client, Interest};
+
+use super::Engine;
+use super::instance::Instance;
+use crate::config::{self, Config, InstanceId};
+use crate::fsm::Event;
+use crate::interfaces::Interface;
+use crate::kernel::sysctl::{Knob, Setting};
+use crate::kernel::{self, Desired};
+
+impl Engine {
+    /// Makes the kernel hold what the masters and the static configuration want.
+    pub(super) fn reconcile(&mut self) {
+        if !std::mem::take(&mut self.dirty) {
+            return;
+        }
+        self.apply_settings();
+        let desired = self.desired(|instance| instance.holds);
+        let netlink = &mut self.netlink;
+        let failures = self.ledger.reconcile(&desired, |requests| netlink.execute(requests));
+        for failure in failures {
+            info!("{failure}");
+        }
+    }
+
+    /// What is to be there for the static configuration, and for the instances that `holds` says it for.
+    fn desired(&self, holds: impl Fn(&Instance) -> bool) -> Desired {
+        let holders: Vec<&Instance> =
+            self.instances.iter().filter(|&instance| holds(instance)).collect();
+        let fixed = self.config.static_addresses.iter().map(|address| (address, None));
+        let held = holders.iter().flat_map(|&instance| {
+            instance.config.all_addresses().map(move |address| (address, Some(instance)))
+        });
+        let placed = fixed.chain(held).filter_map(|(address, owner)| self.place(address, owner));
+        let addresses = self.own_links.addresses(&self.interfaces).into_iter().chain(placed);
+        let routes = holders.iter().flat_map(|instance| &instance.config.routes);
+        let routes = self.config.static_routes.iter().chain(routes);
+        let rules = holders.iter().flat_map(|instance| &instance.config.rules);
+        let rules = self.config.static_rules.iter().chain(rules);
+        Desired {
+            addresses: addresses.collect(),
+            routes: routes.filter_map(|route| self.place_route(route)).collect(),
+            rules: rules.map(kernel::rule_on_machine).collect(),
+        }
+    }
+
+    /// A configured address as it is to be in the kernel; `None` while its interface is missing.
+    pub(super) fn place(
+        &self,
+        address: &config::Address,
+        owner: Option<&Instance>,
+    ) -> Option<Address> {
+        let interface = match (&address.interface, owner) {
+            (_, Some(owner)) if address.use_vmac => self.own_link_of(address, owner),
+            (Some(name), _) => Some(self.interfaces.by_name(name)?.link().index),
+            (None, owner) => owner?.home(address.family()),
+        };
+        Some(kernel::on_interface(address, interface?, kernel::PROTOCOL))
+    }
+
+    /// A configured route as it is to be in the kernel; `None` while its interface is missing or down, since the kernel
+    /// has no routes there.
+    fn place_route(&self, route: &config::Route) -> Option<Route> {
+        let link = |name: &str| self.interfaces.by_name(name).map(Interface::link);
+        let single = route.interface.as_deref().filter(|_| route.next_hops.is_empty());
+        if single
+            .is_some_and(|name| !link(name).is_some_and(|one| one.flags.contains(LinkFlags::UP)))
+        {
+            return None;
+        }
+        kernel::route_on_machine(route, |name| link(name).map(|one| one.index))
+    }
+
+    /// Interfaces on which deleting an address is to let the others of its subnet live.
+    pub(super) fn promotions(&self) -> BTreeMap<Setting, i32> {
+        let wants = self.instances.iter().filter(|instance| instance.config.promote_secondaries);
+        let interfaces = wants.filter_map(|instance| instance.interface);
+        let setting = |interface| Setting::Interface(interface, Knob::PromoteSecondaries);
+        interfaces.map(|interface| (setting(interface), 1)).collect()
+    }
+
+    /// Takes what a killed process has left behind for ours: what is not wanted at once is removed.
+    pub(super) fn adopt_leftovers(&mut self, machine: &Machine) {
+        let named = self.desired(|_| true);
+        self.ledger.adopt(machine, &named.addresses);
+        if named.routes.is_empty() && named.rules.is_empty() {
+            return;
+        }
+        let protocols: BTreeSet<u8> = named.routes.iter().map(|route| route.protocol).collect();
+        match there(&mut self.netlink, protocols) {
+            Ok((routes, rules)) => self.ledger.adopt_routes(&routes, &rules, &named),
+            Err(error) => error!("{error}"),
+        }
+    }
+
+    /// Hears of those changes that matter to the configuration.
+    pub(super) fn follow_objects(&mut self) {
+        match self.netlink.port() {
+            Ok(own) => {
+                if let Err(error) = self.monitor.follow(interest(&self.config, own)) {
+                    error!("{error}");
+                }
+            }
+            Err(error) => error!("{error}"),
+        }
+    }
+
+    /// Reads what is there of routes and rules again, after messages of the kernel were lost.
+    pub(super) fn resync_objects(&mut self) {
+        if !self.ledger.has_routes_or_rules() {
+            return;
+        }
+        match there(&mut self.netlink, [kernel::PROTOCOL]) {
+            Ok((routes, rules)) => {
+                self.ledger.resync_routes(kernel::PROTOCOL, &routes, &rules);
+            }
+            Err(error) => error!("{error}"),
+        }
+    }
+
+    /// Does something about what others have taken away: the masters that it belongs to step back for a moment, and
+    /// find out whether they are still the best; what is static is simply put back; and what is not tracked is left
+    /// to whoever has taken it.
+    pub(super) fn meet_losses(&mut self, now: Instant) {
+        for address in self.ledger.take_lost() {
+            self.address_lost(&address, now);
+        }
+        for route in self.ledger.take_lost_routes() {
+            self.route_lost(&route, now);
+        }
+        for rule in self.ledger.take_lost_rules() {
+            self.rule_lost(&rule, now);
+        }
+    }
+
+    fn address_lost(&mut self, lost: &Address, now: Instant) {
+        let on = self.interface_name(lost.interface);
+        let masters = self.holders(|instance| self.misses(instance, lost));
+        if !masters.is_empty() {
+            if !self.options.monitor_addresses {
+                debug!("Netlink reflector reports IP {} removed from {on}", lost.local);
+            }
+            self.fall_back(masters, now);
+            return;
+        }
+        if self.own_links.is_ours(lost.interface) {
+            self.dirty = true;
+            return;
+        }
+        let mut fixed = self.config.static_addresses.iter().filter(|address| address.tracked);
+        let is_lost =
+            |address| self.place(address, None).is_some_and(|one| one.key() == lost.key());
+        if fixed.any(is_lost) {
+            info!("Restoring deleted static address {lost} dev {on}");
+            self.dirty = true;
+        } else {
+            self.ledger.give_up(lost.key());
+        }
+    }
+
+    /// Whether `instance` is to do something about the loss of an address.
+    fn misses(&self, instance: &Instance, lost: &Address) -> bool {
+        let tracked = instance.config.all_addresses().filter(|address| address.tracked);
+        let mut placed = tracked.filter_map(|address| self.place(address, Some(instance)));
+        placed.any(|address| address.key() == lost.key())
+    }
+
+    fn route_lost(&mut self, lost: &Route, now: Instant) {
+        let is_lost = |route: &&config::Route| {
+            route.tracked && self.place_route(route).as_ref() == Some(lost)
+        };
+        let masters =
+            self.holders(|instance| instance.config.routes.iter().any(|one| is_lost(&one)));
+        if !masters.is_empty() {
+            self.fall_back(masters, now);
+        } else if let Some(route) = self.config.static_routes.iter().find(is_lost) {
+            let text = route.describe(&self.config.track_groups);
+            info!("Restoring deleted static route {text}");
+            self.dirty = true;
+        } else {
+            self.ledger.give_up_route(lost);
+        }
+    }
+
+    fn rule_lost(&mut self, lost: &Rule, now: Instant) {
+        let is_lost = |rule: &&config::Rule| rule.tracked && kernel::rule_on_machine(rule) == *lost;
+        let masters =
+            self.holders(|instance| instance.config.rules.iter().any(|one| is_lost(&one)));
+        if !masters.is_empty() {
+            self.fall_back(masters, now);
+        } else if let Some(rule) = self.config.static_rules.iter().find(is_lost) {
+            let text = rule.describe(&self.config.track_groups);
+            info!("Restoring deleted static rule {text}");
+            self.dirty = true;
+        } else {
+            self.ledger.give_up_rule(lost);
+        }
+    }
+
+    /// The instances that hold what is theirs and that `concerned` says it for.
+    fn holders(&self, concerned: impl Fn(&Instance) -> bool) -> Vec<InstanceId> {
+        let concerned = |&id: &InstanceId| {
+            self.instances.get(id).is_some_and(|one| one.holds && concerned(one))
+        };
+        self.instances.keys().filter(concerned).collect()
+    }
+
+    /// Has masters that have lost something step back.
+    fn fall_back(&mut self, masters: Vec<InstanceId>, now: Instant) {
+        self.dirty = true;
+        for id in masters {
+            self.take(id, Event::ObjectLost, now);
+        }
+    }
+
+    /// Puts back all settings of the kernel that we have changed.
+    pub(super) fn restore_settings(&mut self) {
+        for failure in self.settings.reconcile(&BTreeMap::new(), &mut self.netlink) {
+            info!("{failure}");
+        }
+    }
+}
+
+/// All routes of some protocols, and all rules.
+fn there(
+    netlink: &mut Client,
+    protocols: impl IntoIterator<Item = u8>,
+) -> Result<(Vec<Route>, Vec<Rule>), runtime::netlink::NetlinkError> {
+    let mut routes = Vec::new();
+    for protocol in protocols {
+        routes.extend(netlink.routes(protocol)?);
+    }
+    Ok((routes, netlink.rules()?))
+}
+
+/// Which changes of routes and rules matter to `config`.
+fn interest(config: &Config, own: u32) -> Interest {
+    let routes = config.instances.iter().flat_map(|instance| &instance.routes);
+    let rules = config.instances.iter().flat_map(|instance| &instance.rules);
+    let routes = config.static_routes.iter().chain(routes).any(|route| route.tracked);
+    let rules = config.static_rules.iter().chain(rules).any(|rule| rule.tracked);
+    Interest { routes: routes.then_some(kernel::PROTOCOL), rules, own }
+}
