@@ -24,6 +24,8 @@ struct Router {
     favours: usize,
     /// Whether the favoured node takes the addresses back when it returns.
     returns: bool,
+    /// Whether the addresses have the link-layer address of the virtual router, whoever is master.
+    vmac: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -43,7 +45,7 @@ fn scenario(name: &'static str, routers: Vec<Router>) -> Scenario {
 }
 
 fn router(vrid: u8, addresses: &[&str]) -> Router {
-    Router { float: Float::new(vrid, addresses), favours: 0, returns: true }
+    Router { float: Float::new(vrid, addresses), favours: 0, returns: true, vmac: false }
 }
 
 fn configs(name: &str) -> [String; 2] {
@@ -241,7 +243,13 @@ fn assert_announced(pair: &Pair, router: &Router, node: usize, mark: Mark) {
         let holder = heard.unwrap_or_else(|| {
             panic!("node {} did not announce {address}{}", node + 1, pair.logs())
         });
-        assert_eq!(usize::from(holder[5]), node + 1, "{address} was announced for another");
+        let last = u8::try_from(node + 1).expect("there are two nodes");
+        let family = if address.is_ipv4() { 1 } else { 2 };
+        let expected = match router.vmac {
+            true => [0x00, 0x00, 0x5e, 0x00, family, router.float.vrid],
+            false => [0x02, 0, 0, 0, 0, last],
+        };
+        assert_eq!(holder, expected, "{address} was announced for another");
     }
 }
 
@@ -304,5 +312,13 @@ scenarios! {
     };
     checksum_as_v2: Scenario { rfc_checksum: true, ..scenario("checksum-as-v2", vec![router(72, ONE)]) };
     adverts_on_conflict: scenario("adverts-on-conflict", vec![router(73, ONE)]);
+    vmac: scenario("vmac", vec![
+        Router { vmac: true, ..router(75, &["10.9.0.100", "10.9.5.100"]) },
+        Router { vmac: true, ..router(75, &["fe80::100", "fd00:9::100"]) },
+    ]);
+    vmac_xmit_base: scenario("vmac-xmit-base", vec![
+        Router { vmac: true, ..router(76, &["10.9.0.100"]) },
+        Router { vmac: true, ..router(76, &["fe80::100", "fd00:9::100"]) },
+    ]);
     tracked_interface: scenario("tracked-interface", vec![router(74, &["10.9.0.100", "10.9.5.100"])]);
 }

@@ -6,6 +6,7 @@
 
 mod conditions;
 mod connection;
+mod duplicates;
 mod identity;
 mod instance;
 mod links;
@@ -47,6 +48,7 @@ use runtime::scripts::Running;
 use runtime::signals::{Signal, Signals};
 use runtime::sys::receive::RecvBatch;
 
+use self::duplicates::Duplicates;
 use self::instance::Instance;
 use self::links::Links;
 use self::listeners::Listeners;
@@ -169,6 +171,8 @@ struct Engine {
     ledger: Ledger,
     /// The interfaces that we make.
     own_links: OwnLinks,
+    /// Instances that are on the wire of another one.
+    duplicates: Duplicates,
     /// The settings of the kernel that we have changed.
     settings: Settings,
     /// What VMACs changed about the checks of all interfaces, while there are any.
@@ -182,7 +186,7 @@ struct Engine {
     frames: Frames,
     /// Masters whose addresses are to be announced once they are in place.
     entered: Vec<InstanceId>,
-    /// Masters whose addresses a reload may have changed.
+    /// Masters whose addresses a reload, or an interface that came back, may have changed.
     changed: Vec<InstanceId>,
     instances: Table<InstanceId, Instance>,
     groups: Table<GroupId, RunningGroup>,

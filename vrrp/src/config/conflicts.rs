@@ -24,9 +24,8 @@ enum Wire<'c> {
     Unicast { source: IpAddr },
 }
 
-fn check_vrids(config: &mut Config, places: &[Place], context: &mut Context<'_>) {
+fn check_vrids(config: &Config, places: &[Place], context: &mut Context<'_>) {
     let mut seen: HashMap<(Family, Vrid, Wire<'_>), Vec<usize>> = HashMap::new();
-    let mut doubtful = Vec::new();
     for (index, instance) in config.instances.iter().enumerate() {
         let Some(wire) = wire_of(instance, context) else { continue };
         let others = seen.entry((instance.family, instance.vrid, wire)).or_default();
@@ -45,16 +44,10 @@ fn check_vrids(config: &mut Config, places: &[Place], context: &mut Context<'_>)
                         instance.name
                     );
                     context.note(place, text);
-                    doubtful.push(index);
                 }
             }
         }
         others.push(index);
-    }
-    for index in doubtful {
-        if let Some(instance) = config.instances.get_mut(index) {
-            instance.defective = true;
-        }
     }
 }
 
@@ -82,7 +75,7 @@ enum Conflict {
     None,
     /// The child cannot run.
     Fatal(String),
-    /// The interface may turn into another one.
+    /// The interface may turn into another one. The daemon looks again whenever one does.
     ForNow,
 }
 

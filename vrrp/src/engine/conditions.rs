@@ -33,13 +33,16 @@ impl Conditions {
         source: Option<IpAddr>,
     ) -> Self {
         let mut conditions = Self::default();
+        if world.is_duplicate {
+            conditions.fault(Fault::DuplicateVrid);
+        }
         if config.defective {
             conditions.fault(Fault::Configuration);
         }
         let is_up = |name: &str| {
             world.interfaces.by_name(name).is_some_and(|interface| world.links.is_up(interface))
         };
-        for name in implicitly_tracked(config, world.own_links) {
+        for name in implicitly_tracked(config, world.interfaces, world.own_links) {
             if !is_up(name) {
                 conditions.fault(Fault::InterfaceDown(Rc::from(name)));
             }
@@ -126,6 +129,8 @@ pub(super) struct World<'a> {
     pub(super) interfaces: &'a Interfaces,
     pub(super) links: &'a Links,
     pub(super) own_links: &'a OwnLinks,
+    /// Whether another instance is the same virtual router on the same wire.
+    pub(super) is_duplicate: bool,
     pub(super) tracked: &'a Tracked,
 }
 
@@ -154,14 +159,13 @@ fn is_ours(fault: &Fault) -> bool {
         | Fault::NoSourceAddress(..)
         | Fault::SourceMissing(_)
         | Fault::Configuration
+        | Fault::DuplicateVrid
         | Fault::Script(_)
         | Fault::File(_)
         | Fault::Process(_)
         | Fault::Bfd(_)
         | Fault::Pending(_) => true,
-        Fault::SourceNotConfigured | Fault::DuplicateVrid | Fault::Group | Fault::GroupPending => {
-            false
-        }
+        Fault::SourceNotConfigured | Fault::Group | Fault::GroupPending => false,
     }
 }
 
@@ -173,9 +177,12 @@ pub(super) fn tracked_source(config: &config::Instance) -> Option<IpAddr> {
 /// The interfaces that `config` needs to be up without having said so.
 fn implicitly_tracked<'a>(
     config: &'a config::Instance,
+    interfaces: &'a Interfaces,
     links: &'a OwnLinks,
 ) -> impl Iterator<Item = &'a str> {
     let own = config.interface.as_deref();
+    // An interface that stands on another one, as VMACs do, needs that too.
+    let base = own.and_then(|name| base_name(name, interfaces));
     let of_addresses = config
         .all_addresses()
         .filter(|address| address.tracked)
@@ -186,6 +193,7 @@ fn implicitly_tracked<'a>(
     let rules = config.rules.iter().filter(|rule| rule.tracked);
     let of_rules = rules.flat_map(|rule| [rule.input.as_deref(), rule.output.as_deref()]).flatten();
     own.into_iter()
+        .chain(base)
         .chain(own_links::of_adverts(config, links))
         .filter(|_| config.track_primary)
         .chain(of_addresses)
@@ -199,16 +207,26 @@ fn implicitly_tracked<'a>(
 pub(super) fn concerns(
     config: &config::Instance,
     group_trackers: Option<&Trackers>,
+    interfaces: &Interfaces,
     links: &OwnLinks,
     name: &str,
 ) -> bool {
-    config.interface.as_deref() == Some(name)
+    let own = config.interface.as_deref();
+    own == Some(name)
+        || own.and_then(|own| base_name(own, interfaces)) == Some(name)
         || own_links::of_adverts(config, links) == Some(name)
-        || implicitly_tracked(config, links).any(|tracked| tracked == name)
+        || implicitly_tracked(config, interfaces, links).any(|tracked| tracked == name)
         || tracks(&config.trackers, name)
         || group_trackers.is_some_and(|trackers| tracks(trackers, name))
 }
 
 fn tracks(trackers: &Trackers, name: &str) -> bool {
     trackers.interfaces.iter().any(|tracker| tracker.what == name)
+}
+
+/// What an interface stands on, as a macvlan does.
+fn base_name<'a>(name: &str, interfaces: &'a Interfaces) -> Option<&'a str> {
+    let index = interfaces.by_name(name)?.link().index;
+    let base = interfaces.base(index);
+    (base != index).then(|| interfaces.get(base).map(|base| base.link().name.as_str())).flatten()
 }

@@ -75,6 +75,9 @@ impl Engine {
 
     fn follow(&mut self, told: &Told, now: Instant) {
         for change in &told.changes {
+            if matches!(change, Change::Appeared(_) | Change::Vanished { .. }) {
+                self.look_for_duplicates();
+            }
             self.machine_changed(change, now);
         }
         self.check_sources(&told.events, now);
@@ -149,6 +152,16 @@ impl Engine {
         let Some(interface) = self.interfaces.get(index) else { return };
         let name = interface.link().name.clone();
         self.look_again(&name, now);
+        if matches!(change, Change::Appeared(_)) {
+            self.announce_again(&name);
+        }
+    }
+
+    /// The addresses of a master that are put on an interface again are announced again.
+    fn announce_again(&mut self, name: &str) {
+        let concerned = self.instances.keys().filter(|&id| self.concerns(id, name));
+        let masters = concerned.filter(|&id| self.instances.get(id).is_some_and(|one| one.holds));
+        self.changed.extend(masters.collect::<Vec<InstanceId>>());
     }
 
     /// Brings all instances that an interface matters to in line with what it is now.
@@ -172,7 +185,7 @@ impl Engine {
     fn concerns(&self, id: InstanceId, name: &str) -> bool {
         let Some(instance) = self.instances.get(id) else { return false };
         let trackers = self.group_trackers(instance);
-        conditions::concerns(&instance.config, trackers, &self.own_links, name)
+        conditions::concerns(&instance.config, trackers, &self.interfaces, &self.own_links, name)
     }
 
     /// Tells the election of an instance what holds now.
@@ -182,6 +195,7 @@ impl Engine {
             interfaces: &self.interfaces,
             links: &self.links,
             own_links: &self.own_links,
+            is_duplicate: self.duplicates.contains(id),
             tracked: &self.tracked,
         };
         let trackers = self.group_trackers(instance);

@@ -82,6 +82,7 @@ impl Engine {
         let wanted = own_links::wanted(&self.config, &self.global.vrrp);
         self.own_links.want(wanted, &self.interfaces);
         self.tend_links();
+        self.apply_settings();
     }
 
     /// Removes all interfaces that we have made.
@@ -136,6 +137,9 @@ impl Engine {
             checks.map_or_else(BTreeMap::new, |checks| checks.settings(&self.interfaces));
         settings.extend(own);
         settings.extend(self.promotions());
+        if self.global.vrrp.disable_local_igmp {
+            settings.insert(Setting::LocalIgmpReports, 0);
+        }
         settings
     }
 

@@ -61,6 +61,7 @@ impl Engine {
         self.config = config;
         self.follow_objects();
         self.replace_instances(&found);
+        self.duplicates.renumber(&found);
         // What follows from it is looked at for all instances below.
         self.interfaces.set_virtuals(virtual_addresses(&self.config), &mut Vec::new());
         if let Err(error) = self.prepare(now) {

@@ -1,9 +1,11 @@
 //! What leaves at the end of a turn: adverts, requests to the kernel, announcements, scripts.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use log::{debug, error, info};
 use nix::errno::Errno;
+use runtime::machine::IfIndex;
 use runtime::reactor::Readiness;
 use runtime::scripts;
 
@@ -72,14 +74,16 @@ impl Engine {
             };
             let targets = self.targets(instance);
             self.log_targets(instance, &targets);
-            self.announcer.enter(id, &instance.config.garp, targets, Vec::new(), now);
+            let extra = self.extra_targets(instance, &targets);
+            self.announcer.enter(id, &instance.config.garp, targets, extra, now);
         }
         for id in std::mem::take(&mut self.changed) {
             let Some(instance) = self.instances.get(id).filter(|instance| instance.holds) else {
                 continue;
             };
             let targets = self.targets(instance);
-            self.announcer.replace(id, &instance.config.garp, targets, Vec::new(), now);
+            let extra = self.extra_targets(instance, &targets);
+            self.announcer.replace(id, &instance.config.garp, targets, extra, now);
         }
         let mut due = Vec::new();
         self.announcer.due(now, &mut due);
@@ -121,6 +125,20 @@ impl Engine {
                 paced_by: self.interfaces.base(address.interface),
             })
             .collect()
+    }
+
+    /// What is announced from time to time so that switches do not forget the virtual MAC address (`garp_extra_if`): the
+    /// first address of each interface that no adverts leave by.
+    fn extra_targets(&self, instance: &Instance, targets: &[Target]) -> Vec<Target> {
+        let Some(extra) = instance.config.garp.extra else { return Vec::new() };
+        // With vmac_xmit_base the adverts leave by another one than the addresses are on.
+        let by_own = instance.own.is_none() || instance.own == instance.interface;
+        let sends = instance.interface.filter(|_| by_own);
+        let mut seen: HashSet<IfIndex> = sends.into_iter().collect();
+        let wanted = targets.iter().filter(|target| {
+            (extra.all || self.own_links.is_ours(target.interface)) && seen.insert(target.interface)
+        });
+        wanted.copied().collect()
     }
 
     fn log_targets(&self, instance: &Instance, targets: &[Target]) {

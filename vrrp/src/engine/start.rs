@@ -17,6 +17,7 @@ use runtime::reactor::{Reactor, Readiness};
 use runtime::signals::{Signal, Signals};
 use runtime::sys::receive::RecvBatch;
 
+use super::duplicates::Duplicates;
 use super::instance::Instance;
 use super::links::Links;
 use super::listeners::Listeners;
@@ -68,6 +69,7 @@ impl Engine {
             links: Links::default(),
             ledger: Ledger::default(),
             own_links: OwnLinks::default(),
+            duplicates: Duplicates::default(),
             settings: Settings::default(),
             source_checks: None,
             dirty: true,
@@ -151,6 +153,7 @@ impl Engine {
             }
         }
         self.sockets.close_idle(&mut self.reactor);
+        self.look_for_duplicates();
         for (group, config) in (0..).zip(&self.config.groups) {
             for (place, &member) in config.members.iter().enumerate() {
                 if let Some(instance) = self.instances.get_mut(member) {

@@ -256,17 +256,17 @@ impl OwnLinks {
         link.link_local(interfaces)
     }
 
-    /// Compares what is known with what is there: what is gone or renamed is missing, what was made is seen.
+    /// Compares what is known with what is there: what is gone, renamed or on another interface than it should be is
+    /// missing, what was made is seen.
     fn look(&mut self, interfaces: &Interfaces) {
-        let name_of = |index| interfaces.get(index).map(|found| found.link().name.as_str());
-        let mut renamed = Vec::new();
+        let mut strayed = Vec::new();
         for link in self.links.values_mut() {
             if let Some(index) = link.index() {
-                match name_of(index) {
-                    Some(name) if name == link.name => {}
+                match interfaces.get(index).map(|found| found.link().name.as_str()) {
+                    Some(name) if name == link.name && link.is_in_place(index, interfaces) => {}
                     Some(name) => {
                         // It is still ours, and nobody else needs it.
-                        renamed.push(link.leaving(index, name));
+                        strayed.push(link.leaving(index, name));
                         link.state = State::Absent;
                     }
                     None => link.state = State::Absent,
@@ -278,7 +278,7 @@ impl OwnLinks {
                 }
             }
         }
-        self.leaving.extend(renamed);
+        self.leaving.extend(strayed);
         self.leaving.retain(|link| interfaces.get(link.index).is_some());
     }
 
@@ -349,6 +349,15 @@ impl OwnLink {
             State::Made(index) | State::Ready(index) => Some(index),
             State::Absent | State::Unseen | State::Refused => None,
         }
+    }
+
+    /// Whether it is on the interface that the configuration names, or on what that stands on.
+    fn is_in_place(&self, index: IfIndex, interfaces: &Interfaces) -> bool {
+        let parent = interfaces.by_name(self.wanted.key.parent());
+        parent.is_some_and(|parent| {
+            let parent = parent.link().index;
+            interfaces.base(index) == interfaces.base(parent)
+        })
     }
 
     fn kind(&self) -> &'static str {
