@@ -3,7 +3,9 @@
 use nix::errno::Errno;
 use runtime::global::NetlinkBuffer;
 use runtime::machine::AddressFlags;
-use runtime::netlink::{Client, Drained, Monitor};
+use runtime::machine::route::{Hop, Prefix};
+use runtime::machine::rule::RuleAction;
+use runtime::netlink::{Client, Drained, Interest, Monitor};
 
 use super::*;
 use crate::cable::{Side, await_true, ip, link, machine, with_cable};
@@ -125,6 +127,102 @@ fn an_interface_takes_its_addresses_along() {
             let failures = ledger.reconcile(&desired, |requests| client.execute(requests));
             assert_eq!(failures.len(), desired.addresses.len());
             assert!(failures.iter().all(|failure| failure.errno() == Some(Errno::ENODEV)));
+        });
+    });
+}
+
+/// Routes that need the addresses, in both families, and rules.
+fn routes_and_rules(interface: IfIndex) -> Desired {
+    let prefix = |text: &str, len| Prefix { address: text.parse().unwrap(), len };
+    let hop = |gateway: &str| Hop {
+        gateway: Some(gateway.parse().unwrap()),
+        interface: Some(interface),
+        ..Hop::default()
+    };
+    let route =
+        |text, len, hops| Route { protocol: PROTOCOL, ..Route::plain(prefix(text, len), hops) };
+    let rule = |ipv6, priority| Rule {
+        protocol: Some(PROTOCOL),
+        ..Rule::plain(ipv6, priority, RuleAction::Table(100))
+    };
+    Desired {
+        routes: vec![
+            Route {
+                source: Some([10, 8, 0, 100].into()),
+                ..route("10.20.0.0", 16, vec![hop("10.8.0.9")])
+            },
+            route("10.21.0.0", 16, vec![hop("10.8.0.9"), hop("10.8.0.8")]),
+            Route { table: 100, kind: Route::BLACKHOLE, ..route("10.22.0.0", 16, vec![]) },
+            Route {
+                source: Some("fd00:8::100".parse().unwrap()),
+                ..route("fd20::", 64, vec![hop("fd00:8::9")])
+            },
+            route("fd21::", 64, vec![hop("fd00:8::9"), hop("fd00:8::8")]),
+            Route { kind: Route::BLACKHOLE, ..route("fd22::", 64, vec![]) },
+        ],
+        rules: vec![
+            Rule { from: Some(prefix("10.20.0.0", 16)), ..rule(false, 100) },
+            Rule { input: Some("v1".to_owned()), mark: Some((7, u32::MAX)), ..rule(true, 101) },
+        ],
+        ..virtual_addresses(interface)
+    }
+}
+
+#[test]
+fn routes_and_rules_through_all_that_happens_to_them() {
+    with_cable(|cable| {
+        cable.on(Side::Left, || {
+            let mut client = Client::open(NetlinkBuffer::default()).unwrap();
+            let mut monitor = Monitor::open(NetlinkBuffer::default()).unwrap();
+            let own = client.port().unwrap();
+            monitor.follow(Interest { routes: Some(PROTOCOL), rules: true, own }).unwrap();
+            let rules_before = client.rules().unwrap();
+            let mut ledger = Ledger::default();
+            let desired = routes_and_rules(link("v1").index);
+            let count = |client: &mut Client| {
+                let rules = client.rules().unwrap().len() - rules_before.len();
+                (client.routes(PROTOCOL).unwrap().len(), rules)
+            };
+            let all = (desired.routes.len(), desired.rules.len());
+            let reconcile = |ledger: &mut Ledger, client: &mut Client, desired: &Desired| {
+                assert_eq!(ledger.reconcile(desired, |requests| client.execute(requests)), []);
+            };
+
+            reconcile(&mut ledger, &mut client, &desired);
+            drain(&mut monitor, &mut ledger);
+            assert_eq!(count(&mut client), all);
+            assert!(!ledger.is_unsettled());
+
+            for gone in ["10.20.0.0/16", "10.21.0.0/16", "fd20::/64", "fd21::/64"] {
+                ip(&format!("route del {gone}"));
+            }
+            ip("rule del pref 100");
+            drain(&mut monitor, &mut ledger);
+            assert_eq!((ledger.take_lost_routes().len(), ledger.take_lost_rules().len()), (4, 1));
+            reconcile(&mut ledger, &mut client, &desired);
+            assert_eq!(count(&mut client), all);
+
+            // The kernel takes routes along with the interface and IPv6 addresses, and puts none back.
+            ip("link set v1 down");
+            ip("link set v1 up");
+            await_true(|| link("v1").is_up());
+            drain(&mut monitor, &mut ledger);
+            ledger.take_lost();
+            assert_eq!(ledger.take_lost_routes(), []);
+            assert!(ledger.is_unsettled());
+            reconcile(&mut ledger, &mut client, &desired);
+            assert_eq!(count(&mut client), all);
+            drain(&mut monitor, &mut ledger);
+
+            // A new process finds what a killed one has left, and changes nothing about it.
+            let mut successor = Ledger::default();
+            successor.adopt(&machine(), &desired.addresses);
+            let (routes, rules) = (client.routes(PROTOCOL).unwrap(), client.rules().unwrap());
+            successor.adopt_routes(&routes, &rules, &desired);
+            successor.reconcile(&desired, |requests| panic!("nothing is to do: {requests:?}"));
+            reconcile(&mut successor, &mut client, &Desired::default());
+            assert_eq!(count(&mut client), (0, 0));
+            assert_eq!(client.rules().unwrap(), rules_before);
         });
     });
 }

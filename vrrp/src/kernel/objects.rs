@@ -138,8 +138,9 @@ impl<T: Object> Objects<T> {
             }
             // It may be there, and then it must go with the others.
             Err(NetlinkError::Unanswered { .. }) => entry.presence = Presence::Doubtful,
-            Err(_) if entry.presence == Presence::Doubtful => {}
-            Err(_) => entry.presence = Presence::Absent,
+            Err(_) if entry.presence == Presence::Absent => {}
+            // The kernel may refuse it for other reasons than that it is there.
+            Err(_) => entry.presence = Presence::Doubtful,
         }
         entry.tell(outcome)
     }
@@ -166,19 +167,25 @@ impl<T: Object> Objects<T> {
         None
     }
 
-    /// The kernel says that somebody else has removed one.
+    /// The kernel says that one was removed, and not by us. Where that was to be expected, nobody has taken it away.
     pub(super) fn vanished(&mut self, shown: &T) {
         let mut known = self.entries.values_mut().filter(|entry| entry.may_be_there());
         let Some(entry) = known.find(|entry| entry.object.is_shown_as(shown)) else { return };
-        entry.presence = if entry.wanted { Presence::Lost } else { Presence::Absent };
+        entry.presence = match entry.presence {
+            Presence::Present | Presence::Stale if entry.wanted => Presence::Lost,
+            Presence::Present | Presence::Stale => Presence::Doubtful,
+            known => known,
+        };
     }
 
     /// Something has happened after which the kernel may have removed, or does not hold any more, those that `concerns`
     /// says it for.
     pub(super) fn doubt(&mut self, concerns: impl Fn(&T) -> Option<Doubt>) {
-        for entry in self.entries.values_mut().filter(|entry| entry.may_be_there()) {
+        let believed = |entry: &&mut Entry<T>| {
+            matches!(entry.presence, Presence::Present | Presence::Stale | Presence::Doubtful)
+        };
+        for entry in self.entries.values_mut().filter(believed) {
             match concerns(&entry.object) {
-                Some(Doubt::Gone) => entry.presence = Presence::Absent,
                 Some(Doubt::MayBeGone) => entry.presence = Presence::Doubtful,
                 Some(Doubt::Changed) => entry.presence = Presence::Stale,
                 None => {}
@@ -192,8 +199,7 @@ impl<T: Object> Objects<T> {
         let mut lost: Vec<&mut Entry<T>> = lost.collect();
         lost.sort_by_key(|entry| entry.serial);
         let take = |entry: &mut Entry<T>| {
-            let partly = entry.object.has_parts();
-            entry.presence = if partly { Presence::Doubtful } else { Presence::Absent };
+            entry.presence = Presence::Doubtful;
             entry.object.clone()
         };
         lost.into_iter().map(take).collect()
@@ -214,8 +220,9 @@ impl<T: Object> Objects<T> {
             entry.presence = match there.iter().find(|&shown| object.is_shown_as(shown)) {
                 Some(shown) if object.is_complete(shown) => Presence::Present,
                 Some(_) => Presence::Stale,
+                None if entry.presence == Presence::GivenUp => Presence::GivenUp,
                 None if entry.wanted => Presence::Lost,
-                None => Presence::Absent,
+                None => Presence::Doubtful,
             };
         }
     }
@@ -262,9 +269,7 @@ impl<T: Object> Objects<T> {
 /// What may have become of an object without a word of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Doubt {
-    /// It is gone for certain.
-    Gone,
-    /// It may be gone.
+    /// It may be gone. It may also be there again: what is told now has happened some time ago.
     MayBeGone,
     /// It is there, but something of it is gone.
     Changed,
@@ -272,11 +277,8 @@ pub(super) enum Doubt {
 
 impl<T: Object> Entry<T> {
     fn may_be_there(&self) -> bool {
-        match self.presence {
-            Presence::Present | Presence::Stale | Presence::Doubtful => true,
-            Presence::Lost => self.object.has_parts(),
-            Presence::Absent | Presence::GivenUp => false,
-        }
+        // What the kernel tells may be older than what we did last: only its answers to us are certain.
+        self.presence != Presence::Absent
     }
 
     /// Whether nothing is to do for `wanted` to be there.

@@ -130,10 +130,7 @@ pub(super) fn after_change_of(link: &Link, route: &Route) -> Option<Doubt> {
 /// What the loss of an interface means to a route.
 pub(super) fn after_loss_of(interface: IfIndex, route: &Route) -> Option<Doubt> {
     let is_on = |hop: &Hop| hop.interface == Some(interface);
-    if !route.hops.iter().any(is_on) {
-        return None;
-    }
-    Some(if route.has_parts() { Doubt::MayBeGone } else { Doubt::Gone })
+    route.hops.iter().any(is_on).then_some(Doubt::MayBeGone)
 }
 
 /// A configured route as it is to be in the kernel; `None` while one of its interfaces is missing. `find` gives the

@@ -1,11 +1,13 @@
 //! A kernel in a few lines, with what hurts about the real one: it removes secondary addresses together with their
 //! primary one, and tells what has happened only later.
 
-use std::collections::BTreeMap;
+mod objects;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use nix::errno::Errno;
 use proptest::prelude::*;
-use runtime::machine::{AddressFlags, Link};
+use runtime::machine::{AddressFlags, Link, LinkFlags};
 
 use super::*;
 
