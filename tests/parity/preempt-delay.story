@@ -1,0 +1,22 @@
+# A better one lets the master go on for a while.
+router 51 10.9.0.100
+
+-- config main
+vrrp_instance web {
+    interface eth0
+    virtual_router_id 51
+    version 3
+    @first priority 150
+    @second priority 100
+    advert_int 0.2
+    preempt_delay 1
+    virtual_ipaddress {
+        10.9.0.100/24
+    }
+}
+
+-- events
+start 2 -> 2
+start 1 -> 1
+stop 1 -> 2
+start 1 -> 1

@@ -1,0 +1,26 @@
+# The old protocol.
+router 51 10.9.0.100
+
+-- config main
+vrrp_instance web {
+    interface eth0
+    virtual_router_id 51
+    version 2
+    @first priority 150
+    @second priority 100
+    advert_int 1
+    authentication {
+        auth_type PASS
+        auth_pass secret
+    }
+    virtual_ipaddress {
+        10.9.0.100/24
+    }
+}
+
+-- events
+start 1 -> 1
+start 2 -> 1
+stop 1 -> 2
+start 1 -> 1
+kill 1 -> 2
