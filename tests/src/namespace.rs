@@ -98,6 +98,21 @@ impl Namespace {
         found
     }
 
+    /// The interface `name` as `ip -d -j link` shows it; `None` where there is none.
+    pub fn link(&self, name: &str) -> Option<serde_json::Value> {
+        let links = self.ip_json(&["-d", "link", "show"]);
+        let found = links.as_array().into_iter().flatten().find(|link| link["ifname"] == name);
+        found.cloned()
+    }
+
+    /// What is below `/proc/sys/net`.
+    pub fn setting(&self, setting: &str) -> String {
+        let path = PathBuf::from("/proc/sys/net").join(setting);
+        let text = self.enter(|| fs::read_to_string(&path));
+        let text = text.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        text.trim().to_owned()
+    }
+
     /// Writes below `/proc/sys/net`.
     pub fn sysctl(&self, setting: &str, value: &str) {
         let path = PathBuf::from("/proc/sys/net").join(setting);

@@ -137,13 +137,19 @@ impl Engine {
                 self.look_again(name, now);
                 return;
             }
-            Change::Up(index) | Change::Down(index) => {
+            Change::Up(index) => {
+                self.link_told(*index, now);
+                self.announce_on(*index);
+                return;
+            }
+            Change::Down(index) => {
                 self.link_told(*index, now);
                 return;
             }
             Change::Appeared(index) => {
                 self.log_appearance(*index);
                 self.note_links_up();
+                self.announce_on(*index);
                 *index
             }
             Change::Source(index, _) | Change::Mtu(index) | Change::Master(index) => *index,
@@ -152,15 +158,19 @@ impl Engine {
         let Some(interface) = self.interfaces.get(index) else { return };
         let name = interface.link().name.clone();
         self.look_again(&name, now);
-        if matches!(change, Change::Appeared(_)) {
-            self.announce_again(&name);
-        }
     }
 
-    /// The addresses of a master that are put on an interface again are announced again.
-    fn announce_again(&mut self, name: &str) {
-        let concerned = self.instances.keys().filter(|&id| self.concerns(id, name));
-        let masters = concerned.filter(|&id| self.instances.get(id).is_some_and(|one| one.holds));
+    /// The addresses of masters that are put on an interface only now are announced then.
+    fn announce_on(&mut self, index: IfIndex) {
+        let has = |instance: &Instance| {
+            let mut placed = instance.config.all_addresses();
+            placed
+                .any(|one| self.place(one, Some(instance)).is_some_and(|at| at.interface == index))
+        };
+        let masters = self
+            .instances
+            .keys()
+            .filter(|&id| self.instances.get(id).is_some_and(|one| one.holds && has(one)));
         self.changed.extend(masters.collect::<Vec<InstanceId>>());
     }
 

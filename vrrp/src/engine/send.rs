@@ -111,13 +111,14 @@ impl Engine {
         }
     }
 
-    /// The addresses of a master that are in place.
+    /// The addresses of a master that are in place, where somebody can hear of them.
     fn targets(&self, instance: &Instance) -> Vec<Target> {
         let placed = instance
             .config
             .all_addresses()
             .filter_map(|address| self.place(address, Some(instance)))
-            .filter(|address| self.ledger.holds(address.key()));
+            .filter(|address| self.ledger.holds(address.key()))
+            .filter(|address| self.interfaces.is_up(address.interface));
         placed
             .map(|address| Target {
                 address: address.local,

@@ -1,0 +1,480 @@
+//! Interfaces with the link-layer address of the virtual router: how they are made, what the network sees of them, and
+//! that nothing of them is left.
+
+use std::io::{BufRead, BufReader};
+use std::net::IpAddr;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use lab::{
+    Advert, Binary, Capture, Captured, Content, Daemon, Lan, Mark, Namespace, PATIENCE, Timeline,
+};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+/// A router alone on its network.
+struct Router {
+    lan: Lan,
+    daemon: Daemon,
+}
+
+impl Router {
+    fn start(config: &str) -> Self {
+        Self::on(Lan::new(1), config)
+    }
+
+    fn on(lan: Lan, config: &str) -> Self {
+        let daemon = Daemon::start(&Binary::under_test(), lan.nodes()[0].namespace(), config);
+        Self { lan, daemon }
+    }
+
+    fn namespace(&self) -> &Namespace {
+        self.lan.nodes()[0].namespace()
+    }
+
+    #[track_caller]
+    fn await_addresses(&self, addresses: &[&str], there: bool) {
+        let parse = |text: &&str| text.parse().expect("it is an address");
+        let addresses: Vec<IpAddr> = addresses.iter().map(parse).collect();
+        let seen = self.lan.nodes()[0].addresses().wait(&addresses, there, PATIENCE);
+        assert!(seen, "{addresses:?} there: {}\n{}", !there, self.daemon.log_text());
+    }
+
+    #[track_caller]
+    fn link(&self, name: &str) -> Value {
+        let link = self.namespace().link(name);
+        link.unwrap_or_else(|| panic!("there is no {name}\n{}", self.daemon.log_text()))
+    }
+
+    /// The interface that holds `address`.
+    #[track_caller]
+    fn holder(&self, address: &str) -> String {
+        let all = self.namespace().ip_json(&["addr", "show"]);
+        let has = |link: &&Value| {
+            let addresses = link["addr_info"].as_array().into_iter().flatten();
+            addresses.into_iter().any(|found| found["local"] == address)
+        };
+        let holder = all.as_array().into_iter().flatten().find(has);
+        let name = holder.and_then(|link| link["ifname"].as_str());
+        name.unwrap_or_else(|| panic!("nobody has {address}\n{}", self.daemon.log_text()))
+            .to_owned()
+    }
+
+    #[track_caller]
+    fn await_frame<T>(&self, mark: Mark, wanted: impl Fn(&Captured) -> Option<T>) -> T {
+        let found = self.lan.capture().frames().wait(mark, PATIENCE, wanted);
+        found.unwrap_or_else(|| panic!("no such frame\n{}", self.daemon.log_text()))
+    }
+
+    /// The next advert of `family`, and the link-layer address that it came from.
+    #[track_caller]
+    fn advert(&self, ipv4: bool) -> (Advert, [u8; 6]) {
+        self.await_frame(self.lan.capture().frames().mark(), |captured| {
+            let advert = captured.frame.advert().filter(|one| one.source.is_ipv4() == ipv4)?;
+            Some((advert.clone(), from(captured)))
+        })
+    }
+
+    /// The announcement of `address`: the link-layer addresses that it tells and comes from.
+    #[track_caller]
+    fn announcement(&self, mark: Mark, address: &str) -> ([u8; 6], [u8; 6]) {
+        let address: IpAddr = address.parse().expect("it is an address");
+        self.await_frame(mark, |captured| match &captured.frame.content {
+            Content::Arp(claim) | Content::NeighbourAdvert(claim)
+                if claim.address == address && claim.gratuitous =>
+            {
+                Some((claim.holder, from(captured)))
+            }
+            _ => None,
+        })
+    }
+
+    /// Stops the daemon. None of the interfaces that it made is there any more.
+    #[track_caller]
+    fn stop(&mut self) {
+        let status = self.daemon.stop();
+        assert!(status.success(), "{status}");
+        let links = self.namespace().ip_json(&["link", "show"]);
+        let links = links.as_array().into_iter().flatten();
+        let names: Vec<&str> = links.filter_map(|link| link["ifname"].as_str()).collect();
+        for name in &names {
+            assert!(["lo", "eth0", "inner0", "inner1"].contains(name), "{names:?}");
+        }
+    }
+}
+
+fn from(captured: &Captured) -> [u8; 6] {
+    captured.frame.bytes[6..12].try_into().expect("it is six octets long")
+}
+
+fn instance(name: &str, vrid: u8, lines: &str, addresses: &[&str]) -> String {
+    let addresses = addresses.join("\n        ");
+    format!(
+        "vrrp_instance {name} {{
+    interface eth0
+    virtual_router_id {vrid}
+    version 3
+    priority 200
+    advert_int 0.1
+    {lines}
+    virtual_ipaddress {{
+        {addresses}
+    }}
+}}\n"
+    )
+}
+
+const ETH0: [u8; 6] = [2, 0, 0, 0, 0, 1];
+
+fn index(link: &Value) -> u64 {
+    link["ifindex"].as_u64().expect("interfaces have numbers")
+}
+
+#[test]
+fn every_form_makes_its_interface() {
+    let forms = [
+        ("use_vmac", "vrrp.1", "00:00:5e:00:01:01", "default"),
+        ("use_vmac own2", "own2", "00:00:5e:00:01:02", "default"),
+        ("use_vmac name group", "group", "00:00:5e:00:01:03", "default"),
+        ("use_vmac 02:11:22:33:44:55", "vrrp.4", "02:11:22:33:44:55", "default"),
+        ("use_vmac 02:11:22:33:44 own5", "own5", "02:11:22:33:44:05", "default"),
+        ("use_vmac group 77", "vrrp.6", "00:00:5e:00:01:06", "77"),
+    ];
+    let instances = (1u8..).zip(&forms).map(|(vrid, (form, ..))| {
+        let address = format!("10.9.0.{}/24", 100 + vrid);
+        instance(&format!("i{vrid}"), vrid, form, &[address.as_str()])
+    });
+    let mut router = Router::start(&instances.collect::<String>());
+    for last in 1..=forms.len() {
+        router.await_addresses(&[format!("10.9.0.{}", 100 + last).as_str()], true);
+    }
+    for (number, (form, name, mac, group)) in (101..).zip(forms) {
+        let link = router.link(name);
+        assert_eq!(link["linkinfo"]["info_kind"], "macvlan", "{form}");
+        assert_eq!(link["linkinfo"]["info_data"]["mode"], "private", "{form}");
+        assert_eq!((&link["address"], &link["link"]), (&mac.into(), &"eth0".into()), "{form}");
+        let flags = link["flags"].as_array().expect("interfaces have flags");
+        assert!(flags.contains(&"UP".into()) && flags.contains(&"LOWER_UP".into()), "{form}");
+        assert_eq!(link["group"], group, "{form}");
+        assert_eq!(link["inet6_addr_gen_mode"], "none", "{form}");
+        assert_eq!(router.holder(&format!("10.9.0.{number}")), name, "{form}");
+    }
+    router.stop();
+}
+
+#[test]
+fn the_interface_below_gives_its_group() {
+    let lan = Lan::new(1);
+    lan.nodes()[0].namespace().ip("link set eth0 group 5\n");
+    let router = Router::on(lan, &instance("web", 51, "use_vmac", &["10.9.0.100/24"]));
+    router.await_addresses(&["10.9.0.100"], true);
+    assert_eq!(router.link("vrrp.51")["group"], "5");
+}
+
+const SETTINGS: [&str; 5] =
+    ["arp_ignore", "arp_filter", "rp_filter", "accept_local", "promote_secondaries"];
+
+fn settings(namespace: &Namespace, of: &str) -> [String; 5] {
+    SETTINGS.map(|setting| namespace.setting(&format!("ipv4/conf/{of}/{setting}")))
+}
+
+/// The original leaves `arp_ignore` and `arp_filter` of the interface below at 1.
+#[test]
+fn settings_are_set_and_put_back() {
+    let lan = Lan::new(1);
+    let namespace = lan.nodes()[0].namespace();
+    namespace.sysctl("ipv4/conf/all/rp_filter", "2");
+    namespace.sysctl("ipv4/conf/inner0/rp_filter", "1");
+    namespace.sysctl("ipv4/conf/eth0/arp_ignore", "2");
+    let of = ["all", "default", "eth0", "inner0", "inner1"];
+    let before = of.map(|one| settings(namespace, one));
+    let config = instance("v4", 51, "use_vmac", &["10.9.0.100/24"])
+        + &instance("v6", 51, "use_vmac", &["fe80::100/64"]);
+    let mut router = Router::on(lan, &config);
+    router.await_addresses(&["10.9.0.100", "fe80::100"], true);
+    let now = |of| settings(router.namespace(), of).map(|value| value.parse::<i32>().ok());
+    let is = |values: [i32; 5]| values.map(Some);
+    assert_eq!(now("vrrp.51"), is([1, 0, 0, 1, 1]));
+    assert_eq!(now("vrrp6.51"), is([1, 0, 2, 0, 0]));
+    assert_eq!(now("eth0"), is([1, 1, 2, 0, 0]));
+    assert_eq!(now("inner0"), is([0, 0, 2, 0, 0]));
+    assert_eq!(now("all"), is([0; 5]));
+    let off = |of: &str| router.namespace().setting(&format!("ipv6/conf/{of}/disable_ipv6"));
+    assert_eq!((off("vrrp.51").as_str(), off("vrrp6.51").as_str()), ("1", "0"));
+    router.stop();
+    assert_eq!(of.map(|one| settings(router.namespace(), one)), before);
+}
+
+#[test]
+fn an_excluded_address_of_the_other_family_needs_ipv6() {
+    let config = instance("web", 51, "use_vmac", &["10.9.0.100/24"]).replace(
+        "    virtual_ipaddress {",
+        "    virtual_ipaddress_excluded {\n        fd00:9::100/64\n    }\n    virtual_ipaddress {",
+    );
+    let router = Router::start(&config);
+    router.await_addresses(&["10.9.0.100", "fd00:9::100"], true);
+    assert_eq!(router.namespace().setting("ipv6/conf/vrrp.51/disable_ipv6"), "0");
+    assert_eq!(router.holder("10.9.0.100"), "vrrp.51");
+    assert_eq!(router.holder("fd00:9::100"), "eth0");
+}
+
+#[test]
+fn the_network_sees_the_virtual_address_only() {
+    let config = instance("v4", 51, "use_vmac", &["10.9.0.100/24"])
+        + &instance("v6", 51, "use_vmac", &["fe80::100/64", "fd00:9::100/64"]);
+    let router = Router::start(&config);
+    let v4 = [0, 0, 0x5e, 0, 1, 51];
+    let v6 = [0, 0, 0x5e, 0, 2, 51];
+    let (advert, mac) = router.advert(true);
+    assert_eq!((advert.source.to_string().as_str(), mac), ("10.9.0.1", v4));
+    let (advert, mac) = router.advert(false);
+    assert_eq!((advert.source.to_string().as_str(), mac), ("fe80::ff:fe00:1", v6));
+    assert_eq!(router.announcement(Mark::default(), "10.9.0.100"), (v4, v4));
+    assert_eq!(router.announcement(Mark::default(), "fd00:9::100"), (v6, v6));
+    assert_eq!(router.holder("10.9.0.100"), "vrrp.51");
+    assert_eq!(router.holder("fe80::100"), "vrrp6.51");
+    // The source of adverts is for nothing else.
+    let all = router.namespace().ip_json(&["addr", "show", "dev", "vrrp6.51"]);
+    let source = all[0]["addr_info"].as_array().into_iter().flatten();
+    let source = source.into_iter().find(|one| one["local"] == "fe80::ff:fe00:1");
+    let source = source.expect("the address of adverts is there");
+    assert_eq!((&source["deprecated"], &source["nodad"]), (&true.into(), &true.into()));
+}
+
+#[test]
+fn with_xmit_base_only_the_addresses_are_behind_the_virtual_one() {
+    let lines = "use_vmac\n    vmac_xmit_base";
+    let config = instance("v4", 51, lines, &["10.9.0.100/24"])
+        + &instance("v6", 51, lines, &["fe80::100/64", "fd00:9::100/64"]);
+    let router = Router::start(&config);
+    assert_eq!(router.advert(true).1, ETH0);
+    assert_eq!(router.advert(false).1, ETH0);
+    let v4 = [0, 0, 0x5e, 0, 1, 51];
+    assert_eq!(router.announcement(Mark::default(), "10.9.0.100"), (v4, v4));
+    assert_eq!(router.holder("10.9.0.100"), "vrrp.51");
+    assert_eq!(router.holder("fd00:9::100"), "vrrp6.51");
+}
+
+#[test]
+fn unicast_sends_from_the_interface_below() {
+    let lines = "use_vmac\n    unicast_peer {\n        10.9.0.2\n    }";
+    let lan = Lan::new(2);
+    let router = Router::on(lan, &instance("web", 51, lines, &["10.9.0.100/24"]));
+    let (advert, mac) = router.advert(true);
+    assert_eq!((advert.destination.to_string().as_str(), mac), ("10.9.0.2", ETH0));
+    router.await_addresses(&["10.9.0.100"], true);
+    assert_eq!(router.holder("10.9.0.100"), "vrrp.51");
+}
+
+#[test]
+fn addresses_on_other_interfaces_get_their_own() {
+    let global = "global_defs {\n    vmac_prefix own\n    vmac_addr_prefix far\n}\n";
+    let all = "use_vmac\n    use_vmac_addr";
+    let addresses = ["10.9.0.100/24", "10.8.0.100/24 dev inner0", "10.8.0.101/24 dev inner0"];
+    let config = global.to_owned()
+        + &instance("all", 51, all, &addresses)
+        + &instance("one", 52, "", &["10.9.0.102/24", "10.8.0.102/24 dev inner0 use_vmac"]);
+    let mut router = Router::start(&config);
+    router.await_addresses(&["10.8.0.101", "10.8.0.102", "10.9.0.102"], true);
+    assert_eq!(router.holder("10.9.0.100"), "own.51");
+    assert_eq!(router.holder("10.8.0.100"), "far.51");
+    assert_eq!(router.holder("10.8.0.101"), "far.51");
+    assert_eq!(router.holder("10.9.0.102"), "eth0");
+    assert_eq!(router.holder("10.8.0.102"), "far.52");
+    let link = router.link("far.51");
+    assert_eq!((&link["link"], &link["address"]), (&"inner0".into(), &"00:00:5e:00:01:33".into()));
+    router.stop();
+}
+
+/// How often `address` was announced from the outset.
+fn announcements(router: &Router, address: &str) -> usize {
+    let address: IpAddr = address.parse().expect("it is an address");
+    let frames = router.lan.capture().frames().all();
+    let claims = frames.iter().filter(|captured| {
+        matches!(&captured.frame.content, Content::Arp(claim) if claim.address == address)
+    });
+    claims.count()
+}
+
+#[test]
+fn interfaces_without_adverts_are_kept_known() {
+    let lines = "use_vmac\n    use_vmac_addr\n    garp_master_delay 0\n    garp_master_repeat 1\n    garp_extra_if 1";
+    let config = instance(
+        "web",
+        51,
+        lines,
+        &["10.9.0.100/24", "10.8.0.100/24 dev inner0", "10.8.0.101/24 dev inner0"],
+    );
+    // What leaves by `inner0` comes in by its other end.
+    let lan = Lan::new(1);
+    let inner = Capture::start(lan.nodes()[0].namespace(), Some("eth0"));
+    let router = Router::on(lan, &config);
+    let far: IpAddr = "10.8.0.100".parse().expect("it is an address");
+    let mut count = 0;
+    let again = inner.frames().wait(Mark::default(), PATIENCE, |captured| {
+        let Content::Arp(claim) = &captured.frame.content else { return None };
+        let ours = claim.address == far && claim.holder == [0, 0, 0x5e, 0, 1, 51];
+        count += usize::from(ours);
+        (count == 4).then_some(captured.at)
+    });
+    assert!(again.is_some(), "only {count}\n{}", router.daemon.log_text());
+    assert_eq!(announcements(&router, "10.9.0.100"), 1);
+}
+
+#[test]
+fn a_killed_one_is_taken_over() {
+    let config = instance("v4", 51, "use_vmac", &["10.9.0.100/24"])
+        + &instance("v6", 51, "use_vmac", &["fe80::100/64"]);
+    let mut router = Router::start(&config);
+    router.await_addresses(&["10.9.0.100", "fe80::100"], true);
+    let indexes = |router: &Router| ["vrrp.51", "vrrp6.51"].map(|name| index(&router.link(name)));
+    let before = indexes(&router);
+    router.daemon.kill();
+    let changes = router.lan.nodes()[0].addresses().events().mark();
+    let mut router = Router::on(router.lan, &config);
+    router.daemon.await_log(Mark::default(), "(v4) Entering MASTER STATE");
+    router.daemon.await_log(Mark::default(), "(v6) Entering MASTER STATE");
+    router.advert(true);
+    assert_eq!(indexes(&router), before);
+    let vips: [IpAddr; 2] = ["10.9.0.100", "fe80::100"].map(|text| text.parse().expect("it is"));
+    let events = router.lan.nodes()[0].addresses().events().since(changes);
+    let lost = events.iter().filter(|event| !event.present && vips.contains(&event.address));
+    assert_eq!(lost.count(), 0, "{}", router.daemon.log_text());
+    router.stop();
+}
+
+#[test]
+fn deleted_or_renamed_by_somebody_else_it_is_made_again() {
+    let mut router = Router::start(&instance("web", 51, "use_vmac", &["10.9.0.100/24"]));
+    for change in ["link del vrrp.51\n", "link set vrrp.51 name mine\n"] {
+        router.await_addresses(&["10.9.0.100"], true);
+        let (before, mark) = (index(&router.link("vrrp.51")), router.daemon.log().mark());
+        router.namespace().ip(change);
+        router.daemon.await_log(mark, "(web) Entering FAULT STATE");
+        router.daemon.await_log(mark, "(web) Entering BACKUP STATE");
+        router.daemon.await_log(mark, "(web) Entering MASTER STATE");
+        assert_ne!(index(&router.link("vrrp.51")), before);
+        assert_eq!(router.namespace().link("mine"), None);
+        let (_, mac) = router.advert(true);
+        assert_eq!(mac, [0, 0, 0x5e, 0, 1, 51]);
+    }
+    router.stop();
+}
+
+#[test]
+fn taken_down_it_is_a_fault() {
+    let router = Router::start(&instance("web", 51, "use_vmac", &["10.9.0.100/24"]));
+    router.await_addresses(&["10.9.0.100"], true);
+    let mark = router.daemon.log().mark();
+    router.namespace().ip("link set vrrp.51 down\n");
+    router.daemon.await_log(mark, "(web) Entering FAULT STATE");
+    router.namespace().ip("link set vrrp.51 up\n");
+    router.daemon.await_log(mark, "(web) Entering MASTER STATE");
+    router.await_addresses(&["10.9.0.100"], true);
+}
+
+#[test]
+fn a_reload_makes_and_removes_them() {
+    let plain = instance("web", 51, "", &["10.9.0.100/24"]);
+    let vmac = instance("web", 51, "use_vmac", &["10.9.0.100/24"]);
+    let mut router = Router::start(&plain);
+    router.await_addresses(&["10.9.0.100"], true);
+    let reload = |config: &str| {
+        let mark = router.daemon.log().mark();
+        router.daemon.reload(config);
+        router.daemon.await_log(mark, "Entering MASTER STATE");
+    };
+    reload(&vmac);
+    assert_eq!(router.holder("10.9.0.100"), "vrrp.51");
+    let number = index(&router.link("vrrp.51"));
+    // What stays the same is not touched.
+    let mark = router.daemon.log().mark();
+    let more = instance("web", 51, "use_vmac", &["10.9.0.100/24", "10.9.0.101/24"]);
+    router.daemon.reload(&more);
+    router.daemon.await_log(mark, "Reload complete");
+    router.await_addresses(&["10.9.0.100", "10.9.0.101"], true);
+    assert_eq!(index(&router.link("vrrp.51")), number);
+    reload(&plain);
+    router.await_addresses(&["10.9.0.101"], false);
+    assert_eq!(router.holder("10.9.0.100"), "eth0");
+    assert_eq!(router.namespace().link("vrrp.51"), None);
+    router.stop();
+}
+
+#[test]
+fn reports_of_local_groups_can_be_turned_off() {
+    let global = "global_defs {\n    disable_local_igmp\n}\n";
+    let lan = Lan::new(1);
+    let reports = "ipv4/igmp_link_local_mcast_reports";
+    assert_eq!(lan.nodes()[0].namespace().setting(reports), "1");
+    let config = global.to_owned() + &instance("web", 51, "use_vmac", &["10.9.0.100/24"]);
+    let mut router = Router::on(lan, &config);
+    router.await_addresses(&["10.9.0.100"], true);
+    assert_eq!(router.namespace().setting(reports), "0");
+    router.daemon.process().signal(Signal::SIGTERM);
+    router.daemon.wait();
+    assert_eq!(router.namespace().setting(reports), "1");
+    let igmp = router.lan.capture().frames().all();
+    let igmp = igmp.iter().filter(|one| one.frame.bytes.get(23) == Some(&2));
+    let igmp = igmp.filter(|one| one.frame.bytes.get(12..14) == Some(&[8, 0]));
+    assert_eq!(igmp.count(), 0);
+}
+
+/// What `ip monitor link` prints in a namespace.
+struct Listener {
+    child: Child,
+    lines: Timeline<String>,
+}
+
+impl Listener {
+    fn start(namespace: &Namespace) -> Self {
+        let mut child = Command::new("ip")
+            .args(["-n", namespace.name(), "-o", "monitor", "link"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("ip is installed");
+        let output = BufReader::new(child.stdout.take().expect("it was asked for"));
+        let lines = Timeline::default();
+        let record = lines.clone();
+        thread::spawn(move || {
+            output.lines().map_while(Result::ok).for_each(|line| record.push(line))
+        });
+        let listener = Self { child, lines };
+        // It says nothing when it begins to listen, but of the first change that it hears.
+        while listener
+            .lines
+            .wait(Mark::default(), Duration::from_millis(20), |_| Some(()))
+            .is_none()
+        {
+            namespace.ip("link set inner0 group 0\n");
+        }
+        listener
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn listeners_hear_of_the_interface_below() {
+    let heard = |form: &str| {
+        let lan = Lan::new(1);
+        let listener = Listener::start(lan.nodes()[0].namespace());
+        let router = Router::on(lan, &instance("web", 51, form, &["10.9.0.100/24"]));
+        router.await_addresses(&["10.9.0.100"], true);
+        router.namespace().ip("link set inner1 down\n");
+        let mut heard = 0;
+        let end = listener.lines.wait(Mark::default(), PATIENCE, |line| {
+            heard += usize::from(line.contains(": eth0@"));
+            line.contains(": inner1@").then_some(())
+        });
+        assert!(end.is_some(), "the listener is deaf");
+        heard
+    };
+    assert_eq!(heard("use_vmac netlink_notify_msg"), heard("use_vmac") + 1);
+}
