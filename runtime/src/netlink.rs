@@ -12,6 +12,7 @@ mod event;
 mod link;
 mod message;
 mod monitor;
+pub mod nftables;
 mod request;
 mod route;
 mod rule;

@@ -7,6 +7,7 @@
 mod conditions;
 mod connection;
 mod duplicates;
+mod firewall;
 mod identity;
 mod instance;
 mod links;
@@ -49,6 +50,7 @@ use runtime::signals::{Signal, Signals};
 use runtime::sys::receive::RecvBatch;
 
 use self::duplicates::Duplicates;
+use self::firewall::Firewall;
 use self::instance::Instance;
 use self::links::Links;
 use self::listeners::Listeners;
@@ -169,6 +171,7 @@ struct Engine {
     interfaces: Interfaces,
     links: Links,
     ledger: Ledger,
+    firewall: Firewall,
     /// The interfaces that we make.
     own_links: OwnLinks,
     /// Instances that are on the wire of another one.

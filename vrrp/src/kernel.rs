@@ -7,6 +7,7 @@
 //! Everything is wanted by the union of all instances: what moves from one to another in a reload stays where it is.
 
 mod addresses;
+pub mod firewall;
 mod objects;
 pub mod own_links;
 mod routes;

@@ -33,6 +33,11 @@ impl AttributeWriter {
         self.put(kind, &value.to_ne_bytes());
     }
 
+    /// A number in the order of the network.
+    pub(super) fn put_be32(&mut self, kind: u16, value: u32) {
+        self.put(kind, &value.to_be_bytes());
+    }
+
     pub(super) fn put_address(&mut self, kind: u16, value: IpAddr) {
         match value {
             IpAddr::V4(address) => self.put(kind, &address.octets()),

@@ -19,7 +19,7 @@ pub(super) const BUFFER: u32 = 64 * 1024;
 /// Longer than any datagram that the kernel makes up.
 const DATAGRAM: usize = 64 * 1024;
 
-/// A non-blocking rtnetlink socket. It belongs to the network namespace in which it was opened.
+/// A non-blocking netlink socket. It belongs to the network namespace in which it was opened.
 #[derive(Debug)]
 pub(super) struct Socket {
     descriptor: OwnedFd,
@@ -38,10 +38,18 @@ pub(super) enum Received<'a> {
 }
 
 impl Socket {
-    /// Opens a socket that hears the multicast `groups` (a mask of `RTMGRP_*`).
+    /// Opens an rtnetlink socket that hears the multicast `groups` (a mask of `RTMGRP_*`).
     pub(super) fn open(buffer: NetlinkBuffer, groups: u32) -> Result<Self, Errno> {
+        Self::open_for(SockProtocol::NetlinkRoute, buffer, groups)
+    }
+
+    /// Opens a socket for a protocol of netlink that hears the multicast `groups`.
+    pub(super) fn open_for(
+        protocol: SockProtocol,
+        buffer: NetlinkBuffer,
+        groups: u32,
+    ) -> Result<Self, Errno> {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        let protocol = SockProtocol::NetlinkRoute;
         let descriptor = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?;
         set_buffer(&descriptor, buffer)?;
         // These came with Linux 4.2, 4.12 and 4.20; without them answers are only longer, terser and less to the point.
@@ -50,6 +58,12 @@ impl Socket {
         }
         bind(descriptor.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
         Ok(Self { descriptor, datagram: vec![0; DATAGRAM] })
+    }
+
+    /// Lets datagrams be longer than the system allows by itself. It needs privilege.
+    pub(super) fn grow_send_buffer(&self, octets: libc::c_int) -> Result<(), Errno> {
+        let (level, option) = (libc::SOL_SOCKET, libc::SO_SNDBUFFORCE);
+        sys::socket::set_option(self.descriptor.as_fd(), level, option, octets)
     }
 
     /// Hears a multicast group (`RTNLGRP_*`) from now on, or no longer.

@@ -22,12 +22,14 @@ impl Engine {
             return;
         }
         self.apply_settings();
+        self.block();
         let desired = self.desired(|instance| instance.holds);
         let netlink = &mut self.netlink;
         let failures = self.ledger.reconcile(&desired, |requests| netlink.execute(requests));
         for failure in failures {
             info!("{failure}");
         }
+        self.unblock();
     }
 
     /// What is to be there for the static configuration, and for the instances that `holds` says it for.

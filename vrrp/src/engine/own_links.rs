@@ -105,6 +105,8 @@ impl Engine {
             if steps.is_empty() {
                 break;
             }
+            // What an interface says when it comes up is to be kept in.
+            self.block();
             let requests: Vec<Request> = steps.iter().map(|step| step.request().clone()).collect();
             let outcomes = self.netlink.execute(&requests);
             self.own_links.done(steps, outcomes);

@@ -18,6 +18,7 @@ use runtime::signals::{Signal, Signals};
 use runtime::sys::receive::RecvBatch;
 
 use super::duplicates::Duplicates;
+use super::firewall::Firewall;
 use super::instance::Instance;
 use super::links::Links;
 use super::listeners::Listeners;
@@ -68,6 +69,7 @@ impl Engine {
             interfaces: Interfaces::new(&machine, virtual_addresses(&config)),
             links: Links::default(),
             ledger: Ledger::default(),
+            firewall: Firewall::default(),
             own_links: OwnLinks::default(),
             duplicates: Duplicates::default(),
             settings: Settings::default(),
@@ -136,6 +138,7 @@ impl Engine {
     /// instance.
     pub(super) fn prepare(&mut self, now: Instant) -> Result<(), Box<dyn Error>> {
         self.allow_files();
+        self.choose_firewall();
         self.make_links();
         self.watch_links(now);
         self.listeners.open(&self.global, &mut self.reactor);

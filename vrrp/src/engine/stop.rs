@@ -44,6 +44,7 @@ impl Engine {
             self.remove_links();
             self.restore_settings();
         }
+        self.remove_firewall();
         self.listeners.close(&mut self.reactor);
     }
 

@@ -225,13 +225,14 @@ impl Engine {
 
 /// Says what is put in place, for those who want to know.
 fn log_setting(config: &config::Instance) {
+    log_kinds(&config.name, "setting", &[firewall(config)]);
     log_kinds(&config.name, "setting", &kinds(config));
 }
 
 /// Says what is taken away: routes and rules before what they need.
 fn log_removing(config: &config::Instance) {
     let [addresses, excluded, routes, rules] = kinds(config);
-    log_kinds(&config.name, "removing", &[rules, routes, addresses, excluded]);
+    log_kinds(&config.name, "removing", &[rules, routes, addresses, excluded, firewall(config)]);
 }
 
 fn log_kinds(name: &str, verb: &str, kinds: &[(bool, &str)]) {
@@ -248,6 +249,11 @@ fn kinds(config: &config::Instance) -> [(bool, &'static str); 4] {
         (!config.routes.is_empty(), "Virtual Routes"),
         (!config.rules.is_empty(), "Virtual Rules"),
     ]
+}
+
+/// Whether traffic is kept away from an instance.
+fn firewall(config: &config::Instance) -> (bool, &'static str) {
+    (!config.accept, "firewall drop rule")
 }
 
 fn log_note(name: &str, note: &Note) {

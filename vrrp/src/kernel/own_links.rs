@@ -153,6 +153,15 @@ impl OwnLinks {
         Some(self.links.get(key)?.name.as_str())
     }
 
+    /// The VMACs that are there: what they are for, their numbers and names.
+    pub fn vmacs(&self) -> impl Iterator<Item = (&Wanted, IfIndex, &str)> {
+        let vmacs = self
+            .links
+            .values()
+            .filter(|link| matches!(link.wanted.kind, LinkKind::PrivateMacvlan { .. }));
+        vmacs.filter_map(|link| Some((&link.wanted, link.index()?, link.name.as_str())))
+    }
+
     /// Whether an interface is one of ours.
     pub fn is_ours(&self, index: IfIndex) -> bool {
         self.links.values().any(|link| link.index() == Some(index))
