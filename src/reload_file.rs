@@ -35,7 +35,7 @@ pub(crate) fn remove(files: &Files, pid_path: &Path) {
 }
 
 /// Where it is: without a path of its own, beside the parent's pid file.
-fn path(files: &Files, pid_path: &Path) -> Option<PathBuf> {
+pub(crate) fn path(files: &Files, pid_path: &Path) -> Option<PathBuf> {
     match files.reload_file.as_ref()? {
         ReloadFile::BesidePidFile => Some(pid_path.with_extension("reload")),
         ReloadFile::Path(path) => Some(PathBuf::from(path)),

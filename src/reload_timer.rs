@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use log::info;
 use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
+use runtime::global::Reload;
 use runtime::sys::time::{from_local_time, local_time};
 
 /// Seconds of a day without a leap second.
@@ -224,6 +225,11 @@ impl Monitor {
                 None
             }
         }
+    }
+
+    /// When to reload.
+    pub(crate) fn schedule(&self) -> Option<Reload> {
+        self.schedule.map(|Schedule { at, dated }| Reload { at, dated })
     }
 
     /// How long to wait before looking at the clock again, which may be set meanwhile; zero when the time has come.

@@ -3,6 +3,7 @@
 
 mod children;
 mod reload;
+mod report;
 mod scripts;
 mod shutdown;
 
@@ -283,6 +284,7 @@ impl Supervisor {
             Signal::Stop | Signal::Interrupt => self.stop(0, true),
             Signal::Reload => self.request_reload(),
             Signal::Data => {
+                self.report_state();
                 self.pass_on(signal, &Kind::ALL);
                 // As in the original, which has VRRP wait for its time.
                 self.start_waiting(&[Kind::Checker, Kind::Bfd])

@@ -38,6 +38,7 @@ use std::time::{Duration, Instant};
 use log::{error, info};
 use runtime::bfd_event::Receiver;
 use runtime::child::{self, ChildEnd, Received, Setup, ToChild, ToParent};
+use runtime::dump::Copy;
 use runtime::global::{Global, Script};
 use runtime::machine::IfIndex;
 use runtime::mail::MailId;
@@ -109,6 +110,8 @@ enum Source {
     Reader(usize),
     /// A mail on its way.
     Mail(MailId),
+    /// The end of a dump.
+    Dump(u32),
 }
 
 /// What the loop waits for.
@@ -201,6 +204,8 @@ struct Engine {
     /// Scripts that run.
     scripts: HashMap<u32, (Running, Registration)>,
     next_script: u32,
+    /// Dumps that are being written.
+    dumps: HashMap<u32, (Copy, Registration)>,
     listeners: Listeners,
     mails: Mails,
     tracked: Tracked,
@@ -267,6 +272,7 @@ impl Engine {
             Source::Sessions => self.hear_sessions(now),
             Source::Reader(place) => self.listeners.reader_ended(place, &mut self.reactor),
             Source::Mail(id) => self.mails.serve(id, &mut self.reactor, now),
+            Source::Dump(number) => self.dump_ended(number),
         }
     }
 
@@ -356,8 +362,8 @@ impl Engine {
             Signal::ClearStatistics => self.report_statistics(true),
             // Scripts have descriptors of their own.
             Signal::Child => {}
-            // The state is not dumped yet.
-            Signal::Data | Signal::Json => {}
+            Signal::Data => self.report_state(),
+            Signal::Json => self.report_json(),
             Signal::CpuTime => info!("VRRP used more CPU time than rlimit_rttime allows"),
         }
     }

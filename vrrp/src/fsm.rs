@@ -259,6 +259,14 @@ impl Router {
         self.last_sent
     }
 
+    /// How many more adverts of ours another address owner is given to give in, and how often it sends its own.
+    pub fn rival_adverts(&self) -> Option<(u8, Duration)> {
+        match self.rival {
+            Rival::Warned { adverts, interval } => Some((adverts, interval)),
+            Rival::None | Rival::Watched { .. } => None,
+        }
+    }
+
     /// Why it is in FAULT.
     pub fn faults(&self) -> &Faults {
         &self.faults

@@ -74,6 +74,11 @@ impl Interface {
         }
     }
 
+    /// The addresses that adverts may come from, those in use first.
+    pub fn usable_sources(&self) -> impl Iterator<Item = IpAddr> {
+        self.sources4.iter().chain(&self.sources6).map(|key| key.local)
+    }
+
     fn sources(&mut self, family: Family) -> &mut Vec<AddressKey> {
         match family {
             Family::V4 => &mut self.sources4,

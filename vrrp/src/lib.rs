@@ -15,6 +15,7 @@ pub mod group;
 pub mod interfaces;
 pub mod kernel;
 pub mod packet;
+pub mod report;
 pub mod socket;
 pub mod stats;
 pub mod track;

@@ -1,5 +1,6 @@
 //! Whom scripts run as, and scripts as the configuration gives them.
 
+use std::borrow::Cow;
 use std::ffi::{CString, OsString};
 
 use conf_parser::{Class, Diagnostics, Line, Place, Statement, split_command};
@@ -61,6 +62,12 @@ impl Script {
             diagnostics.report(Class::Notice, line.place(), text);
         }
         Self::new(command.argv, account?)
+    }
+
+    /// The file that is run, where it is not the one that was written.
+    pub fn resolved(&self) -> Option<Cow<'_, str>> {
+        let differs = self.argv.first() != Some(&self.program);
+        differs.then(|| self.program.to_string_lossy())
     }
 
     /// A script of a program with its arguments; `None` where there is no program.

@@ -5,7 +5,7 @@ mod processes;
 
 use std::time::Duration;
 
-use super::{Fifo, FlushOnStop, Global, ReloadFile, Script};
+use super::{Fifo, FlushOnStop, Global, Mail, ReloadFile, Script};
 use crate::dump::Writer;
 use crate::process::RealTime;
 use crate::report::{Report, command};
@@ -55,7 +55,7 @@ impl Global {
         }
         out.line_if(self.mail.no_faults, "Send emails for fault transitions = off");
         self.report_lvs(author, out);
-        self.report_fifos(out);
+        self.report_fifos(author, out);
         self.report_vrrp_defaults(author, out);
         self.report_firewall(out);
         self.report_checks(out);
@@ -98,7 +98,10 @@ impl Global {
         } else {
             out.field_if_any("Smtp HELO name", mail.helo.as_ref());
         }
-        out.field("Smtp server connection timeout", mail.connect_timeout.as_secs());
+        let timeout = mail.connect_timeout;
+        if mail.server.is_some() || timeout != Mail::default().connect_timeout {
+            out.field("Smtp server connection timeout", timeout.as_secs());
+        }
         if let Some(from) = &mail.from {
             out.field("Email notification from", from);
             out.line("Email notification to:");
@@ -192,11 +195,12 @@ impl Global {
         out.field("LVS flush on stop", on_stop);
     }
 
-    fn report_fifos(&self, out: &mut Report) {
+    fn report_fifos(&self, author: &Author, out: &mut Report) {
         let scripts = &self.scripts;
-        report_fifo("Global", scripts.notify_fifo.as_ref(), out);
-        report_fifo("VRRP", scripts.vrrp_notify_fifo.as_ref(), out);
-        report_fifo("LVS", scripts.lvs_notify_fifo.as_ref(), out);
+        let (vrrp, checker) = (author.writer == Writer::Vrrp, author.writer == Writer::Checker);
+        report_fifo("Global", scripts.notify_fifo.as_ref(), vrrp || checker, out);
+        report_fifo("VRRP", scripts.vrrp_notify_fifo.as_ref(), vrrp, out);
+        report_fifo("LVS", scripts.lvs_notify_fifo.as_ref(), checker, out);
         out.field("FIFO write vrrp states on reload", scripts.write_vrrp_states_on_reload);
     }
 
@@ -209,13 +213,17 @@ impl Global {
     }
 }
 
-fn report_fifo(kind: &str, fifo: Option<&Fifo>, out: &mut Report) {
+/// A process that writes to the FIFO starts its reader, with the path as last argument.
+fn report_fifo(kind: &str, fifo: Option<&Fifo>, writes: bool, out: &mut Report) {
     let Some(Fifo { path, owner, script }) = fifo else { return };
     let ids = format_args!("uid:gid {}:{}", owner.uid, owner.gid);
     out.line(format_args!("{kind} notify fifo = {path}, {ids}"));
-    let Some(script) = script else { return };
-    let text = run_as(script);
-    match resolved(script) {
+    let Some(mut script) = script.clone() else { return };
+    if writes {
+        script.argv.push(path.into());
+    }
+    let text = run_as(&script);
+    match script.resolved() {
         Some(path) => {
             out.line(format_args!("{kind} notify fifo path = {path}, script = {text}"));
         }
@@ -227,12 +235,6 @@ fn report_fifo(kind: &str, fifo: Option<&Fifo>, out: &mut Report) {
 /// The command and whom it runs as.
 fn run_as(script: &Script) -> String {
     format!("{}, uid:gid {}:{}", command(script), script.account.uid, script.account.gid)
-}
-
-/// The program that is really run, where it is not the one that was written.
-fn resolved(script: &Script) -> Option<std::borrow::Cow<'_, str>> {
-    let differs = script.argv.first() != Some(&script.program);
-    differs.then(|| script.program.to_string_lossy())
 }
 
 /// The bracket that readers know is never closed.

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use runtime::machine::IfIndex;
+
 use super::Target;
 use super::pacer::{Pacer, Pacing};
 use super::schedule::{Burst, Schedule};
 use crate::config::instance::Garp;
+use crate::packet::Family;
 
 /// The announcements of all masters, as a value without I/O. Instances are told apart by `K`.
 ///
@@ -78,6 +81,11 @@ impl<K: Copy + Ord> Announcer<K> {
     pub fn leave(&mut self, instance: K) {
         self.schedules.remove(&instance);
         self.forget(instance);
+    }
+
+    /// Before when nothing is announced on `interface`, if that is known.
+    pub fn free_at(&self, interface: IfIndex, family: Family) -> Option<Instant> {
+        self.pacer.free_at(interface, family)
     }
 
     /// When [`Announcer::due`] is to be called at the latest.

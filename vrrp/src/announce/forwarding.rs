@@ -14,6 +14,11 @@ pub struct Forwarding {
 }
 
 impl Forwarding {
+    /// When it was last looked at, and the answer; `None` before the first look.
+    pub fn last(&self, interface: &str) -> Option<(Instant, bool)> {
+        self.known.get(interface).copied()
+    }
+
     /// Whether IPv6 packets are forwarded on `interface`. Where the setting cannot be read they are: a router that
     /// says that it is none is dropped from its neighbours' lists (RFC 4861 §7.2.5).
     pub fn is_router(&mut self, interface: &str, now: Instant) -> bool {

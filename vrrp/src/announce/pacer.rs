@@ -133,14 +133,23 @@ impl<K: Copy + Eq> Pacer<K> {
         });
     }
 
+    /// Before when nothing is announced on `interface`, if that is known.
+    pub(super) fn free_at(&self, interface: IfIndex, family: Family) -> Option<Instant> {
+        let (lane, _) = self.lane_of(interface, family);
+        self.lanes.get(&lane).map(|queue| queue.free_at)
+    }
+
     fn lane(&self, target: Target) -> (Lane, Duration) {
-        let family = Family::of(target.address);
-        let group = self.pacing.groups.get(&target.paced_by);
+        self.lane_of(target.paced_by, Family::of(target.address))
+    }
+
+    fn lane_of(&self, interface: IfIndex, family: Family) -> (Lane, Duration) {
+        let group = self.pacing.groups.get(&interface);
         match group.map(|&(number, pace)| (number, pace.of(family))) {
             Some((number, interval)) if !interval.is_zero() => {
                 (Lane::Group(number, family), interval)
             }
-            _ => (Lane::Interface(target.paced_by, family), self.pacing.default.of(family)),
+            _ => (Lane::Interface(interface, family), self.pacing.default.of(family)),
         }
     }
 }

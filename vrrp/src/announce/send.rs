@@ -38,6 +38,11 @@ impl Frames {
         })
     }
 
+    /// When it was last looked at whether IPv6 packets are forwarded on an interface, and the answer.
+    pub fn forwarding(&self, interface: &str) -> Option<(Instant, bool)> {
+        self.forwarding.last(interface)
+    }
+
     /// Makes the frame that announces `target` and has it wait for [`Frames::send`]. False where there is none: the
     /// interface is gone, or knows no announcements.
     pub fn push(&mut self, target: Target, interfaces: &Interfaces, now: Instant) -> bool {

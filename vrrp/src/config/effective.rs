@@ -63,7 +63,7 @@ impl Instance {
         let own = self.interface.as_deref().filter(|_| self.track_primary);
         let addresses = self
             .all_addresses()
-            .filter(|address| address.tracked)
+            .filter(|address| address.tracked && !address.use_vmac)
             .filter_map(|address| address.interface.as_deref());
         let routes = self.routes.iter().filter(|route| route.tracked);
         let routes = routes.filter_map(|route| route.interface.as_deref());

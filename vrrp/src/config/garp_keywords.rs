@@ -206,6 +206,11 @@ impl GarpDraft {
     }
 
     /// Nothing is announced on interfaces that are not there.
+    /// Whether periodic announcements are asked for on all interfaces.
+    pub(super) fn announces_everywhere(&self) -> bool {
+        self.extra_all
+    }
+
     fn extra(&self, default: Option<ExtraGarp>, interfaces: ExtraInterfaces) -> Option<ExtraGarp> {
         let extra = match (self.extra_interval, default) {
             (Some(interval), _) => ExtraGarp { all: self.extra_all, interval },

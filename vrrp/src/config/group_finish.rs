@@ -118,6 +118,7 @@ impl Groups {
             notify: draft.notify.finish_group(checker, context),
             smtp_alert: draft.smtp_alert.unwrap_or_else(|| context.default_alert()),
             tracking_weight: draft.tracking_weight,
+            notify_priority_changes: draft.notify_priority_changes,
             name: draft.name.value,
         });
         groups.collect()

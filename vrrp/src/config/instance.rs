@@ -98,8 +98,27 @@ pub struct Instance {
     pub group: Option<GroupId>,
     /// Unicast with peers missing, or another defect with which the instance stays in FAULT.
     pub defective: bool,
-    /// Unused by the daemon, shown in data dumps.
+    /// What was configured besides all this.
+    pub shown: Shown,
+}
+
+/// What has no effect of its own, or has had it already. Data dumps show it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// `debug`.
     pub debug: u8,
+    /// Whether nothing is said about missing addresses.
+    pub no_addresses: bool,
+    /// Whether a unicast keyword was given, with peers or without.
+    pub unicast: bool,
+    /// Whether the instance was to be faulty without peers.
+    pub fault_without_peers: bool,
+    /// Whether the number of the virtual router ends the VMAC's own MAC address.
+    pub mac_with_vrid: bool,
+    /// Whether the instance asked for its interface to be polled.
+    pub polls_link: bool,
+    /// Whether periodic announcements were asked for on all interfaces, whether there are any or not.
+    pub announces_everywhere: bool,
 }
 
 /// An interface made for one instance.

@@ -14,9 +14,9 @@ use super::address_entry::Owner;
 use super::auth::Auth;
 use super::context::Context;
 use super::garp_keywords::ExtraInterfaces;
-use super::instance::{Instance, Ipvlan, OwnInterface, Transport, Unicast, Vmac};
+use super::instance::{Instance, Ipvlan, OwnInterface, Shown, Transport, Unicast, Vmac};
 use super::instance_draft::InstanceDraft;
-use super::own_interface::{find_group, usable_ipvlan_name, usable_vmac_name};
+use super::own_interface::{VmacDraft, find_group, usable_ipvlan_name, usable_vmac_name};
 use super::trackables::Trackables;
 use super::{GroupId, auth_finish, route_entry, rule_entry, virtual_addresses};
 use crate::fsm::Preempt;
@@ -120,6 +120,12 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
         self.settle_role();
         let advert_interval = self.advert_interval();
         let auth = self.auth(advert_interval);
+        let shown = Shown {
+            unicast: self.draft.unicast.configured,
+            fault_without_peers: self.draft.unicast.fault_no_peer,
+            mac_with_vrid: self.draft.vmac.as_ref().is_some_and(VmacDraft::mac_has_vrid),
+            ..Shown::default()
+        };
         let own_interface = self.own_interface();
         let transport = self.transport()?;
         let source = self.draft.source;
@@ -142,6 +148,14 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
             self.membership,
             self.workshop.context,
         );
+        let shown = Shown {
+            debug: self.draft.debug,
+            no_addresses: self.draft.no_addresses && !self.strict,
+            polls_link: self.draft.linkbeat_use_polling,
+            announces_everywhere: self.draft.garp.announces_everywhere()
+                || self.workshop.context.global.vrrp.garp.extra_if.is_some_and(|it| it.all),
+            ..shown
+        };
         let Workshop { context, checker, .. } = self.workshop;
         let vrrp = &context.global.vrrp;
         let draft = self.draft;
@@ -188,7 +202,7 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
             smtp_alert: draft.smtp_alert.unwrap_or_else(|| context.default_alert()),
             group: self.membership.map(|group| group.id),
             defective: self.defective,
-            debug: draft.debug,
+            shown,
             name: draft.name.value,
         })
     }
@@ -373,7 +387,7 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
         }
     }
 
-    fn vmac(&mut self, vmac: super::own_interface::VmacDraft, xmit_base: bool) -> Vmac {
+    fn vmac(&mut self, vmac: VmacDraft, xmit_base: bool) -> Vmac {
         let mut mac = vmac.mac.map(|mac| mac.finish(self.vrid.0));
         if self.strict && mac.is_some() {
             let text = format!(

@@ -87,6 +87,11 @@ pub(super) fn use_vmac(
 }
 
 impl VmacDraft {
+    /// Whether the number of the virtual router ends its MAC address.
+    pub(super) fn mac_has_vrid(&self) -> bool {
+        matches!(self.mac, Some(MacDraft::WithoutVrid(_)))
+    }
+
     fn set_name(&mut self, word: Word<'_>, diagnostics: &mut Diagnostics) {
         let text = if self.name.is_some() {
             "VMAC interface name already specified".to_owned()

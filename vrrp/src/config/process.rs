@@ -236,6 +236,10 @@ impl ProcessDraft {
             fork_delay: self.fork_delay,
             terminate_delay: self.terminate_delay,
         };
-        Some((TrackProcess { name, pattern, quorum }, self.weighting))
+        let weighting = self.weighting;
+        Some((
+            TrackProcess { name, pattern, comparison: self.parameters, quorum, weighting },
+            weighting,
+        ))
     }
 }

@@ -127,6 +127,8 @@ pub struct NextHop {
     pub interface: Option<String>,
     /// Share of the traffic, 1 to 256.
     pub weight: u16,
+    /// Whether the configuration says so.
+    pub weight_given: bool,
     /// Whether the router is taken to be on the link.
     pub onlink: bool,
     /// Realms.

@@ -468,7 +468,10 @@ impl<'a> Entry<'a, '_, '_> {
                     let name = self.words.required(self.context.diagnostics)?;
                     hop.interface = Some(self.known_interface(name)?);
                 }
-                "weight" => hop.weight = self.read_hop_weight()?,
+                "weight" => {
+                    hop.weight = self.read_hop_weight()?;
+                    hop.weight_given = true;
+                }
                 "onlink" => hop.onlink = true,
                 "encap" => hop.encap = Some(read_encap(&mut self.words, self.context)?),
                 "realms" => {
@@ -540,6 +543,14 @@ impl<'a> Entry<'a, '_, '_> {
 
 impl Default for NextHop {
     fn default() -> Self {
-        Self { gateway: None, interface: None, weight: 1, onlink: false, realms: None, encap: None }
+        Self {
+            gateway: None,
+            interface: None,
+            weight: 1,
+            weight_given: false,
+            onlink: false,
+            realms: None,
+            encap: None,
+        }
     }
 }

@@ -211,6 +211,7 @@ impl ScriptDraft {
             rise: self.rise,
             fall: self.fall,
             init_fail: self.init_fail,
+            weighting: self.weighting,
         };
         Some((script, self.weighting))
     }

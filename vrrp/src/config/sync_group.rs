@@ -26,6 +26,8 @@ pub struct SyncGroup {
     pub smtp_alert: bool,
     /// Whether members may have weighted trackers of their own.
     pub tracking_weight: bool,
+    /// Whether the members' changes of priority are written to the FIFOs; `None` leaves it to the members.
+    pub notify_priority_changes: Option<bool>,
 }
 
 /// Scripts that are started when something happens to a group.

@@ -6,7 +6,7 @@ use runtime::global;
 use serde::{Deserialize, Serialize};
 
 use crate::track::Weighting;
-use crate::track::process::{Pattern, Quorum};
+use crate::track::process::{Parameters, Pattern, Quorum};
 
 /// The trackers of an instance. Those of its sync group are not among them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +65,8 @@ pub struct Script {
     pub fall: u32,
     /// Whether it starts as bad.
     pub init_fail: bool,
+    /// How it counts for those who say nothing about it.
+    pub weighting: Weighting,
 }
 
 /// Processes that are counted (`vrrp_track_process`).
@@ -74,6 +76,10 @@ pub struct TrackProcess {
     pub name: String,
     /// Which processes are meant.
     pub pattern: Pattern,
+    /// What was said about the comparison of parameters, whether they are compared or not.
+    pub comparison: Option<Parameters>,
     /// How many there should be.
     pub quorum: Quorum,
+    /// How it counts for those who say nothing about it.
+    pub weighting: Weighting,
 }

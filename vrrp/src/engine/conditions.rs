@@ -42,12 +42,15 @@ impl Conditions {
         let is_up = |name: &str| {
             world.interfaces.by_name(name).is_some_and(|interface| world.links.is_up(interface))
         };
-        for name in implicitly_tracked(config, world.interfaces, world.own_links) {
-            if !is_up(name) {
-                conditions.fault(Fault::InterfaceDown(Rc::from(name)));
-            }
+        let needed: Vec<&str> =
+            implicitly_tracked(config, world.interfaces, world.own_links).collect();
+        for &name in needed.iter().filter(|name| !is_up(name)) {
+            conditions.fault(Fault::InterfaceDown(Rc::from(name)));
         }
-        for tracker in joined(config, group_trackers, |trackers| &trackers.interfaces) {
+        // What is needed anyway has no weight.
+        let weighed = joined(config, group_trackers, |trackers| &trackers.interfaces)
+            .filter(|tracker| !needed.contains(&tracker.what.as_str()));
+        for tracker in weighed {
             let name = tracker.what.as_str();
             let fault = || Fault::InterfaceDown(Rc::from(name));
             conditions.contribute(tracker.weighting.contribution(is_up(name)), fault);

@@ -55,6 +55,21 @@ impl Links {
         self.polls.iter().find(|poll| poll.config.interface == name)
     }
 
+    /// Whether a change of the interface does not count yet.
+    pub(super) fn is_held(&self, index: IfIndex) -> bool {
+        self.held.contains_key(&index)
+    }
+
+    /// Whether the interface was up at some time.
+    pub(super) fn has_been_up(&self, index: IfIndex) -> bool {
+        self.seen_up.contains(&index)
+    }
+
+    /// The way in which an interface is asked that is polled, if one works.
+    pub(super) fn method(&self, name: &str) -> Option<LinkbeatMethod> {
+        self.polled(name)?.method
+    }
+
     /// Forgets an interface that is gone.
     pub(super) fn forget(&mut self, index: IfIndex) {
         self.held.remove(&index);

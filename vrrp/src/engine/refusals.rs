@@ -9,10 +9,15 @@ pub(super) struct Refusals(u32);
 impl Refusals {
     /// Whether `topic` is new. It is not from now on.
     pub(super) fn is_news(&mut self, topic: Topic) -> bool {
-        let bit = 1_u32 << u32::from(topic as u8);
+        let bit = topic.bit();
         let news = self.0 & bit == 0;
         self.0 |= bit;
         news
+    }
+
+    /// A bit for each topic that is no news.
+    pub(super) fn bits(self) -> u32 {
+        self.0
     }
 
     /// Everything is news again.
@@ -31,6 +36,7 @@ mod tests {
         assert!(refusals.is_news(Topic::Password));
         assert!(!refusals.is_news(Topic::Password));
         assert!(refusals.is_news(Topic::AddressMissing));
+        assert_eq!(refusals.bits(), 0x1040);
         refusals.forget();
         assert!(refusals.is_news(Topic::Password));
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use log::error;
 use runtime::reactor::{Reactor, Readiness, Registration};
@@ -27,6 +28,8 @@ pub(super) struct Sockets {
 #[derive(Debug)]
 struct Open {
     receiver: Receiver,
+    /// What was asked for as its receive buffer.
+    buffer: Option<u32>,
     registration: Registration,
     listeners: HashMap<Vrid, Vec<InstanceId>>,
 }
@@ -86,7 +89,7 @@ impl Sockets {
             .map_err(OpenError::Reactor)?;
         self.next += 1;
         self.by_key.insert(key, id);
-        self.open.insert(id, Open { receiver, registration, listeners: HashMap::new() });
+        self.open.insert(id, Open { receiver, buffer, registration, listeners: HashMap::new() });
         Ok(id)
     }
 
@@ -122,6 +125,16 @@ impl Sockets {
     /// What a socket listens to.
     pub(super) fn key(&self, socket: SocketId) -> Option<Key> {
         self.open.get(&socket).map(|open| open.receiver.key())
+    }
+
+    /// The number of its descriptor.
+    pub(super) fn descriptor(&self, socket: SocketId) -> Option<RawFd> {
+        self.open.get(&socket).map(|open| open.receiver.as_fd().as_raw_fd())
+    }
+
+    /// What was asked for as its receive buffer.
+    pub(super) fn buffer(&self, socket: SocketId) -> Option<u32> {
+        self.open.get(&socket)?.buffer
     }
 
     /// The instances that listen for `vrid` on a socket.

@@ -94,6 +94,7 @@ impl Engine {
             launches: Vec::new(),
             scripts: HashMap::new(),
             next_script: 0,
+            dumps: HashMap::new(),
             actions: Vec::new(),
             running: true,
             control: setup.control,
@@ -107,6 +108,9 @@ impl Engine {
             monitor,
         };
         engine.begin(&machine, now)?;
+        if engine.options.dump_configuration {
+            engine.log_configuration();
+        }
         engine.report_loaded();
         Ok(engine)
     }
@@ -279,6 +283,7 @@ fn uptime() -> Duration {
 /// The addresses that adverts never come from.
 pub(super) fn virtual_addresses(config: &Config) -> HashSet<Prefixed> {
     let addresses = config.instances.iter().flat_map(config::Instance::all_addresses);
+    let addresses = addresses.chain(&config.static_addresses);
     addresses.map(|address| (address.address, address.prefix_len)).collect()
 }
 

@@ -162,6 +162,11 @@ impl OwnLinks {
         vmacs.filter_map(|link| Some((&link.wanted, link.index()?, link.name.as_str())))
     }
 
+    /// The names of all of them, whether they are there or not.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.links.values().map(|link| link.name.as_str())
+    }
+
     /// Whether an interface is one of ours.
     pub fn is_ours(&self, index: IfIndex) -> bool {
         self.links.values().any(|link| link.index() == Some(index))

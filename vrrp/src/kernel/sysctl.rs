@@ -203,6 +203,11 @@ impl Settings {
         failures
     }
 
+    /// What a setting was before we changed it.
+    pub fn before(&self, setting: Setting) -> Option<i32> {
+        self.held.get(&setting)?.before
+    }
+
     /// An interface is gone with its settings: there is nothing to put back.
     pub fn forget_interface(&mut self, gone: IfIndex) {
         self.held.retain(

@@ -92,7 +92,6 @@ pub enum Refused {
 /// What a message about a received advert is about. A topic is logged once until something changes, so that a
 /// misconfigured neighbour does not fill the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Topic {
     /// [`Refused::UnexpectedAh`] and [`Refused::MissingAh`].
     AhHeader,
@@ -142,6 +141,38 @@ pub enum Topic {
     AddressCount,
     /// One of our addresses is missing.
     AddressMissing,
+}
+
+impl Topic {
+    /// The bit that stands for it in data dumps.
+    pub fn bit(self) -> u32 {
+        match self {
+            Topic::HopLimit => 0x1,
+            Topic::Version => 0x2,
+            Topic::Kind => 0x4,
+            Topic::Length => 0x8,
+            Topic::AddressCount => 0x20,
+            Topic::AddressMissing => 0x40,
+            Topic::AuthMismatch => 0x80,
+            Topic::AuthType => 0x100,
+            Topic::AhHeader => 0x200,
+            Topic::TotalLength => 0x800,
+            Topic::Password => 0x1000,
+            Topic::Interval => 0x2000,
+            Topic::Checksum => 0x4000,
+            Topic::Cast => 0x8000,
+            Topic::NotAPeer => 0x1_0000,
+            Topic::PeerHopLimit => 0x2_0000,
+            Topic::Owner => 0x4_0000,
+            Topic::TrailerMissing => 0x8_0000,
+            Topic::TrailerMalformed => 0x10_0000,
+            Topic::TrailerKey => 0x20_0000,
+            Topic::TrailerTag => 0x40_0000,
+            Topic::TrailerStale => 0x80_0000,
+            Topic::TrailerReplayed => 0x100_0000,
+            Topic::ClockSkew => 0x200_0000,
+        }
+    }
 }
 
 impl Refused {

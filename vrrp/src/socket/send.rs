@@ -1,7 +1,7 @@
 //! Sending adverts.
 
 use std::net::{IpAddr, Ipv6Addr};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, setsockopt, sockopt};
@@ -84,6 +84,15 @@ impl<T> Sender<T> {
             *place = Some(open(family)?);
         }
         Ok(())
+    }
+
+    /// The number of the descriptor for a family, if it is open.
+    pub fn descriptor(&self, family: Family) -> Option<RawFd> {
+        let socket = match family {
+            Family::V4 => &self.ipv4,
+            Family::V6 => &self.ipv6,
+        };
+        socket.as_ref().map(AsRawFd::as_raw_fd)
     }
 
     /// Has an advert wait for [`Sender::send`]. `fill` appends its datagram: with IPv4 from the IP header on, whose

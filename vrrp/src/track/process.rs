@@ -95,7 +95,8 @@ pub struct Census {
     quorum: Quorum,
     processes: HashSet<u32>,
     holds: bool,
-    due: Option<Instant>,
+    /// When what changed counts, and what it was.
+    due: Option<(Instant, Cause)>,
 }
 
 impl Census {
@@ -118,7 +119,17 @@ impl Census {
 
     /// When [`Census::expired`] is to be called.
     pub fn deadline(&self) -> Option<Instant> {
-        self.due
+        self.due.map(|(due, _)| due)
+    }
+
+    /// Whether a fork is being waited out.
+    pub fn waits_for_fork(&self) -> bool {
+        self.due.is_some_and(|(_, cause)| cause == Cause::Fork)
+    }
+
+    /// Whether an exit is being waited out.
+    pub fn waits_for_exit(&self) -> bool {
+        self.due.is_some_and(|(_, cause)| cause == Cause::Exit)
     }
 
     /// `parent` has made `child`, which is the same program for now. True when [`Census::holds`] has changed; the same
@@ -154,7 +165,7 @@ impl Census {
 
     /// The deadline has come.
     pub fn expired(&mut self, now: Instant) -> bool {
-        self.due.is_some_and(|due| due <= now) && self.changed(Cause::Sight, now)
+        self.deadline().is_some_and(|due| due <= now) && self.changed(Cause::Sight, now)
     }
 
     fn holds_now(&self) -> bool {
@@ -176,7 +187,7 @@ impl Census {
             self.holds = !self.holds;
             return true;
         }
-        self.due.get_or_insert(now + delay);
+        self.due.get_or_insert((now + delay, cause));
         false
     }
 }

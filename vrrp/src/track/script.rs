@@ -58,6 +58,11 @@ impl Score {
         self.verdict
     }
 
+    /// How good it is, from 0 to `rise + fall - 1`.
+    pub fn value(&self) -> u32 {
+        self.value
+    }
+
     /// Counts a run. The new verdict if it changed.
     pub fn count(&mut self, outcome: Outcome) -> Option<Verdict> {
         let before = self.verdict;

@@ -112,9 +112,10 @@ impl Global {
         }
         out.line_if(vrrp.log_unknown_vrids, "log_unknown_vrids");
         out.line_if(vrrp.owner_ignore_adverts, "vrrp_owner_ignore_adverts");
-        let own = |prefix: &String| (prefix != VMAC_PREFIX).then(|| prefix.clone());
-        out.field_if_any("VMAC prefix", own(&vrrp.vmac_prefix));
-        out.field_if_any("VMAC address prefix", own(&vrrp.vmac_addr_prefix));
+        let (prefix, of_addresses) = (&vrrp.vmac_prefix, &vrrp.vmac_addr_prefix);
+        out.field_if_any("VMAC prefix", Some(prefix).filter(|&prefix| prefix != VMAC_PREFIX));
+        // It follows the other one unless it is given itself.
+        out.field_if_any("VMAC address prefix", Some(of_addresses).filter(|&it| it != prefix));
         if let Some(real_time) = author.real_time {
             out.field("current realtime priority", real_time.priority);
             let limit = real_time.limit.map(|limit| limit.as_micros());

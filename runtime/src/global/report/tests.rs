@@ -169,7 +169,6 @@ umask 022
         " log_unknown_vrids",
         " vrrp_owner_ignore_adverts",
         " VMAC prefix = v",
-        " VMAC address prefix = v",
         " state dump file /run/state",
     ];
     assert_eq!(surplus(&text, &shown(&plain, &Author::new(Writer::Parent))), expected);

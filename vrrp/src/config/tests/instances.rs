@@ -17,7 +17,7 @@ fn numbers_and_times_are_kept_in_range() {
     assert_eq!(good("preempt_delay 1.5").preempt, Preempt::After(Duration::from_millis(1500)));
     assert_eq!(good("kernel_rx_buf_size 65536").receive_buffer, Some(65_536));
     assert_eq!(good("kernel_rx_buf_size 0").receive_buffer, None);
-    assert_eq!(good("debug 4").debug, 4);
+    assert_eq!(good("debug 4").shown.debug, 4);
     for (line, complaint) in [
         ("virtual_router_id 0", "VRID '0' not valid - must be between 1 & 255"),
         ("virtual_router_id 256", "VRID '256' not valid - must be between 1 & 255"),

@@ -35,6 +35,11 @@ impl TrackedFile {
         &self.config.name
     }
 
+    /// What was configured.
+    pub(in super::super) fn config(&self) -> &TrackFile {
+        &self.config
+    }
+
     /// The last number that was read.
     pub(in super::super) fn number(&self) -> i64 {
         self.number
@@ -57,6 +62,11 @@ impl TrackedFile {
 }
 
 impl TrackedFiles {
+    /// All of them.
+    pub(in super::super) fn iter(&self) -> impl Iterator<Item = (FileId, &TrackedFile)> {
+        self.all.keys().zip(self.all.iter())
+    }
+
     pub(in super::super) fn get(&self, id: FileId) -> Option<&TrackedFile> {
         self.all.get(id)
     }

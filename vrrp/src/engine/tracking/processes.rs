@@ -44,6 +44,16 @@ impl TrackedProcess {
         &self.config.name
     }
 
+    /// What was configured.
+    pub(in super::super) fn config(&self) -> &TrackProcess {
+        &self.config
+    }
+
+    /// How many there are.
+    pub(in super::super) fn census(&self) -> &Census {
+        &self.census
+    }
+
     /// Whether there are as many as there should be.
     pub(in super::super) fn has_quorum(&self) -> bool {
         self.census.holds()
@@ -51,6 +61,11 @@ impl TrackedProcess {
 }
 
 impl TrackedProcesses {
+    /// All of them.
+    pub(in super::super) fn iter(&self) -> impl Iterator<Item = (ProcessId, &TrackedProcess)> {
+        self.all.keys().zip(self.all.iter())
+    }
+
     pub(in super::super) fn get(&self, id: ProcessId) -> Option<&TrackedProcess> {
         self.all.get(id)
     }

@@ -58,6 +58,26 @@ impl TrackedScript {
         self.awaited && self.score.verdict() == Verdict::Unknown
     }
 
+    /// What was configured.
+    pub(in super::super) fn config(&self) -> &Script {
+        &self.config
+    }
+
+    /// How good it is.
+    pub(in super::super) fn score(&self) -> &Score {
+        &self.score
+    }
+
+    /// What it is doing, in the words of data dumps.
+    pub(in super::super) fn activity(&self) -> &'static str {
+        match &self.run {
+            None => "idle",
+            Some(run) if run.patience.is_killing() => "forcing termination",
+            Some(run) if run.patience.is_over() => "requested termination",
+            Some(_) => "running",
+        }
+    }
+
     /// The same script under a changed configuration: its result stays.
     fn carried_over(mut self, config: &Script) -> Self {
         self.score = self.score.carried_over(config.rise, config.fall);

@@ -1,0 +1,114 @@
+//! Addresses, routes and rules, static ones and those of instances.
+
+use runtime::machine::IfIndex;
+use runtime::report::Report;
+
+use super::super::instance::Instance;
+use super::super::{Engine, own_links};
+use crate::config::{Address, TrackGroupId};
+use crate::report::{self, Placed};
+
+impl Engine {
+    /// What is there while the daemon runs, and who shares its fate.
+    pub(super) fn report_static_objects(&self, out: &mut Report) {
+        let config = &self.config;
+        let addresses = config.static_addresses.iter();
+        section("Static Addresses", addresses.map(|address| self.address_line(address, None)), out);
+        let routes = config.static_routes.iter();
+        let routes = routes.map(|route| report::route(route, self.track_group(route.track_group)));
+        section("Static Routes", routes, out);
+        let rules = config.static_rules.iter();
+        let rules = rules.map(|rule| report::rule(rule, self.track_group(rule.track_group)));
+        section("Static Rules", rules, out);
+        if config.track_groups.is_empty() {
+            return;
+        }
+        out.heading("Static Track groups");
+        for group in &config.track_groups {
+            out.field("Static Track Group", &group.name);
+            let members = group.members.iter().filter_map(|&id| config.instance(id));
+            let names = members.map(|instance| &instance.name);
+            out.inside(|out| out.list("VRRP member instances :", names));
+        }
+    }
+
+    /// An address as dumps show it; without an owner it is a static one.
+    pub(super) fn address_line(&self, address: &Address, owner: Option<&Instance>) -> String {
+        let place = self.place(address, owner);
+        let set = place.as_ref().is_some_and(|place| self.ledger.holds(place.key()));
+        let placed = match place {
+            Some(place) => {
+                let base = self.interfaces.base(place.interface);
+                let has_base = base != place.interface;
+                Placed {
+                    interface: self.interface_name(place.interface),
+                    base: has_base.then(|| self.interface_name(base)),
+                    ..Placed::default()
+                }
+            }
+            None => {
+                Placed { interface: self.wanted_interface(address, owner), ..Placed::default() }
+            }
+        };
+        let track_group = self.track_group(address.track_group).map(str::to_owned);
+        // What is not accepted is kept away as long as the address is there.
+        let refused = set && owner.is_some_and(|owner| !owner.config.accept);
+        let firewall = &self.global.firewall;
+        let (nftables, iptables) = (firewall.nftables.is_some(), firewall.iptables.is_some());
+        report::address(
+            address,
+            &Placed {
+                set,
+                track_group,
+                nftables: refused && nftables,
+                iptables: refused && iptables,
+                ..placed
+            },
+        )
+    }
+
+    /// The interface that an address would be on if it were there.
+    fn wanted_interface(&self, address: &Address, owner: Option<&Instance>) -> String {
+        let configured = address.interface.as_deref();
+        let own = owner.and_then(|owner| {
+            if address.family() == owner.config.family { self.adverts_on(owner) } else { None }
+        });
+        let base = owner.and_then(|owner| owner.config.interface.as_deref());
+        configured.or(own).or(base).unwrap_or("(null)").to_owned()
+    }
+
+    /// The name of the interface that an instance is on: its own one, or that of the configuration.
+    pub(super) fn adverts_on<'a>(&'a self, instance: &'a Instance) -> Option<&'a str> {
+        let own = own_links::of_adverts(&instance.config, &self.own_links);
+        own.or(instance.config.interface.as_deref())
+    }
+
+    fn track_group(&self, id: Option<TrackGroupId>) -> Option<&str> {
+        let place = usize::try_from(id?.0).ok()?;
+        self.config.track_groups.get(place).map(|group| group.name.as_str())
+    }
+
+    /// The virtual addresses, routes and rules of an instance.
+    pub(super) fn report_addresses(&self, instance: &Instance, out: &mut Report) {
+        let config = &instance.config;
+        let line = |address| self.address_line(address, Some(instance));
+        let title = format!("Virtual IP ({}):", config.addresses.len());
+        out.list(&title, config.addresses.iter().map(line));
+        out.list("Virtual IP Excluded :", config.excluded.iter().map(line));
+    }
+
+    /// The number of the interface that an instance is on, if it is there.
+    pub(super) fn interface_of(&self, instance: &Instance) -> Option<IfIndex> {
+        instance.own.or(instance.base)
+    }
+}
+
+/// Lines of objects below a title.
+fn section(title: &str, lines: impl Iterator<Item = String>, out: &mut Report) {
+    let mut lines = lines.peekable();
+    if lines.peek().is_none() {
+        return;
+    }
+    out.heading(title);
+    out.inside(|out| out.inside(|out| lines.for_each(|line| out.line(line))));
+}

@@ -1,0 +1,46 @@
+//! Configured things as dumps show them: a line of text each, which is the same in data dumps and in JSON.
+
+mod address;
+mod route;
+mod rule;
+
+pub use address::{Placed, address};
+pub use route::route;
+pub use rule::rule;
+
+use std::net::IpAddr;
+
+use crate::config::route::Prefix;
+use crate::packet::Family;
+
+/// An address, with its prefix length unless that is all of it.
+fn prefixed(address: IpAddr, len: u8) -> String {
+    let whole = Family::of(address).address_len() * 8;
+    if usize::from(len) == whole { address.to_string() } else { format!("{address}/{len}") }
+}
+
+fn prefix(prefix: Prefix) -> String {
+    prefixed(prefix.address, prefix.len)
+}
+
+/// The name of a kind of route, or of what a rule does to packets (`RTN_*`).
+fn kind(kind: u8) -> String {
+    let name = match kind {
+        1 => "unicast",
+        2 => "local",
+        3 => "broadcast",
+        4 => "anycast",
+        5 => "multicast",
+        6 => "blackhole",
+        7 => "unreachable",
+        8 => "prohibit",
+        9 => "throw",
+        10 => "nat",
+        11 => "xresolve",
+        number => return number.to_string(),
+    };
+    name.to_owned()
+}
+
+#[cfg(test)]
+mod tests;
