@@ -70,6 +70,7 @@ struct Leaving {
     kind: &'static str,
     /// The interface below is to be told about afterwards.
     notify: bool,
+    ipv4_vmac: bool,
     asked: bool,
 }
 
@@ -247,14 +248,24 @@ impl OwnLinks {
             set(index, Knob::AcceptLocal, 1);
             set(index, Knob::RpFilter, 0);
             set(index, Knob::PromoteSecondaries, 1);
-            // The interface below must not answer for the addresses of the virtual router, nor the VMAC for its own.
-            let base = interfaces.base(index);
-            if base != index {
-                set(base, Knob::ArpIgnore, 1);
-                set(base, Knob::ArpFilter, 1);
-            }
         }
+        settings.extend(self.settings_below(interfaces));
         settings
+    }
+
+    /// The settings of the interfaces below VMACs for IPv4, for as long as those are there: they must not answer for the
+    /// addresses of the virtual router, nor VMACs for theirs.
+    fn settings_below(&self, interfaces: &Interfaces) -> BTreeMap<Setting, i32> {
+        let present = self.links.values().filter(|link| link.is_ipv4_vmac());
+        let present = present.filter_map(OwnLink::index);
+        let leaving = self.leaving.iter().filter(|link| link.ipv4_vmac).map(|link| link.index);
+        present
+            .chain(leaving)
+            .map(|index| (index, interfaces.base(index)))
+            .filter(|(index, base)| index != base)
+            .flat_map(|(_, base)| [Knob::ArpIgnore, Knob::ArpFilter].map(|knob| (base, knob)))
+            .map(|(base, knob)| (Setting::Interface(base, knob), 1))
+            .collect()
     }
 
     /// The addresses that the interfaces have for themselves.
@@ -374,6 +385,10 @@ impl OwnLink {
         })
     }
 
+    fn is_ipv4_vmac(&self) -> bool {
+        matches!(self.wanted.key, Key::Vmac { .. }) && self.wanted.family == Family::V4
+    }
+
     fn kind(&self) -> &'static str {
         match self.wanted.key {
             Key::Vmac { .. } => "VMAC",
@@ -412,6 +427,7 @@ impl OwnLink {
             user: self.wanted.user.clone(),
             kind: self.kind(),
             notify: self.wanted.notify,
+            ipv4_vmac: self.is_ipv4_vmac(),
             asked: false,
         }
     }
