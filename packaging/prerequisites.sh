@@ -5,12 +5,13 @@ set -euo pipefail
 
 declare -A provides=(
     [cc]=gcc [c++]=g++ [make]=make [ip]=iproute2 [ping]=iputils-ping [tc]=iproute2 [tshark]=tshark [tcpdump]=tcpdump [nft]=nftables
+    [iptables]=iptables [ipset]=ipset
     [ps]=procps [pkg-config]=pkg-config
 )
 case "${1:-build}" in
     build) commands=(cc pkg-config) ;;
     demo) commands=(cc pkg-config ip) ;;
-    test) commands=(cc c++ pkg-config ip ping tc tshark tcpdump nft ps) ;;
+    test) commands=(cc c++ pkg-config ip ping tc tshark tcpdump nft iptables ipset ps) ;;
     *) echo "usage: $0 build|demo|test" >&2; exit 2 ;;
 esac
 

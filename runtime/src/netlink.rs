@@ -9,6 +9,7 @@ mod client;
 mod encap;
 mod error;
 mod event;
+pub mod ipset;
 mod link;
 mod message;
 mod monitor;

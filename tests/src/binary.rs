@@ -8,6 +8,7 @@ use std::process::Command;
 pub struct Binary {
     path: PathBuf,
     libraries: Option<PathBuf>,
+    programs: Option<PathBuf>,
     version: String,
 }
 
@@ -34,7 +35,7 @@ impl Binary {
     }
 
     fn new(path: PathBuf, libraries: Option<PathBuf>) -> Self {
-        let mut binary = Self { path, libraries, version: String::new() };
+        let mut binary = Self { path, libraries, programs: None, version: String::new() };
         let output = binary.command().arg("--version").output();
         let output = output.unwrap_or_else(|error| {
             panic!("{}: {error} (tests/fetch-peers.sh fetches the peer)", binary.path.display())
@@ -45,6 +46,11 @@ impl Binary {
             version.unwrap_or_else(|| panic!("{} told no version: {text}", binary.path.display()));
         binary.version = version.to_owned();
         binary
+    }
+
+    /// The same, which finds programs in `directory` and nowhere else.
+    pub fn with_programs(self, directory: &Path) -> Self {
+        Self { programs: Some(directory.to_owned()), ..self }
     }
 
     /// Where it is.
@@ -60,6 +66,9 @@ impl Binary {
     /// A command that runs it.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
+        if let Some(programs) = &self.programs {
+            command.env("PATH", programs);
+        }
         if let Some(libraries) = &self.libraries {
             let mut directories = vec![libraries.clone()];
             let inner =

@@ -5,15 +5,17 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use log::info;
-use runtime::global;
+use nix::sys::utsname::uname;
+use runtime::global::{self, Ipsets};
 use runtime::netlink::NetlinkError;
 use runtime::netlink::nftables::{self, Nftables};
 
 use super::Engine;
 use super::instance::Instance;
 use crate::config;
-use crate::kernel::firewall::nftables::{Extent, Settings};
-use crate::kernel::firewall::{Blocked, Desired, Link, Vmac, nftables as tables};
+use crate::kernel::firewall::iptables::programs::{Programs, Variant};
+use crate::kernel::firewall::iptables::{self, Iptables, SetNames};
+use crate::kernel::firewall::{Blocked, Desired, Extent, Link, Vmac, nftables as tables};
 use crate::packet::Family;
 
 /// The table where the configuration names none.
@@ -34,11 +36,18 @@ pub(super) enum Firewall {
         /// `None` where the kernel cannot be asked.
         client: Option<Nftables>,
     },
+    /// iptables.
+    Iptables {
+        /// What we know of it.
+        rules: Box<Iptables>,
+        /// What changes it.
+        programs: Programs,
+    },
 }
 
 impl Firewall {
-    /// One of which nothing is known.
-    fn nftables(settings: Settings) -> Self {
+    /// nftables, of which nothing is known.
+    fn nftables(settings: tables::Settings) -> Self {
         let client = match Nftables::open() {
             Ok(client) => Some(client),
             Err(error) => {
@@ -50,19 +59,43 @@ impl Firewall {
     }
 
     fn apply(&mut self, desired: &Desired, extent: Extent) {
-        if let Self::Nftables { tables, client: Some(client) } = self {
-            let commit = |changes: &[_], what: &str| client.commit(changes, what);
-            tables.apply(desired, extent, commit).iter().for_each(log_failure);
+        match self {
+            Self::Nftables { tables, client: Some(client) } => {
+                let commit = |changes: &[_], what: &str| client.commit(changes, what);
+                tables.apply(desired, extent, commit).iter().for_each(log_failure);
+            }
+            Self::Iptables { rules, programs } => {
+                for failure in rules.apply(desired, extent, programs) {
+                    info!("{failure} - VIPs may be unprotected");
+                }
+            }
+            Self::Unused | Self::Nftables { client: None, .. } => {}
         }
     }
 
     /// Takes all of it away.
     fn remove(&mut self) {
-        if let Self::Nftables { tables, client: Some(client) } = self {
-            let commit = |changes: &[_], what: &str| client.commit(changes, what);
-            tables.remove(commit).iter().for_each(log_failure);
+        match self {
+            Self::Nftables { tables, client: Some(client) } => {
+                let commit = |changes: &[_], what: &str| client.commit(changes, what);
+                tables.remove(commit).iter().for_each(log_failure);
+            }
+            Self::Iptables { rules, programs } => {
+                rules.remove(programs).iter().for_each(|failure| info!("{failure}"));
+            }
+            Self::Unused | Self::Nftables { client: None, .. } => {}
         }
         *self = Self::Unused;
+    }
+
+    /// Whether `other` puts its things where this one does.
+    fn is_in_place_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Nftables { tables, .. }, Self::Nftables { tables: other, .. }) => {
+                tables.settings().table == other.settings().table
+            }
+            _ => false,
+        }
     }
 }
 
@@ -77,44 +110,86 @@ fn log_failure(error: &NetlinkError) {
 impl Engine {
     /// Goes on with the firewall that the configuration wants.
     pub(super) fn choose_firewall(&mut self) {
+        self.settle_firewall();
+        let configured = &self.global.firewall;
+        if let Some(nftables) = &configured.nftables {
+            let settings = tables::Settings {
+                table: nftables.table.clone(),
+                priority: nftables.priority,
+                ifindex: nftables.ifindex,
+                counters: configured.counters,
+            };
+            let same = matches!(&self.firewall,
+                Firewall::Nftables { tables, .. } if *tables.settings() == settings);
+            if !same {
+                self.replace_firewall(Firewall::nftables(settings));
+            }
+        } else if let Some(chains) = configured.iptables.clone() {
+            self.use_iptables(&chains);
+        } else {
+            self.firewall.remove();
+        }
+    }
+
+    /// Decides what the configuration leaves open.
+    fn settle_firewall(&mut self) {
         let needed = self.config.instances.iter().any(needs_firewall);
         let configured = &mut self.global.firewall;
-        if needed && configured.nftables.is_none() && configured.iptables.is_none() {
+        if configured.nftables.is_some() {
+            return;
+        }
+        if configured.iptables.is_some() {
+            match Variant::of_machine() {
+                Variant::Legacy => return,
+                Variant::Missing => info!(
+                    "Using nftables since no iptables command found - please update configuration"
+                ),
+                Variant::Nftables => info!(
+                    "Not using iptables since iptables uses nf_tables - please update configuration"
+                ),
+            }
+            configured.iptables = None;
+            configured.ipsets = Ipsets::Off;
+        } else if needed {
             info!(
                 "use_vmac or no_accept/strict specified, but no firewall configured - using nftables"
             );
-            configured.nftables = Some(global::Nftables {
-                table: DEFAULT_TABLE.to_owned(),
-                priority: DEFAULT_PRIORITY,
-                ifindex: false,
-            });
-        }
-        let Some(nftables) = &configured.nftables else {
-            self.firewall.remove();
+        } else {
             return;
-        };
-        let settings = Settings {
-            table: nftables.table.clone(),
-            priority: nftables.priority,
-            ifindex: nftables.ifindex,
-            counters: configured.counters,
+        }
+        configured.nftables = Some(global::Nftables {
+            table: DEFAULT_TABLE.to_owned(),
+            priority: DEFAULT_PRIORITY,
+            ifindex: false,
+        });
+    }
+
+    fn use_iptables(&mut self, chains: &global::Iptables) {
+        let names = set_names(&self.global);
+        let programs = Programs::open(names.is_some());
+        let settings = iptables::Settings {
+            input: chains.input.clone(),
+            output: chains.output.clone(),
+            sets: names.filter(|_| programs.has_sets()),
         };
         let same = matches!(&self.firewall,
-            Firewall::Nftables { tables, .. } if *tables.settings() == settings);
+            Firewall::Iptables { rules, .. } if *rules.settings() == settings);
         if !same {
-            self.replace_firewall(Firewall::nftables(settings));
+            // There is no telling the rules of both apart where they are for the same.
+            if matches!(self.firewall, Firewall::Iptables { .. }) {
+                self.firewall.remove();
+            }
+            let named = self.kept_away(|_| true);
+            let rules = Box::new(Iptables::new(settings, named));
+            self.replace_firewall(Firewall::Iptables { rules, programs });
         }
     }
 
     /// The new one takes over before the old one goes, unless it takes the place of that.
     fn replace_firewall(&mut self, new: Firewall) {
         let mut old = std::mem::replace(&mut self.firewall, new);
-        let place = |firewall: &Firewall| match firewall {
-            Firewall::Nftables { tables, .. } => Some(tables.settings().table.clone()),
-            Firewall::Unused => None,
-        };
         self.block();
-        if place(&old).is_some_and(|table| Some(table) != place(&self.firewall)) {
+        if !self.firewall.is_in_place_of(&old) {
             old.remove();
         }
         self.dirty = true;
@@ -123,7 +198,7 @@ impl Engine {
     /// Has all that is to be kept away be kept away.
     pub(super) fn block(&mut self) {
         if !matches!(self.firewall, Firewall::Unused) {
-            let desired = self.kept_away();
+            let desired = self.kept_away(|instance| instance.holds);
             self.firewall.apply(&desired, Extent::Block);
         }
     }
@@ -131,7 +206,7 @@ impl Engine {
     /// Has nothing else be kept away.
     pub(super) fn unblock(&mut self) {
         if !matches!(self.firewall, Firewall::Unused) {
-            let desired = self.kept_away();
+            let desired = self.kept_away(|instance| instance.holds);
             self.firewall.apply(&desired, Extent::All);
         }
     }
@@ -141,8 +216,9 @@ impl Engine {
         self.firewall.remove();
     }
 
-    fn kept_away(&self) -> Desired {
-        let closed = self.instances.iter().filter(|one| one.holds && !one.config.accept);
+    /// What is to be kept away for the VMACs, and for the instances that `holds` says it for.
+    fn kept_away(&self, holds: impl Fn(&Instance) -> bool) -> Desired {
+        let closed = self.instances.iter().filter(|one| holds(one) && !one.config.accept);
         let blocked = closed.flat_map(|instance| {
             let addresses = instance.config.all_addresses();
             addresses.filter_map(|address| self.blocked(address, instance))
@@ -197,4 +273,48 @@ fn link_local(address: IpAddr) -> Option<Ipv6Addr> {
 /// Whether an instance has something that is to be kept from something.
 fn needs_firewall(config: &config::Instance) -> bool {
     !config.accept || config.has_vmac()
+}
+
+/// The names of the sets for iptables; `None` where there are to be none.
+fn set_names(global: &global::Global) -> Option<SetNames> {
+    match &global.firewall.ipsets {
+        Ipsets::Off => None,
+        Ipsets::Default => {
+            let processes = &global.processes;
+            let apart = processes.network_namespace.is_some() && !processes.namespace_with_ipsets;
+            if apart && !sets_know_namespaces() {
+                info!(
+                    "Not using ipsets with network namespace since not supported with kernel version < 3.13"
+                );
+                return None;
+            }
+            let name = |suffix| format!("keepalived{suffix}");
+            Some(SetNames {
+                address: name(""),
+                address6: name("6"),
+                address_interface6: name("_if6"),
+                igmp: name("_igmp"),
+                mld: name("_mld"),
+                vmac_nd: name("_nd"),
+            })
+        }
+        Ipsets::Named { address, address6, address_interface6, igmp, mld, vmac_nd } => {
+            Some(SetNames {
+                address: address.clone(),
+                address6: address6.clone(),
+                address_interface6: address_interface6.clone(),
+                igmp: igmp.clone(),
+                mld: mld.clone(),
+                vmac_nd: vmac_nd.clone(),
+            })
+        }
+    }
+}
+
+/// Whether each network namespace has sets of its own (Linux 3.13).
+fn sets_know_namespaces() -> bool {
+    let release = uname().map(|name| name.release().to_string_lossy().into_owned());
+    let release = release.unwrap_or_default();
+    let mut numbers = release.split(['.', '-']).map_while(|number| number.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(3), Some(13))
 }

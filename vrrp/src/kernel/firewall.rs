@@ -4,6 +4,7 @@
 //! Reports of group membership leave a VMAC by the interface below it, since switches would otherwise learn the virtual
 //! hardware address from a backup.
 
+pub mod iptables;
 pub mod nftables;
 
 use std::collections::BTreeSet;
@@ -46,6 +47,15 @@ pub struct Vmac {
     pub ipv4: bool,
     /// Whether there is IPv6 on it.
     pub ipv6: bool,
+}
+
+/// How far the kernel is to be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// What is to be kept away is, and more may be.
+    Block,
+    /// Exactly what is to be kept away is.
+    All,
 }
 
 /// All of it.

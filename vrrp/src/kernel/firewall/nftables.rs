@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use runtime::netlink::NetlinkError;
 use runtime::netlink::nftables::{Change, Element, Family, Table, interface_name};
 
-use super::{Blocked, Desired, Link, Vmac};
+use super::{Blocked, Desired, Extent, Link, Vmac};
 
 /// What the configuration says about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,15 +72,6 @@ struct KnownTable {
     elements: Elements,
     /// The last failure that was told.
     told: Option<Option<Errno>>,
-}
-
-/// How far the kernel is to be taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
-    /// What is to be kept away is, and more may be.
-    Block,
-    /// Exactly what is to be kept away is.
-    All,
 }
 
 impl Nftables {
