@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lab::{
     Advert, Binary, Capture, Captured, Content, Daemon, Lan, Mark, Namespace, PATIENCE, Timeline,
@@ -342,6 +342,22 @@ fn a_killed_one_is_taken_over() {
     let lost = events.iter().filter(|event| !event.present && vips.contains(&event.address));
     assert_eq!(lost.count(), 0, "{}", router.daemon.log_text());
     router.stop();
+}
+
+/// The kernel takes some twenty milliseconds to remove an interface, and the parent has five seconds of patience.
+#[test]
+fn many_are_gone_in_time() {
+    let instances = (1..=250u8).map(|vrid| {
+        let address = format!("10.9.1.{vrid}/32");
+        instance(&format!("i{vrid}"), vrid, "use_vmac", &[address.as_str()])
+    });
+    let config = instances.collect::<String>().replace("advert_int 0.1", "advert_int 1");
+    let mut router = Router::start(&config);
+    router.daemon.await_log(Mark::default(), "Startup complete");
+    assert!(router.namespace().link("vrrp.250").is_some());
+    let began = Instant::now();
+    router.stop();
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
 }
 
 #[test]

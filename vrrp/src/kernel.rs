@@ -73,7 +73,8 @@ impl Ledger {
                 Request::ConfigureIpv4 { .. }
                 | Request::CreateLink(_)
                 | Request::ChangeLink(..)
-                | Request::RemoveLink(_) => outcome.err(),
+                | Request::RemoveLink(_)
+                | Request::RemoveLinkGroup(_) => outcome.err(),
             };
             failures.extend(failure);
         }

@@ -136,6 +136,13 @@ pub(super) fn ipv4_configured(index: IfIndex, number: u16, value: u32) -> Vec<u8
     body.octets().to_vec()
 }
 
+/// The body of a request to remove all interfaces of a group.
+pub(super) fn group_removed(group: u32) -> Vec<u8> {
+    let mut body = body(None, 0);
+    body.put_u32(libc::IFLA_GROUP, group);
+    body.octets().to_vec()
+}
+
 /// The body of a request to remove an interface.
 pub(super) fn removed(index: IfIndex) -> Vec<u8> {
     body(Some(index), 0).octets().to_vec()

@@ -64,6 +64,9 @@ pub enum Request {
     ChangeLink(IfIndex, LinkChange),
     /// Remove an interface, and all that is on it.
     RemoveLink(IfIndex),
+    /// Remove all interfaces of an administrative group. The kernel waits for each removal to be seen everywhere, but for
+    /// one of many only once.
+    RemoveLinkGroup(u32),
 }
 
 impl fmt::Display for Request {
@@ -87,6 +90,7 @@ impl fmt::Display for Request {
             }
             Request::ChangeLink(index, change) => write!(f, "{change} interface {index}"),
             Request::RemoveLink(index) => write!(f, "remove interface {index}"),
+            Request::RemoveLinkGroup(group) => write!(f, "remove interfaces of group {group}"),
         }
     }
 }
@@ -129,6 +133,9 @@ impl Request {
             }
             Request::RemoveLink(index) => {
                 frame(RTM_DELLINK, flags, sequence, &Raw(&link::removed(*index)), out);
+            }
+            Request::RemoveLinkGroup(group) => {
+                frame(RTM_DELLINK, flags, sequence, &Raw(&link::group_removed(*group)), out);
             }
         }
     }

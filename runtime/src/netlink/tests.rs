@@ -386,5 +386,12 @@ fn a_macvlan_is_made_changed_and_removed() {
 
         assert_eq!(client.execute(&[Request::RemoveLink(own.index)]), [Ok(())]);
         assert_eq!(client.machine().unwrap().by_name("own"), None);
+
+        ip("link add one link left group 9 type macvlan mode private");
+        ip("link add two link left group 9 type macvlan mode private");
+        assert_eq!(client.execute(&[Request::RemoveLinkGroup(9)]), [Ok(())]);
+        let machine = client.machine().unwrap();
+        assert_eq!((machine.by_name("one"), machine.by_name("two")), (None, None));
+        assert!(machine.by_name("left").is_some());
     });
 }

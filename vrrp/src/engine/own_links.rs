@@ -14,8 +14,10 @@ use crate::interfaces::Interfaces;
 use crate::kernel::own_links::{self, Key, OwnLinks};
 use crate::kernel::sysctl::{Knob, Setting};
 
-/// More rounds than there are steps to an interface.
-const ROUNDS: usize = 8;
+/// More rounds than there are steps to any number of interfaces.
+const ROUNDS: usize = 256;
+/// So many requests are made at once that what the kernel tells about them fits the monitor's buffer.
+const TOGETHER: usize = 16;
 
 /// How strictly the sources of packets were checked before we came. It is the higher one of an interface's own setting
 /// and that for all that counts, and VMACs need none; so what was asked of all is asked of each.
@@ -108,10 +110,13 @@ impl Engine {
             // What an interface says when it comes up is to be kept in.
             self.block();
             let requests: Vec<Request> = steps.iter().map(|step| step.request().clone()).collect();
-            let outcomes = self.netlink.execute(&requests);
+            let mut outcomes = Vec::with_capacity(requests.len());
+            for some in requests.chunks(TOGETHER) {
+                outcomes.extend(self.netlink.execute(some));
+                // The kernel has told about it before it answered.
+                told.extend(self.take_in());
+            }
             self.own_links.done(steps, outcomes);
-            // The kernel has told about it before it answered.
-            told.extend(self.take_in());
             self.dirty = true;
         }
         told

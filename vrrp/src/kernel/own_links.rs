@@ -25,6 +25,8 @@ use crate::packet::Family;
 
 /// How a macvlan reaches its siblings: not at all (`MACVLAN_MODE_PRIVATE`).
 const PRIVATE: u32 = 1;
+/// So many interfaces are removed in one go. What the kernel tells about it must fit the monitor's buffer.
+const REMOVED_TOGETHER: usize = 12;
 /// The prefix length of addresses of the link.
 const LINK_LOCAL_LEN: u8 = 64;
 
@@ -72,6 +74,8 @@ struct Leaving {
     notify: bool,
     ipv4_vmac: bool,
     asked: bool,
+    /// It cannot be removed together with others.
+    alone: bool,
 }
 
 /// Something to be asked of the kernel, and what it is for.
@@ -85,7 +89,8 @@ pub struct Step {
 enum Task {
     Create(Key),
     SetUp(Key),
-    Remove(IfIndex),
+    Gather(IfIndex),
+    Remove(Vec<IfIndex>),
     /// It only makes the kernel talk.
     Notify,
 }
@@ -221,7 +226,8 @@ impl OwnLinks {
                         link.was_set_up(&request, outcome);
                     }
                 }
-                Task::Remove(index) => self.removed(index, outcome),
+                Task::Gather(index) => self.gathered(index, &outcome),
+                Task::Remove(indexes) => self.removed_together(&indexes, outcome),
                 Task::Notify => {}
             }
         }
@@ -307,22 +313,69 @@ impl OwnLinks {
         self.leaving.retain(|link| interfaces.get(link.index).is_some());
     }
 
+    /// Those that are to go are gathered in a group that nothing else is in, and go together: the kernel takes some ten
+    /// milliseconds for each removal, however many interfaces it is of.
     fn removals(&mut self, interfaces: &Interfaces) -> Vec<Step> {
+        let due = self.leaving.iter_mut().filter(|link| !link.asked);
+        let due: Vec<&mut Leaving> = due.take(REMOVED_TOGETHER).collect();
         let mut steps = Vec::new();
-        for link in self.leaving.iter_mut().filter(|link| !link.asked) {
+        let mut below: Vec<Step> = Vec::new();
+        let mut gathered = Vec::new();
+        let group = (due.len() > 1).then(|| unused_group(interfaces)).flatten();
+        for link in due {
             link.asked = true;
-            steps.push(Step {
-                request: Request::RemoveLink(link.index),
-                task: Task::Remove(link.index),
-            });
-            let base = interfaces.get(interfaces.base(link.index));
-            steps.extend(base.filter(|_| link.notify).map(|base| notify(base.link())));
+            let index = link.index;
+            match group.filter(|_| !link.alone) {
+                Some(group) => {
+                    let request = Request::ChangeLink(index, LinkChange::Group(group));
+                    steps.push(Step { request, task: Task::Gather(index) });
+                    gathered.push(index);
+                }
+                None => {
+                    let request = Request::RemoveLink(index);
+                    steps.push(Step { request, task: Task::Remove(vec![index]) });
+                }
+            }
+            let base = interfaces.get(interfaces.base(index));
+            below.extend(base.filter(|_| link.notify).map(|base| notify(base.link())));
         }
+        if let (Some(group), false) = (group, gathered.is_empty()) {
+            let request = Request::RemoveLinkGroup(group);
+            steps.push(Step { request, task: Task::Remove(gathered) });
+        }
+        steps.extend(below);
         steps
     }
 
+    /// One that could not be gathered is removed alone.
+    fn gathered(&mut self, index: IfIndex, outcome: &Result<(), NetlinkError>) {
+        if outcome.is_err() {
+            self.part(&[index]);
+        }
+    }
+
+    /// Interfaces are to be removed one by one.
+    fn part(&mut self, indexes: &[IfIndex]) {
+        for link in self.leaving.iter_mut().filter(|link| indexes.contains(&link.index)) {
+            link.alone = true;
+            link.asked = false;
+        }
+    }
+
+    fn removed_together(&mut self, indexes: &[IfIndex], outcome: Result<(), NetlinkError>) {
+        match outcome {
+            Err(_) if indexes.len() > 1 => self.part(indexes),
+            outcome => {
+                for &index in indexes {
+                    self.removed(index, outcome.clone());
+                }
+            }
+        }
+    }
+
     fn removed(&mut self, index: IfIndex, outcome: Result<(), NetlinkError>) {
-        let Some(place) = self.leaving.iter().position(|link| link.index == index) else { return };
+        let asked = |link: &Leaving| link.index == index && link.asked;
+        let Some(place) = self.leaving.iter().position(asked) else { return };
         let Leaving { user, name, kind, .. } = &self.leaving[place];
         match outcome {
             Ok(()) => debug!("({user}) Success removing {kind} interface {name}"),
@@ -429,6 +482,7 @@ impl OwnLink {
             notify: self.wanted.notify,
             ipv4_vmac: self.is_ipv4_vmac(),
             asked: false,
+            alone: false,
         }
     }
 
@@ -635,6 +689,13 @@ impl OwnLink {
             }
         }
     }
+}
+
+/// An administrative group that no interface belongs to.
+fn unused_group(interfaces: &Interfaces) -> Option<u32> {
+    let used: HashSet<u32> = interfaces.iter().map(|interface| interface.link().group).collect();
+    // Low ones have names, or may be given to an interface that comes just now.
+    (1..=u32::MAX).rev().find(|group| !used.contains(group))
 }
 
 /// Has the kernel tell about an interface. That a bridge has become promiscuous for its sake it would not say otherwise.

@@ -13,6 +13,7 @@ struct Kernel {
     interfaces: Interfaces,
     next: u32,
     asked: Vec<String>,
+    groups_cannot_go: bool,
 }
 
 impl Kernel {
@@ -20,7 +21,7 @@ impl Kernel {
     fn new() -> Self {
         let machine = Machine::with_interfaces(&["eth0", "eth1"]);
         let interfaces = Interfaces::new(&machine, HashSet::new());
-        Self { machine, interfaces, next: 10, asked: Vec::new() }
+        Self { machine, interfaces, next: 10, asked: Vec::new(), groups_cannot_go: false }
     }
 
     fn look(&mut self) {
@@ -70,6 +71,12 @@ impl Kernel {
                 self.machine.links.push(link);
             }
             Request::RemoveLink(index) => self.remove(*index),
+            Request::RemoveLinkGroup(group) => {
+                if self.groups_cannot_go {
+                    return refused(Errno::EOPNOTSUPP);
+                }
+                self.machine.links.retain(|link| link.group != *group);
+            }
             Request::ChangeLink(index, change) => {
                 let link = self.machine.links.iter_mut().find(|link| link.index == *index);
                 let Some(link) = link else { return refused(Errno::ENODEV) };
@@ -359,4 +366,27 @@ fn an_ipvlan_is_made_with_its_flags_and_address() {
     other.want(one("use_ipvlan 10.9.0.8/24 private", &kernel.machine), &kernel.interfaces);
     kernel.tend(&mut other);
     assert_eq!(kernel.names(), ["vrrp.51", "vrrp1.51"]);
+}
+
+#[test]
+fn many_go_together_or_else_one_by_one() {
+    for groups_cannot_go in [false, true] {
+        let mut kernel = Kernel::new();
+        kernel.groups_cannot_go = groups_cannot_go;
+        let instances = [
+            ("eth0", "use_vmac", "10.9.0.100/24"),
+            ("eth0", "use_vmac", "fe80::100/64"),
+            ("eth1", "use_vmac", "10.10.0.100/24"),
+        ];
+        let mut links = OwnLinks::default();
+        links.want(wanted_by(&instances, &kernel.machine), &kernel.interfaces);
+        kernel.tend(&mut links);
+        links.want(Vec::new(), &kernel.interfaces);
+        let asked = kernel.tend(&mut links);
+        assert_eq!(asked.iter().filter(|text| text.starts_with("remove interfaces")).count(), 1);
+        let alone = asked.iter().filter(|text| text.starts_with("remove interface 1"));
+        assert_eq!(alone.count(), if groups_cannot_go { 3 } else { 0 });
+        assert_eq!(kernel.names(), [""; 0]);
+        assert!(kernel.index("eth0").is_some() && links.is_empty());
+    }
 }
