@@ -16,11 +16,9 @@ mod frame;
 mod lan;
 mod mail_server;
 mod namespace;
-pub mod objects;
 mod pair;
 mod process;
 mod scratch;
-mod tables;
 mod timeline;
 mod tshark;
 
@@ -36,7 +34,6 @@ pub use namespace::{Namespace, run};
 pub use pair::{Failover, Float, Pair};
 pub use process::Process;
 pub use scratch::Scratch;
-pub use tables::TableWatch;
 pub use timeline::{Mark, Timeline};
 pub use tshark::judge;
 

@@ -330,8 +330,9 @@ impl Router {
         }
     }
 
+    /// An owner need not ask whether somebody else has taken over.
     fn resume(&mut self) {
-        if self.faults.is_empty() {
+        if self.faults.is_empty() && !self.settings.starts_as_master {
             self.resuming = true;
             self.wants = State::Master;
         }

@@ -129,6 +129,12 @@ impl Group {
         let reached = match (before, mover.state) {
             (State::Backup | State::Fault, State::Master) => Some(State::Master),
             (State::Master | State::Fault, State::Backup) => Some(State::Backup),
+            // A member that was about to be master again has heard that somebody else is.
+            (State::Backup, State::Backup)
+                if self.state == State::Master && mover.wants == State::Backup =>
+            {
+                Some(State::Backup)
+            }
             (_, State::Fault) if mover.trouble == Trouble::Faulty => Some(State::Fault),
             _ => None,
         };

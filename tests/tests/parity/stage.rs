@@ -1,6 +1,6 @@
 //! Where a story is played.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
@@ -40,8 +40,8 @@ struct Player {
     directory: Scratch,
     daemon: Option<Daemon>,
     told: Timeline<String>,
-    /// The last thing that it said of each router.
-    last_said: Vec<String>,
+    /// The last thing that it said of each router, to each destination.
+    last_said: HashMap<(usize, IpAddr), String>,
 }
 
 impl Stage {
@@ -51,7 +51,7 @@ impl Stage {
         let routers = story.routers.iter();
         let routers = routers.map(|&(vrid, address)| Float { vrid, addresses: vec![address] });
         let routers: Vec<Float> = routers.collect();
-        let nodes = binaries.into_iter().map(|binary| Player::new(binary, routers.len()));
+        let nodes = binaries.into_iter().map(Player::new);
         let mut stage = Self { nodes: nodes.collect(), routers, before: Vec::new(), lan };
         stage.before = stage.holdings();
         stage
@@ -68,7 +68,7 @@ impl Stage {
             self.settle(&step.masters, &step.text);
             let mut seen = Seen::new(&step.text, self.nodes.len());
             self.listen(&told, expected, &mut seen);
-            self.watch(mark, &mut seen);
+            self.watch(mark, &step.masters, &mut seen);
             self.look(&mut seen);
             if let Some(expected) = expected {
                 let (seen, expected) = (seen.to_string(), expected.to_string());
@@ -86,7 +86,7 @@ impl Stage {
                 let config = self.nodes[*node].config(story.config("main"));
                 let namespace = self.lan.nodes()[*node].namespace();
                 let player = &mut self.nodes[*node];
-                player.last_said.fill(String::new());
+                player.last_said.clear();
                 player.daemon =
                     Some(Daemon::start_with(&player.binary, namespace, &config, &["-i", name]));
             }
@@ -152,24 +152,30 @@ impl Stage {
         for (number, (player, &mark)) in self.nodes.iter().zip(marks).enumerate() {
             match expected {
                 Some(expected) => {
-                    let count = expected.told.get(number).map_or(0, Vec::len);
-                    player
-                        .told
-                        .wait_until(PATIENCE / 4, |_| player.told.since(mark).len() >= count);
+                    let mut missing = expected.told.get(number).map_or(0, Vec::len);
+                    let _ = (missing > 0).then(|| {
+                        player.told.wait(mark, PATIENCE / 4, |line| {
+                            missing -= usize::from(!is_chance(line));
+                            (missing == 0).then_some(())
+                        })
+                    });
                 }
                 None => drop(player.told.wait_until(QUIET / 2, |_| false)),
             }
             let mut told = player.told.since(mark);
             // Each instance and group for itself: which of several is told of first is chance.
+            told.retain(|line| !is_chance(line));
             told.sort_by_key(|line| line.split('"').nth(1).map(str::to_owned));
             seen.told[number] = told;
         }
     }
 
-    /// What was said and announced on the network.
-    fn watch(&mut self, mark: Mark, seen: &mut Seen) {
+    /// What was said on the network, and what the masters have announced.
+    fn watch(&mut self, mark: Mark, masters: &[Vec<usize>], seen: &mut Seen) {
         let frames = self.lan.capture().frames().since(mark);
         let mut announced = BTreeSet::new();
+        // Which of two masters speaks first when they can hear each other again is chance, and so is who contradicts.
+        let chance = seen.event.starts_with("mend");
         for captured in &frames {
             let Some(node) = self.lan.sender(captured) else { continue };
             self.note_said(node, captured, seen);
@@ -177,7 +183,8 @@ impl Stage {
             else {
                 continue;
             };
-            if claim.gratuitous && is_floating(claim.address) {
+            let leads = masters.iter().any(|masters| masters.contains(&node));
+            if leads && !chance && claim.gratuitous && is_floating(claim.address) {
                 let holder = claim.holder.map(|byte| format!("{byte:02x}")).join(":");
                 announced.insert(format!("{} at {holder} by {}", claim.address, node + 1));
             }
@@ -200,9 +207,9 @@ impl Stage {
                 advert.destination,
                 addresses.join(" ")
             );
-            let last = &mut self.nodes[node].last_said[number];
-            if *last != text {
-                last.clone_from(&text);
+            let key = (number, advert.destination);
+            let last = self.nodes[node].last_said.insert(key, text.clone());
+            if last.as_ref() != Some(&text) {
                 seen.said[node].push(text);
             }
         }
@@ -275,7 +282,7 @@ impl Stage {
 }
 
 impl Player {
-    fn new(binary: Binary, routers: usize) -> Self {
+    fn new(binary: Binary) -> Self {
         let directory = Scratch::new();
         let told = Timeline::default();
         let path = directory.path().join("fifo");
@@ -284,7 +291,7 @@ impl Player {
         let fifo = OpenOptions::new().read(true).write(true).open(&path);
         let fifo = fifo.expect("we have just made it");
         read_lines(fifo, told.clone());
-        Self { binary, directory, daemon: None, told, last_said: vec![String::new(); routers] }
+        Self { binary, directory, daemon: None, told, last_said: HashMap::new() }
     }
 
     fn config(&self, text: &str) -> String {
@@ -313,6 +320,11 @@ fn read_lines(fifo: File, told: Timeline<String>) {
             told.push(line);
         }
     });
+}
+
+/// Whether a line is about an advert of lower priority: whether one is heard depends on who speaks first.
+fn is_chance(line: &str) -> bool {
+    line.contains("MASTER_RX_LOWER_PRI")
 }
 
 /// Whether an address is one of those that move between nodes in the stories.
