@@ -101,7 +101,9 @@ impl Engine {
         self.report_paces(clocks, out);
         self.report_static_objects(out);
         self.report_instances(clocks, out);
-        self.report_sockets(out);
+        if out.shows_state() {
+            self.report_sockets(out);
+        }
         self.report_groups(out);
         self.report_scripts(out);
         self.report_files(out);

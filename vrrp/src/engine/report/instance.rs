@@ -43,7 +43,12 @@ impl Engine {
         if refused != 0 {
             out.field("Rate-limit flags", format_args!("{refused:#x}"));
         }
-        out.field("Wantstate", wanted(instance).name());
+        let wanted = match wanted(instance) {
+            // Nothing is known of faults where nothing but the configuration is.
+            State::Fault if !out.shows_state() => State::Backup,
+            state => state,
+        };
+        out.field("Wantstate", wanted.name());
         out.field("Number of config faults", u8::from(config.defective));
         if out.shows_state() {
             report_faults(instance, out);
@@ -65,9 +70,11 @@ impl Engine {
         if let Transport::Unicast(unicast) = &config.transport {
             report_unicast(unicast, instance.expect.old_checksum, config.family, out);
         }
-        match self.descriptors(instance) {
-            _ if config.defective && instance.socket.is_none() => out.line("No sockets allocated"),
-            (receive, send) => out.line(format_args!("fd_in {receive}, fd_out {send}")),
+        if out.shows_state() {
+            let (receive, send) = self.descriptors(instance);
+            out.line(format_args!("fd_in {receive}, fd_out {send}"));
+        } else {
+            out.line("No sockets allocated");
         }
         out.list("Virtual Routes :", config.routes.iter().map(|one| route(one, None)));
         out.list("Virtual Rules :", config.rules.iter().map(|one| rule(one, None)));
@@ -267,10 +274,10 @@ fn report_state(instance: &Instance, out: &mut Report) {
 /// Where an instance would stand without its sync group. One that must not run never got as far as giving up.
 pub(super) fn wanted(instance: &Instance) -> State {
     let router = &instance.router;
-    let accident = router.faults().iter().any(|fault| *fault != Fault::Configuration);
+    let misconfigured = router.faults().iter().any(|fault| *fault == Fault::Configuration);
     match router.state() {
-        State::Fault if accident => State::Fault,
-        State::Fault => State::Backup,
+        State::Fault if misconfigured => State::Backup,
+        State::Fault => State::Fault,
         State::Init | State::Backup | State::Master => router.wants(),
     }
 }

@@ -45,15 +45,18 @@ impl Engine {
                 out.field("Weight", weight(config.weighting));
                 out.field("Rise", config.rise);
                 out.field("Fall", config.fall);
-                out.field("Result", score.value());
+                // Where nothing but the configuration is shown, it never ran.
+                let ran = out.shows_state();
+                out.field("Result", if ran { score.value() } else { 0 });
                 out.field("Insecure", "no");
                 let state = match (score.verdict(), script.is_awaited()) {
+                    _ if !ran => "INIT",
                     (Verdict::Unknown, true) => "INIT",
                     (Verdict::Unknown, false) => "INIT/RELOAD",
                     (Verdict::Good | Verdict::Bad, _) => "unknown",
                 };
                 out.field("Init state", state);
-                let good = score.verdict() == Verdict::Good;
+                let good = ran && score.verdict() == Verdict::Good;
                 out.field("Status", if good { "GOOD" } else { "BAD" });
                 let account = &config.script.account;
                 out.field("Script uid:gid", format_args!("{}:{}", account.uid, account.gid));
