@@ -194,7 +194,12 @@ fn statistics_and_their_clearing() {
     let mark = daemon.log().mark();
     lab::run("kill", &["-63", &daemon.process().pid().to_string()]);
     daemon.await_log(mark, "Printing and clearing VRRP stats for process(");
-    let text = daemon.dump(Dump::Statistics);
+    daemon.ask(Dump::Statistics);
+    // The first file still has what was cleared.
+    let path = daemon.dump_path(Dump::Statistics);
+    let text = lab::await_file(&path, |text| {
+        text.contains("  Became master: 0\n").then(|| text.to_owned())
+    });
     assert!(text.contains("  Became master: 0\n"), "{text}");
 }
 

@@ -38,7 +38,6 @@ use std::time::{Duration, Instant};
 use log::{error, info};
 use runtime::bfd_event::Receiver;
 use runtime::child::{self, ChildEnd, Received, Setup, ToChild, ToParent};
-use runtime::dump::Copy;
 use runtime::global::{Global, Script};
 use runtime::machine::IfIndex;
 use runtime::mail::MailId;
@@ -58,6 +57,7 @@ use self::listeners::Listeners;
 use self::mail::Mails;
 use self::notify::News;
 use self::own_links::SourceChecks;
+use self::report::{Dump, Dumps};
 use self::sockets::{SocketId, Sockets};
 use self::table::Table;
 use self::tracking::Tracked;
@@ -111,7 +111,7 @@ enum Source {
     /// A mail on its way.
     Mail(MailId),
     /// The end of a dump.
-    Dump(u32),
+    Dump,
 }
 
 /// What the loop waits for.
@@ -204,8 +204,7 @@ struct Engine {
     /// Scripts that run.
     scripts: HashMap<u32, (Running, Registration)>,
     next_script: u32,
-    /// Dumps that are being written.
-    dumps: HashMap<u32, (Copy, Registration)>,
+    dumps: Dumps,
     listeners: Listeners,
     mails: Mails,
     tracked: Tracked,
@@ -272,7 +271,7 @@ impl Engine {
             Source::Sessions => self.hear_sessions(now),
             Source::Reader(place) => self.listeners.reader_ended(place, &mut self.reactor),
             Source::Mail(id) => self.mails.serve(id, &mut self.reactor, now),
-            Source::Dump(number) => self.dump_ended(number),
+            Source::Dump => self.dump_ended(),
         }
     }
 
@@ -358,12 +357,12 @@ impl Engine {
         match signal {
             Signal::Stop | Signal::Interrupt => self.running = false,
             Signal::Reload => self.repeat_configuration(now),
-            Signal::Statistics => self.report_statistics(false),
-            Signal::ClearStatistics => self.report_statistics(true),
+            Signal::Statistics => self.dump(Dump::Statistics { clear: false }),
+            Signal::ClearStatistics => self.dump(Dump::Statistics { clear: true }),
             // Scripts have descriptors of their own.
             Signal::Child => {}
-            Signal::Data => self.report_state(),
-            Signal::Json => self.report_json(),
+            Signal::Data => self.dump(Dump::State),
+            Signal::Json => self.dump(Dump::Json),
             Signal::CpuTime => info!("VRRP used more CPU time than rlimit_rttime allows"),
         }
     }

@@ -11,13 +11,14 @@ mod pool;
 mod statistics;
 mod trackers;
 
+use std::io;
 use std::time::{Instant, SystemTime};
 
 use log::{error, info};
 use nix::unistd::getpid;
-use runtime::dump::{self, Writer};
+use runtime::dump::{self, Copy, Writer};
 use runtime::global::Author;
-use runtime::reactor::Readiness;
+use runtime::reactor::{Readiness, Registration};
 use runtime::report::{Moment, Report};
 
 use super::{Engine, Source};
@@ -27,8 +28,24 @@ use crate::stats::Stats;
 const SHARED: u32 = 0o666;
 /// Only the administrator reads the JSON dump.
 const PRIVATE: u32 = 0o600;
-/// So many dumps may be on their way at once.
-const MOST: usize = 8;
+/// Something that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dump {
+    /// Everything that there is to know.
+    State,
+    /// The counters of all instances, which may start anew afterwards.
+    Statistics { clear: bool },
+    /// The instances as JSON.
+    Json,
+}
+
+/// What was asked for, one after the other: whoever asks twice shall not find the first answer in the end.
+#[derive(Debug, Default)]
+pub(super) struct Dumps {
+    /// What is being written.
+    writing: Option<(Copy, Registration)>,
+    waiting: Vec<Dump>,
+}
 
 /// The two clocks at the same moment.
 #[derive(Clone, Copy, Debug)]
@@ -51,34 +68,76 @@ impl Clocks {
 }
 
 impl Engine {
-    /// Writes everything that there is to know.
-    pub(super) fn report_state(&mut self) {
-        info!("Printing VRRP data for process({}) on signal", getpid());
-        let path = dump::state_path(&self.global, Writer::Vrrp);
-        let copy = self.may_dump().then(|| dump::write_apart(path, SHARED, || self.state()));
-        self.await_dump(copy);
+    /// Writes something, as soon as what was asked for before is written.
+    pub(super) fn dump(&mut self, wanted: Dump) {
+        let pid = getpid();
+        match wanted {
+            Dump::State => info!("Printing VRRP data for process({pid}) on signal"),
+            Dump::Statistics { clear: false } => {
+                info!("Printing VRRP stats for process({pid}) on signal");
+            }
+            Dump::Statistics { clear: true } => {
+                info!("Printing and clearing VRRP stats for process({pid}) on signal");
+            }
+            // It is asked for too often to be mentioned.
+            Dump::Json => {}
+        }
+        if !self.dumps.waiting.contains(&wanted) {
+            self.dumps.waiting.push(wanted);
+        }
+        self.write_next_dump();
     }
 
-    /// Writes the counters of all instances, and clears them where that is asked for.
-    pub(super) fn report_statistics(&mut self, clear: bool) {
-        let what = if clear { "Printing and clearing" } else { "Printing" };
-        info!("{what} VRRP stats for process({}) on signal", getpid());
-        let path = dump::statistics_path(&self.global);
-        let copy = self.may_dump().then(|| dump::write_apart(path, SHARED, || self.statistics()));
-        self.await_dump(copy);
-        if clear {
-            self.instances.iter_mut().for_each(|instance| instance.stats = Stats::default());
+    fn write_next_dump(&mut self) {
+        while self.dumps.writing.is_none() && !self.dumps.waiting.is_empty() {
+            let next = self.dumps.waiting.remove(0);
+            let begun = self.begin_dump(next).and_then(|copy| {
+                let Some(copy) = copy else { return Ok(None) };
+                let registration =
+                    self.reactor.register(&copy, Source::Dump, Readiness::Readable)?;
+                Ok(Some((copy, registration)))
+            });
+            match begun {
+                Ok(writing) => self.dumps.writing = writing,
+                Err(error) => error!("cannot dump: {error}"),
+            }
+            if next == (Dump::Statistics { clear: true }) {
+                self.instances.iter_mut().for_each(|instance| instance.stats = Stats::default());
+            }
         }
     }
 
-    /// Writes the instances as JSON, if there are any.
-    pub(super) fn report_json(&mut self) {
-        if self.instances.iter().next().is_none() {
+    /// Starts to write. Without instances there is no JSON.
+    fn begin_dump(&self, wanted: Dump) -> io::Result<Option<Copy>> {
+        let global = &self.global;
+        let copy = match wanted {
+            Dump::State => {
+                let path = dump::state_path(global, Writer::Vrrp);
+                dump::write_apart(path, SHARED, || self.state())
+            }
+            Dump::Statistics { .. } => {
+                dump::write_apart(dump::statistics_path(global), SHARED, || self.statistics())
+            }
+            Dump::Json if self.instances.iter().next().is_none() => return Ok(None),
+            Dump::Json => dump::write_apart(dump::json_path(global), PRIVATE, || self.json()),
+        };
+        copy.map(Some)
+    }
+
+    /// A dump is written, or failed.
+    pub(super) fn dump_ended(&mut self) {
+        let Some((copy, registration)) = self.dumps.writing.take() else { return };
+        let Some(outcome) = copy.outcome() else {
+            self.dumps.writing = Some((copy, registration));
             return;
+        };
+        if let Err(failure) = outcome {
+            info!("{failure}");
         }
-        let path = dump::json_path(&self.global);
-        let copy = self.may_dump().then(|| dump::write_apart(path, PRIVATE, || self.json()));
-        self.await_dump(copy);
+        if let Err(error) = self.reactor.deregister(&copy, registration) {
+            error!("cannot forget a dump: {error}");
+        }
+        self.write_next_dump();
     }
 
     /// Writes what was configured into the log.
@@ -110,44 +169,5 @@ impl Engine {
         self.report_processes(out);
         self.report_sessions(out);
         self.report_interfaces(clocks, out);
-    }
-
-    fn may_dump(&self) -> bool {
-        let may = self.dumps.len() < MOST;
-        if !may {
-            info!("{MOST} dumps are still being written, this one is left out");
-        }
-        may
-    }
-
-    fn await_dump(&mut self, copy: Option<std::io::Result<dump::Copy>>) {
-        let number = self.next_script;
-        let watched = copy.map(|copy| {
-            let copy = copy?;
-            let registration =
-                self.reactor.register(&copy, Source::Dump(number), Readiness::Readable)?;
-            Ok::<_, std::io::Error>((copy, registration))
-        });
-        match watched {
-            None => {}
-            Some(Ok(watched)) => {
-                self.next_script = self.next_script.wrapping_add(1);
-                self.dumps.insert(number, watched);
-            }
-            Some(Err(error)) => error!("cannot dump: {error}"),
-        }
-    }
-
-    /// A dump is written, or failed.
-    pub(super) fn dump_ended(&mut self, number: u32) {
-        let Some((copy, _)) = self.dumps.get(&number) else { return };
-        let Some(outcome) = copy.outcome() else { return };
-        if let Err(failure) = outcome {
-            info!("{failure}");
-        }
-        let Some((copy, registration)) = self.dumps.remove(&number) else { return };
-        if let Err(error) = self.reactor.deregister(&copy, registration) {
-            error!("cannot forget a dump: {error}");
-        }
     }
 }

@@ -24,6 +24,7 @@ use super::links::Links;
 use super::listeners::Listeners;
 use super::mail::Mails;
 use super::receive::BATCH;
+use super::report::Dumps;
 use super::sockets::Sockets;
 use super::table::Table;
 use super::tracking::Tracked;
@@ -94,7 +95,7 @@ impl Engine {
             launches: Vec::new(),
             scripts: HashMap::new(),
             next_script: 0,
-            dumps: HashMap::new(),
+            dumps: Dumps::default(),
             actions: Vec::new(),
             running: true,
             control: setup.control,
