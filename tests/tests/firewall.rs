@@ -257,3 +257,17 @@ fn without_need_there_is_no_table() {
     daemon.stop();
     assert_eq!(tables(node.namespace()), "table ip keepalived {\n}", "it was not ours");
 }
+
+#[test]
+fn a_flushed_firewall_is_made_again() {
+    let lan = Lan::new(2);
+    let [router, host] = lan.nodes() else { panic!("there are two") };
+    let daemon = start(router, &instance("VI", 51, 200, "no_accept", &["10.9.0.100/24"]));
+    await_address(router, &daemon, "10.9.0.100", true);
+    let before = tables(router.namespace());
+    let mark = daemon.log().mark();
+    assert!(inside(router.namespace(), &["nft", "flush", "ruleset"]).1);
+    daemon.await_log(mark, "nftables table ip keepalived was removed by somebody else");
+    await_tables(router.namespace(), "still open", |listed| listed == before);
+    assert!(!answers(host, "10.9.0.100"));
+}

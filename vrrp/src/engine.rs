@@ -50,7 +50,7 @@ use runtime::signals::{Signal, Signals};
 use runtime::sys::receive::RecvBatch;
 
 use self::duplicates::Duplicates;
-use self::firewall::Firewall;
+use self::firewall::{Firewall, TableWatch};
 use self::instance::Instance;
 use self::links::Links;
 use self::listeners::Listeners;
@@ -108,6 +108,8 @@ enum Source {
     Sessions,
     /// The end of the program that reads a FIFO.
     Reader(usize),
+    /// Tables of the firewall that somebody removes.
+    Tables,
     /// A mail on its way.
     Mail(MailId),
     /// The end of a dump.
@@ -175,6 +177,8 @@ struct Engine {
     links: Links,
     ledger: Ledger,
     firewall: Firewall,
+    /// Hears of tables of the firewall that somebody removes.
+    table_watch: Option<TableWatch>,
     /// The interfaces that we make.
     own_links: OwnLinks,
     /// Instances that are on the wire of another one.
@@ -270,6 +274,7 @@ impl Engine {
             Source::Processes => self.hear_processes(now),
             Source::Sessions => self.hear_sessions(now),
             Source::Reader(place) => self.listeners.reader_ended(place, &mut self.reactor),
+            Source::Tables => self.hear_tables(),
             Source::Mail(id) => self.mails.serve(id, &mut self.reactor, now),
             Source::Dump => self.dump_ended(),
         }

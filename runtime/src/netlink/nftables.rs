@@ -3,6 +3,7 @@
 //! What is asked for lists in `nft` as if that program had made it.
 
 mod expression;
+mod monitor;
 mod transaction;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use crate::global::NetlinkBuffer;
 pub use expression::{
     Expression, IFNAME_LEN, Meta, Payload, Register, Verdict, interface_name, layer4_is,
 };
+pub use monitor::TableMonitor;
 pub use transaction::{Change, Element, Hook, KeyType, Set};
 
 /// How long an answer may take.

@@ -7,11 +7,12 @@ use std::net::{IpAddr, Ipv6Addr};
 use log::info;
 use nix::sys::utsname::uname;
 use runtime::global::{self, Ipsets};
-use runtime::netlink::NetlinkError;
-use runtime::netlink::nftables::{self, Nftables};
+use runtime::netlink::nftables::{self, Nftables, TableMonitor};
+use runtime::netlink::{Drained, NetlinkError};
+use runtime::reactor::{Readiness, Registration};
 
-use super::Engine;
 use super::instance::Instance;
+use super::{Engine, Source};
 use crate::config;
 use crate::kernel::firewall::iptables::programs::{Programs, Variant};
 use crate::kernel::firewall::iptables::{self, Iptables, SetNames};
@@ -99,6 +100,13 @@ impl Firewall {
     }
 }
 
+/// Hears of tables that somebody removes.
+#[derive(Debug)]
+pub(super) struct TableWatch {
+    monitor: TableMonitor,
+    registration: Registration,
+}
+
 fn log_failure(error: &NetlinkError) {
     if nftables::is_unsupported(error) {
         info!("{error} - the kernel does not support what is needed of nftables, going on without");
@@ -123,6 +131,7 @@ impl Engine {
                 Firewall::Nftables { tables, .. } if *tables.settings() == settings);
             if !same {
                 self.replace_firewall(Firewall::nftables(settings));
+                self.watch_tables();
             }
         } else if let Some(chains) = configured.iptables.clone() {
             self.use_iptables(&chains);
@@ -193,6 +202,44 @@ impl Engine {
             old.remove();
         }
         self.dirty = true;
+    }
+
+    /// Hears of it from now on when somebody removes our tables.
+    fn watch_tables(&mut self) {
+        if let Some(TableWatch { monitor, registration }) = self.table_watch.take() {
+            if let Err(error) = self.reactor.deregister(&monitor, registration) {
+                info!("cannot hear of changes of nftables no longer: {error}");
+            }
+        }
+        let Firewall::Nftables { client: Some(client), .. } = &self.firewall else { return };
+        let opened = TableMonitor::open(client).map_err(|error| error.to_string());
+        let watched = opened.and_then(|monitor| {
+            let registered = self.reactor.register(&monitor, Source::Tables, Readiness::Readable);
+            let registration = registered.map_err(|error| error.to_string())?;
+            Ok(TableWatch { monitor, registration })
+        });
+        match watched {
+            Ok(watch) => self.table_watch = Some(watch),
+            Err(error) => info!("{error}"),
+        }
+    }
+
+    /// Has tables that somebody has removed be made again: whoever reloads the firewall of a machine flushes it first.
+    pub(super) fn hear_tables(&mut self) {
+        let Some(watch) = &mut self.table_watch else { return };
+        let mut removed = Vec::new();
+        match watch.monitor.drain(&mut removed) {
+            Ok(Drained::Empty) => {}
+            Ok(Drained::More) => self.reactor.again(Source::Tables),
+            Err(error) => info!("{error}"),
+        }
+        let Firewall::Nftables { tables, .. } = &mut self.firewall else { return };
+        for table in removed {
+            if tables.lost(table.family, &table.name) {
+                info!("nftables table {table} was removed by somebody else - making it again");
+                self.dirty = true;
+            }
+        }
     }
 
     /// Has all that is to be kept away be kept away.

@@ -71,6 +71,7 @@ impl Engine {
             links: Links::default(),
             ledger: Ledger::default(),
             firewall: Firewall::default(),
+            table_watch: None,
             own_links: OwnLinks::default(),
             duplicates: Duplicates::default(),
             settings: Settings::default(),

@@ -6,6 +6,7 @@ use std::thread;
 use nix::sched::{CloneFlags, unshare};
 
 use super::*;
+use crate::netlink::Drained;
 
 fn in_namespace(work: impl FnOnce() + Send + 'static) {
     let thread = thread::spawn(|| {
@@ -110,5 +111,24 @@ fn thousands_of_elements_fit() {
         ];
         nftables.commit(&changes, "make a table").unwrap();
         assert!(listed().contains("0.0.78.31"));
+    });
+}
+
+#[test]
+fn it_is_heard_that_somebody_removes_a_table() {
+    in_namespace(|| {
+        let mut nftables = Nftables::open().unwrap();
+        let mut monitor = TableMonitor::open(&nftables).unwrap();
+        let mut heard = Vec::new();
+        nftables.commit(&[Change::AddTable(table())], "make a table").unwrap();
+        nftables.commit(&[Change::RemoveTable(table())], "remove it").unwrap();
+        nftables.commit(&[Change::AddTable(table())], "make a table").unwrap();
+        assert_eq!(monitor.drain(&mut heard), Ok(Drained::Empty));
+        assert_eq!(heard, [], "it was us");
+        let flushed = Command::new("nft").args(["flush", "ruleset"]).status().unwrap();
+        assert!(flushed.success());
+        // The kernel tells before it answers.
+        monitor.drain(&mut heard).unwrap();
+        assert_eq!(heard, [table()]);
     });
 }

@@ -15,10 +15,10 @@ const NLM_F_APPEND: u16 = 0x800;
 
 const NFNL_MSG_BATCH_BEGIN: u16 = 16;
 const NFNL_MSG_BATCH_END: u16 = 17;
-const NFNL_SUBSYS_NFTABLES: u8 = 10;
+pub(super) const NFNL_SUBSYS_NFTABLES: u8 = 10;
 
 const NFT_MSG_NEWTABLE: u8 = 0;
-const NFT_MSG_DELTABLE: u8 = 2;
+pub(super) const NFT_MSG_DELTABLE: u8 = 2;
 const NFT_MSG_NEWCHAIN: u8 = 3;
 const NFT_MSG_NEWRULE: u8 = 6;
 const NFT_MSG_NEWSET: u8 = 9;
