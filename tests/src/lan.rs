@@ -47,6 +47,16 @@ impl Lan {
         self.nodes.iter().position(|node| node.port == captured.interface)
     }
 
+    /// Puts another machine on the network, by an interface called `name` in it. What it sends is captured as nobody's.
+    pub fn plug(&self, namespace: &Namespace, name: &str) {
+        let inside = namespace.name();
+        self.switch.ip(&format!(
+            "link add extra type veth peer name {name} netns {inside}\n\
+             link set extra master bridge\nlink set extra addrgenmode none\nlink set extra up\n"
+        ));
+        namespace.ip(&format!("link set {name} up\naddr add 10.9.0.77/24 dev {name}\n"));
+    }
+
     /// Takes `node` off the network without taking its link down: it hears nobody, and nobody hears it.
     pub fn cut(&self, node: usize) {
         self.switch.ip(&format!("link set port{} nomaster\n", node + 1));

@@ -58,6 +58,7 @@ use self::mail::Mails;
 use self::notify::News;
 use self::own_links::SourceChecks;
 use self::report::{Dump, Dumps};
+use self::refusals::Chatter;
 use self::sockets::{SocketId, Sockets};
 use self::table::Table;
 use self::tracking::Tracked;
@@ -81,6 +82,9 @@ const FATAL: i32 = 1;
 const GRID: Duration = Duration::from_millis(1);
 /// Faster adverts than this keep their own time.
 const GRID_FROM: Duration = Duration::from_millis(100);
+
+/// How often a socket that has more is read before a deadline is served.
+const LAST_LOOKS: usize = 16;
 
 /// Largest packet where no interface tells.
 const DEFAULT_MTU: u32 = 1500;
@@ -192,6 +196,7 @@ struct Engine {
     sockets: Sockets,
     sender: Sender<Sent>,
     batch: RecvBatch,
+    chatter: Chatter,
     announcer: Announcer<InstanceId>,
     frames: Frames,
     /// Masters whose addresses are to be announced once they are in place.
@@ -264,7 +269,11 @@ impl Engine {
 
     fn ready(&mut self, source: Source, now: Instant) {
         match source {
-            Source::Socket(socket) => self.receive(socket, now),
+            Source::Socket(socket) => {
+                if self.receive(socket, now).is_continue() {
+                    self.reactor.again(source);
+                }
+            }
             Source::Monitor => self.hear_machine(now),
             Source::Control => self.hear_parent(now),
             Source::Signals => self.hear_signals(now),
@@ -300,12 +309,12 @@ impl Engine {
     }
 
     /// Serves the deadline of an election. A backup listens once more before it declares its master dead: when it was
-    /// us who stood still, the adverts that prove the master alive are waiting.
+    /// us who stood still, the adverts that prove the master alive are waiting, perhaps behind those of a flood.
     fn due(&mut self, id: InstanceId, now: Instant) {
         let Some(instance) = self.instances.get(id) else { return };
         if instance.router.state() == State::Backup {
             if let Some(socket) = instance.socket {
-                self.receive(socket, now);
+                let _ = (0..LAST_LOOKS).try_for_each(|_| self.receive(socket, now));
             }
         }
         let Some(instance) = self.instances.get(id) else { return };

@@ -187,6 +187,8 @@ pub struct Router {
     /// Since when no advert was accepted, for the log.
     silent_since: Option<Instant>,
     last_sent: Option<Instant>,
+    /// So many adverts were sent in answer to others since the last one on time.
+    answers: u8,
     preempt_at: Option<Instant>,
     delayed_until: Option<Instant>,
     /// The addresses of a master are in place, though it is not sure yet whether we are still master.
@@ -210,6 +212,7 @@ impl Router {
             deadline: None,
             silent_since: None,
             last_sent: None,
+            answers: 0,
             preempt_at: None,
             delayed_until: None,
             resuming: false,

@@ -21,8 +21,12 @@ pub(super) struct Schedule {
     second: Option<Instant>,
     refresh: Option<Instant>,
     contradiction: Option<Instant>,
+    contradicted: Option<Instant>,
     elsewhere: Option<Instant>,
 }
+
+/// Contradictions that follow each other faster than this are one: a flood of adverts is not answered by another.
+const CONTRADICTION_GAP: Duration = Duration::from_millis(100);
 
 /// A point of the timetable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +53,7 @@ impl Schedule {
             second: None,
             refresh: None,
             contradiction: None,
+            contradicted: None,
             elsewhere: None,
         };
         schedule.arm_second(now);
@@ -87,6 +92,13 @@ impl Schedule {
     /// A router of lower priority claimed the addresses for a while: the burst against it.
     pub(super) fn contradict(&mut self, now: Instant) -> Burst<'_> {
         let Garp { lower_prio_delay, lower_prio_repeat, .. } = self.settings;
+        let again = self.contradicted.map(|last| last + CONTRADICTION_GAP);
+        if let Some(again) = again.filter(|&again| again > now && lower_prio_repeat > 0) {
+            let sooner = self.contradiction.is_some_and(|at| at < again);
+            self.contradiction = if sooner { self.contradiction } else { Some(again) };
+            return Burst { targets: &self.targets, rounds: 0 };
+        }
+        self.contradicted = Some(now);
         if lower_prio_repeat > 0 {
             self.contradiction = after(now, lower_prio_delay);
         }

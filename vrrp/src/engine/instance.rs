@@ -7,7 +7,7 @@ use runtime::machine::IfIndex;
 
 use super::notify::News;
 use super::receive::time_of_day;
-use super::refusals::Refusals;
+use super::refusals::{Chatter, Refusals};
 use super::sockets::SocketId;
 use crate::config::instance::Transport;
 use crate::config::{self, GroupId};
@@ -26,6 +26,7 @@ pub(super) struct Instance {
     pub(super) expect: Expect,
     pub(super) stats: Stats,
     pub(super) refusals: Refusals,
+    pub(super) chatter: Chatter,
     /// Its group, and its place there.
     pub(super) group: Option<(GroupId, usize)>,
     /// The interface that the configuration names; `None` while it is missing, or for unicast without one.
@@ -60,6 +61,7 @@ impl Instance {
             expect: expect(config, group4),
             stats: Stats::default(),
             refusals: Refusals::default(),
+            chatter: Chatter::default(),
             group: None,
             base: None,
             own: None,

@@ -2,13 +2,15 @@
 
 use std::cmp::Ordering;
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant, SystemTime};
 
 use log::{debug, info};
 use runtime::sys::receive::{Received, RecvBatch};
 
+use super::Engine;
+use super::refusals::Noise;
 use super::sockets::SocketId;
-use super::{Engine, Source};
 use crate::auth::trailer::Stamp;
 use crate::config::InstanceId;
 use crate::fsm::{Event, Heard, State};
@@ -18,18 +20,22 @@ use crate::packet::{
 
 /// So many datagrams are received in one call.
 pub(super) const BATCH: usize = 32;
-/// So many calls are made for a socket in one turn; a flood gives way to timers.
+/// So many calls are made for a socket at a time.
 const CALLS_PER_TURN: usize = 8;
 
 impl Engine {
-    /// Reads what a socket has.
-    pub(super) fn receive(&mut self, socket: SocketId, now: Instant) {
-        let Some(family) = self.sockets.key(socket).map(|key| key.family()) else { return };
+    /// Reads what a socket has, up to a limit: a flood gives way to others. It goes on where there may be more.
+    pub(super) fn receive(&mut self, socket: SocketId, now: Instant) -> ControlFlow<()> {
+        let Some(family) = self.sockets.key(socket).map(|key| key.family()) else {
+            return ControlFlow::Break(());
+        };
         let mut batch = std::mem::replace(&mut self.batch, RecvBatch::new(0, 0));
         let mut received = BATCH;
         for _ in 0..CALLS_PER_TURN {
             received = self.sockets.receive(socket, &mut batch).unwrap_or_else(|error| {
-                info!("{error}");
+                if self.chatter.allows(Noise::Socket, now) {
+                    info!("{error}");
+                }
                 0
             });
             // While the start is delayed the sockets are emptied, but nobody listens.
@@ -43,9 +49,7 @@ impl Engine {
             }
         }
         self.batch = batch;
-        if received == BATCH {
-            self.reactor.again(Source::Socket(socket));
-        }
+        if received == BATCH { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 
     fn take_datagram(
@@ -56,19 +60,26 @@ impl Engine {
         now: Instant,
     ) {
         if received.truncated {
-            info!("advert longer than the {} octets that there is room for", received.data.len());
+            if self.chatter.allows(Noise::TooLong, now) {
+                let room = received.data.len();
+                info!("advert longer than the {room} octets that there is room for");
+            }
             return;
         }
         match split(family, received) {
             Some(Ok(datagram)) => self.hear(socket, &datagram, now),
-            Some(Err(short)) => info!("{short}"),
-            None => debug!("advert without addresses"),
+            Some(Err(short)) if self.chatter.allows(Noise::TooShort, now) => info!("{short}"),
+            None if self.chatter.allows(Noise::NoAddresses, now) => {
+                debug!("advert without addresses");
+            }
+            Some(Err(_)) | None => {}
         }
     }
 
     fn hear(&mut self, socket: SocketId, datagram: &Datagram<'_>, now: Instant) {
         let Some(id) = self.addressee(socket, datagram) else {
-            if self.global.vrrp.log_unknown_vrids {
+            let wanted = self.global.vrrp.log_unknown_vrids;
+            if wanted && self.chatter.allows(Noise::UnknownVrid, now) {
                 let on = self.sockets.key(socket).and_then(|key| key.interface());
                 let on = on.map_or_else(|| "any".to_owned(), |index| self.interface_name(index));
                 info!(
@@ -87,7 +98,9 @@ impl Engine {
         let unicast = instance.expect.cast != Cast::Multicast;
         if instance.config.family == Family::V6 && to.is_multicast() == unicast {
             // An IPv6 socket also hears groups that others have joined.
-            debug!("({}) discarded an advert from {source} to {to}", instance.name());
+            if instance.chatter.allows(Noise::Cast, now) {
+                debug!("({}) discarded an advert from {source} to {to}", instance.name());
+            }
             return;
         }
         let known = state == State::Backup && instance.router.master() == Some(source);
@@ -99,7 +112,7 @@ impl Engine {
         };
         let verdict = instance.expect.check(datagram, policy, &mut instance.counters);
         instance.stats.count(&verdict);
-        self.log_verdict(id, &verdict, source);
+        self.log_verdict(id, &verdict, source, now);
         if verdict.old_checksum_detected {
             self.use_old_checksum(id);
         }
@@ -115,7 +128,9 @@ impl Engine {
         let is_master = instance.router.state() == State::Master;
         let contradicted = is_master && advert.priority != Priority::STOP && rank == Ordering::Less;
         if let Some(number) = advert.ah_number.filter(|_| contradicted) {
-            info!("({}) IPSEC-AH : Syncing seq_num - Increment seq", instance.name());
+            if instance.chatter.allows(Noise::AhNumber, now) {
+                info!("({}) IPSEC-AH : Syncing seq_num - Increment seq", instance.name());
+            }
             instance.counters.ah.overtake(number);
         }
         let Advert { priority, interval, .. } = advert;
@@ -135,7 +150,7 @@ impl Engine {
         listeners.iter().find(knows_sender).copied()
     }
 
-    fn log_verdict(&mut self, id: InstanceId, verdict: &Verdict, source: IpAddr) {
+    fn log_verdict(&mut self, id: InstanceId, verdict: &Verdict, source: IpAddr, now: Instant) {
         let Some(instance) = self.instances.get_mut(id) else { return };
         let name = instance.config.name.as_str();
         let remarks = [verdict.clock, verdict.interval, verdict.addresses];
@@ -145,7 +160,10 @@ impl Engine {
             }
         }
         let Err(refused) = &verdict.outcome else { return };
-        let news = refused.topic().is_none_or(|topic| instance.refusals.is_news(topic));
+        let news = match refused.topic() {
+            Some(topic) => instance.refusals.is_news(topic),
+            None => instance.chatter.allows(Noise::Ah, now),
+        };
         if news && !refused.is_silent() {
             info!("({name}) {}", refused.text(source));
         }

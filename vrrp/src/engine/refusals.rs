@@ -1,5 +1,9 @@
 //! Which complaints about received adverts were already written to the log.
 
+use std::mem::{Discriminant, discriminant};
+use std::time::{Duration, Instant};
+
+use crate::fsm::Note;
 use crate::packet::Topic;
 
 /// Topics that were logged and are not logged again, until the instance changes its state or its master.
@@ -26,9 +30,73 @@ impl Refusals {
     }
 }
 
+/// How often a line may be repeated that anybody on the network can cause.
+const REPEAT: Duration = Duration::from_secs(1);
+
+/// What anybody on the network can cause again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Noise {
+    /// A socket cannot be read.
+    Socket,
+    /// An advert is longer than any we expect.
+    TooLong,
+    /// An advert is too short to be one.
+    TooShort,
+    /// The kernel does not say whom an advert is from.
+    NoAddresses,
+    /// An advert is for a virtual router that we do not know.
+    UnknownVrid,
+    /// An advert for the other kind of instance.
+    Cast,
+    /// An authentication header that proves nothing.
+    Ah,
+    /// A number of an authentication header ahead of ours.
+    AhNumber,
+    /// A master heard a lower priority, for its script.
+    LowerPriority,
+    /// What an election says about an advert.
+    Note(Discriminant<Note>),
+}
+
+/// Lines that were written lately: each kind of noise is written once a second at most.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Chatter(Vec<(Noise, Instant)>);
+
+impl Chatter {
+    /// Whether `noise` may be written now.
+    pub(super) fn allows(&mut self, noise: Noise, now: Instant) -> bool {
+        match self.0.iter_mut().find(|(known, _)| *known == noise) {
+            Some((_, last)) if now.saturating_duration_since(*last) < REPEAT => return false,
+            Some((_, last)) => *last = now,
+            None => self.0.push((noise, now)),
+        }
+        true
+    }
+
+    /// Whether `note` may be written now. What does not come from adverts always may.
+    pub(super) fn allows_note(&mut self, note: &Note, now: Instant) -> bool {
+        !note.is_about_an_advert() || self.allows(Noise::Note(discriminant(note)), now)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_kind_of_noise_is_heard_once_a_second() {
+        let mut chatter = Chatter::default();
+        let now = Instant::now();
+        let half = Duration::from_millis(500);
+        assert!(chatter.allows(Noise::TooShort, now));
+        assert!(!chatter.allows(Noise::TooShort, now + half));
+        assert!(chatter.allows(Noise::TooLong, now + half));
+        assert!(chatter.allows(Noise::TooShort, now + 2 * half));
+        assert!(chatter.allows_note(&Note::BackupHeardStop, now));
+        assert!(!chatter.allows_note(&Note::BackupHeardStop, now));
+        assert!(chatter.allows_note(&Note::Timeout, now));
+        assert!(chatter.allows_note(&Note::Timeout, now));
+    }
 
     #[test]
     fn each_topic_is_news_once() {

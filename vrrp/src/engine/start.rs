@@ -25,6 +25,7 @@ use super::listeners::Listeners;
 use super::mail::Mails;
 use super::receive::BATCH;
 use super::report::Dumps;
+use super::refusals::Chatter;
 use super::sockets::Sockets;
 use super::table::Table;
 use super::tracking::Tracked;
@@ -80,6 +81,7 @@ impl Engine {
             sockets: Sockets::default(),
             sender: Sender::new(),
             batch: RecvBatch::new(BATCH, 0),
+            chatter: Chatter::default(),
             announcer: Announcer::new(Pacing::default()),
             frames: Frames::open()?,
             entered: Vec::new(),

@@ -6,6 +6,7 @@ use log::{debug, info};
 
 use super::Engine;
 use super::notify::{self, Launch, News};
+use super::refusals::Noise;
 use crate::config::{self, GroupId, InstanceId};
 use crate::fsm::{Action, Cause, Event, Fault, Note, State, Transition};
 use crate::group::{Member, Step};
@@ -92,7 +93,11 @@ impl Engine {
             Action::Notify(state) => self.tell(id, News::Entered(state)),
             Action::AnnounceSource => self.announce_source(id, now),
             Action::Reannounce => self.reannounce(id, now),
-            Action::LowerPriorityHeard => self.tell(id, News::LowerPriority),
+            Action::LowerPriorityHeard => {
+                if instance.chatter.allows(Noise::LowerPriority, now) {
+                    self.tell(id, News::LowerPriority);
+                }
+            }
             Action::PriorityChanged => self.tell_priority(id),
             Action::ForgetRefusals => {
                 instance.refusals.forget();
@@ -100,7 +105,11 @@ impl Engine {
                     instance.counters.ah.restart_if_exhausted();
                 }
             }
-            Action::Note(note) => log_note(instance.name(), &note),
+            Action::Note(note) => {
+                if instance.chatter.allows_note(&note, now) {
+                    log_note(instance.name(), &note);
+                }
+            }
         }
     }
 

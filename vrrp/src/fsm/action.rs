@@ -210,6 +210,23 @@ impl Note {
     }
 }
 
+impl Note {
+    /// Whether adverts cause it, as often as somebody sends them.
+    pub fn is_about_an_advert(&self) -> bool {
+        matches!(
+            self,
+            Note::BackupHeardStop
+                | Note::MasterHeardStop
+                | Note::MasterIs { .. }
+                | Note::LowerDiscarded(..)
+                | Note::LowerHeard { .. }
+                | Note::OwnAddressHeard
+                | Note::IntervalLearnt { .. }
+                | Note::TwoOwners(_)
+        )
+    }
+}
+
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -8,11 +8,14 @@ use super::{
 };
 use crate::packet::{Priority, Version};
 
+/// So many adverts answer others between two that are sent on time.
+const MOST_ANSWERS: u8 = 32;
+
 impl Router {
     /// RFC 9568 §6.4.3.
     pub(super) fn master_heard(&mut self, heard: Heard, now: Instant, out: &mut Vec<Action>) {
         if heard.priority == Priority::STOP {
-            self.advertise(now, out);
+            self.answer(now, out);
             out.push(Action::Note(Note::MasterHeardStop));
             return;
         }
@@ -57,10 +60,18 @@ impl Router {
         let (source, theirs, ours) = (heard.source, heard.priority, self.effective);
         out.push(Action::Note(Note::LowerHeard { source, theirs, ours, contradict }));
         if contradict {
-            self.advertise(now, out);
+            self.answer(now, out);
         }
         out.push(Action::Reannounce);
         out.push(Action::LowerPriorityHeard);
+    }
+
+    /// Speaks at once, but not for ever: whoever sends a flood gets no flood in return.
+    fn answer(&mut self, now: Instant, out: &mut Vec<Action>) {
+        if self.answers < MOST_ANSWERS {
+            self.answers += 1;
+            self.advertise(now, out);
+        }
     }
 
     fn yield_to(&mut self, heard: Heard, now: Instant, out: &mut Vec<Action>) {
@@ -88,6 +99,7 @@ impl Router {
             self.leave_master(Cause::Overslept(late), now, out);
             return;
         }
+        self.answers = 0;
         self.advertise(now, out);
         // Keep the beat: what one wake-up was late is not added to all that follow.
         if now.duration_since(due) < self.settings.interval {

@@ -277,6 +277,21 @@ fn a_master_answers_a_leaving_router() {
 }
 
 #[test]
+fn a_flood_is_not_answered_by_another() {
+    let mut bench = Bench::master(settings(100));
+    for _ in 0..1000 {
+        bench.take(heard(50, HIGHER));
+    }
+    let wanted = bench.wanted();
+    let adverts = wanted.iter().filter(|action| matches!(action, Action::Advertise(_))).count();
+    assert_eq!(adverts, 32);
+    bench.wait(bench.left()).take(Event::Deadline { may_lead: true });
+    assert_eq!(bench.wanted(), [Action::Advertise(Priority(100))], "its own beat goes on");
+    bench.take(heard(50, HIGHER));
+    assert!(bench.wanted().contains(&Action::Advertise(Priority(100))));
+}
+
+#[test]
 fn a_fault_resigns_at_once_and_recovery_waits() {
     let mut bench = Bench::master(settings(100));
     bench.take(Event::Fault(down()));

@@ -59,6 +59,10 @@ impl Key {
     }
 }
 
+/// Octets that wait where the configuration does not say: what a flood brings in a tenth of a second must not crowd out
+/// the adverts among it. Memory is used only while they wait.
+const ROOM: usize = 1 << 20;
+
 /// A socket that adverts arrive at.
 #[derive(Debug)]
 pub struct Receiver {
@@ -67,7 +71,7 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Opens it. `buffer` is the size of its receive buffer in octets; `None` leaves the system's.
+    /// Opens it. `buffer` is the size of its receive buffer in octets; `None` is [`ROOM`].
     ///
     /// IPv4 datagrams arrive with their header. IPv6 ones arrive without, their destination, interface and hop limit
     /// beside them.
@@ -75,10 +79,14 @@ impl Receiver {
         let family = key.family();
         let socket = open_raw(family == Family::V6, key.protocol.number())
             .map_err(SocketError::at("open a socket for adverts"))?;
-        if let Some(size) = buffer {
-            let size = usize::try_from(size).unwrap_or(usize::MAX);
-            setsockopt(&socket, sockopt::RcvBuf, &size)
-                .map_err(SocketError::at("set the receive buffer of adverts"))?;
+        match buffer {
+            Some(size) => {
+                let size = usize::try_from(size).unwrap_or(usize::MAX);
+                setsockopt(&socket, sockopt::RcvBuf, &size)
+                    .map_err(SocketError::at("set the receive buffer of adverts"))?;
+            }
+            // Without the right to have so much, the system's will do.
+            None => drop(setsockopt(&socket, sockopt::RcvBufForce, &ROOM)),
         }
         match family {
             Family::V4 => listen4(&socket, key.cast)?,

@@ -88,6 +88,19 @@ fn refreshes_begin_after_the_delay_and_go_on() {
 }
 
 #[test]
+fn contradictions_that_follow_each_other_fast_are_one() {
+    let start = Instant::now();
+    let mut announcer = Announcer::new(Pacing::default());
+    let settings = Garp { delay: Duration::ZERO, lower_prio_delay: SECS(5), ..garp() };
+    announcer.enter(1, &settings, vec![target("10.9.0.100", 1)], Vec::new(), start);
+    assert_eq!(counted(&run(&mut announcer, start, Duration::ZERO)), [(0, 5)]);
+    for packet in 0..1000 {
+        announcer.contradict(1, start + MILLIS(packet / 50));
+    }
+    assert_eq!(counted(&run(&mut announcer, start, SECS(20))), [(0, 5), (100, 5)]);
+}
+
+#[test]
 fn leaving_ends_everything() {
     let start = Instant::now();
     let mut announcer = Announcer::new(paced(MILLIS(200), Duration::ZERO));
