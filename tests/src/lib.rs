@@ -20,7 +20,9 @@ mod mail_server;
 mod namespace;
 mod pair;
 mod process;
+pub mod objects;
 mod scratch;
+mod tables;
 mod timeline;
 mod tshark;
 
@@ -38,6 +40,7 @@ pub use namespace::{Namespace, run};
 pub use pair::{Failover, Float, Pair};
 pub use process::Process;
 pub use scratch::Scratch;
+pub use tables::TableWatch;
 pub use timeline::{Mark, Timeline};
 pub use tshark::judge;
 

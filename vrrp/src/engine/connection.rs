@@ -27,8 +27,19 @@ struct Endpoint {
     key: Option<Key>,
 }
 
+/// What decides where instances send from and listen, besides their configuration.
+#[derive(Clone, Copy, Debug)]
+struct Surroundings<'a> {
+    interfaces: &'a Interfaces,
+    links: &'a OwnLinks,
+    /// Whether groups are joined on the interface below a VMAC too, since the firewall keeps in what the kernel reports
+    /// by the VMAC itself.
+    report_below: bool,
+}
+
 impl Endpoint {
-    fn of(config: &config::Instance, interfaces: &Interfaces, links: &OwnLinks) -> Self {
+    fn of(config: &config::Instance, surroundings: Surroundings<'_>) -> Self {
+        let Surroundings { interfaces, links, report_below } = surroundings;
         let by_name = |name: &String| interfaces.by_name(name);
         let index = |interface: &Interface| interface.link().index;
         let named = config.interface.as_ref();
@@ -51,7 +62,10 @@ impl Endpoint {
         });
         let cast = match &config.transport {
             Transport::Multicast { group } => {
-                interface.map(|interface| Cast::Multicast { group: *group, interface })
+                let by_vmac =
+                    report_below && config.has_vmac() && own.is_some() && own == interface;
+                let below = own.filter(|_| by_vmac).map(|own| interfaces.base(own));
+                interface.map(|interface| Cast::Multicast { group: *group, interface, below })
             }
             // An interface that is named must be there.
             Transport::Unicast(_) if named.is_some() && interface.is_none() => None,
@@ -73,7 +87,7 @@ impl Engine {
     /// Has an instance send from and listen where it should now. Says whether its source cannot be used.
     pub(super) fn connect(&mut self, id: InstanceId) -> Option<Event> {
         let instance = self.instances.get(id)?;
-        let endpoint = Endpoint::of(&instance.config, &self.interfaces, &self.own_links);
+        let endpoint = Endpoint::of(&instance.config, self.surroundings());
         let connected = instance.socket.is_some();
         let before = instance.socket.and_then(|socket| self.sockets.key(socket));
         let buffer = endpoint.key.and_then(|key| self.receive_buffer(key));
@@ -107,10 +121,21 @@ impl Engine {
         }
     }
 
+    fn surroundings(&self) -> Surroundings<'_> {
+        let firewall = &self.global.firewall;
+        // nftables sends the reports on by the interface below.
+        let iptables = firewall.iptables.as_ref().filter(|_| firewall.nftables.is_none());
+        Surroundings {
+            interfaces: &self.interfaces,
+            links: &self.own_links,
+            report_below: iptables.is_some_and(|chains| chains.output.is_some()),
+        }
+    }
+
     /// The receive buffer of the socket `key`: what all instances on it want together. `None` is the system's.
     fn receive_buffer(&self, key: Key) -> Option<u32> {
         let listens = |instance: &&Instance| {
-            Endpoint::of(&instance.config, &self.interfaces, &self.own_links).key == Some(key)
+            Endpoint::of(&instance.config, self.surroundings()).key == Some(key)
         };
         let listeners = self.instances.iter().filter(listens);
         let wanted = listeners.map(|instance| {

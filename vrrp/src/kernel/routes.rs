@@ -111,7 +111,7 @@ impl Object for Route {
 /// together with an IPv4 address.
 pub(super) fn after_removal_of(address: &Address, route: &Route) -> Option<Doubt> {
     let is_source = route.source == Some(address.local);
-    let is_on = |hop: &Hop| hop.interface == Some(address.interface);
+    let is_on = |hop: &Hop| may_be_on(hop, address.interface);
     match (address.local, route.is_ipv6()) {
         (IpAddr::V6(_), true) => is_source.then_some(Doubt::Changed),
         (IpAddr::V4(_), false) => {
@@ -129,8 +129,13 @@ pub(super) fn after_change_of(link: &Link, route: &Route) -> Option<Doubt> {
 
 /// What the loss of an interface means to a route.
 pub(super) fn after_loss_of(interface: IfIndex, route: &Route) -> Option<Doubt> {
-    let is_on = |hop: &Hop| hop.interface == Some(interface);
+    let is_on = |hop: &Hop| may_be_on(hop, interface);
     route.hops.iter().any(is_on).then_some(Doubt::MayBeGone)
+}
+
+/// Where a router is without its interface being given, only the kernel knows.
+fn may_be_on(hop: &Hop, interface: IfIndex) -> bool {
+    hop.interface.is_none_or(|given| given == interface)
 }
 
 /// A configured route as it is to be in the kernel; `None` while one of its interfaces is missing. `find` gives the

@@ -20,6 +20,8 @@ pub enum Cast {
         group: IpAddr,
         /// The interface.
         interface: IfIndex,
+        /// The one that membership is reported by too: what a VMAC stands on, where its own reports are kept in.
+        below: Option<IfIndex>,
     },
     /// This machine.
     Unicast {
@@ -119,7 +121,10 @@ fn listen4(socket: &OwnedFd, cast: Cast) -> Result<(), SocketError> {
     set_option(fd, libc::IPPROTO_IP, libc::IP_MULTICAST_ALL, 0)
         .map_err(SocketError::at("limit the groups of a socket"))?;
     match cast {
-        Cast::Multicast { group: IpAddr::V4(group), interface } => {
+        Cast::Multicast { group: IpAddr::V4(group), interface, below } => {
+            if let Some(below) = below {
+                join_group4(fd, group, below).map_err(SocketError::at("join the group below"))?;
+            }
             join_group4(fd, group, interface).map_err(SocketError::at("join the group"))?;
             bind4(socket, group)?;
         }
@@ -140,7 +145,10 @@ fn listen6(socket: &OwnedFd, cast: Cast) -> Result<(), SocketError> {
     set_option(fd, libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_ALL, 0)
         .map_err(SocketError::at("limit the groups of a socket"))?;
     match cast {
-        Cast::Multicast { group: IpAddr::V6(group), interface } => {
+        Cast::Multicast { group: IpAddr::V6(group), interface, below } => {
+            if let Some(below) = below {
+                join_group6(fd, group, below).map_err(SocketError::at("join the group below"))?;
+            }
             join_group6(fd, group, interface).map_err(SocketError::at("join the group"))?;
             bind6(socket, group, Some(interface))?;
         }

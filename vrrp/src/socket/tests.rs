@@ -293,7 +293,7 @@ fn a_group_is_heard_on_its_interface_and_by_its_protocol() {
         let (receivers, v2) = cable.on(Side::Right, || {
             let v2 = link("v2").index;
             let open = |protocol, group, interface| {
-                let cast = Cast::Multicast { group, interface };
+                let cast = Cast::Multicast { group, interface, below: None };
                 Receiver::open(Key { protocol, cast }, Some(65_536)).unwrap()
             };
             let receivers = [
@@ -313,7 +313,7 @@ fn a_group_is_heard_on_its_interface_and_by_its_protocol() {
             push(&mut sender, PASS, link("w1").index, 0);
             assert_eq!(sender.send(), []);
             // What we send is not for ourselves.
-            let cast = Cast::Multicast { group: GROUP4, interface: link("v1").index };
+            let cast = Cast::Multicast { group: GROUP4, interface: link("v1").index, below: None };
             let own = Receiver::open(Key { protocol: Protocol::Vrrp, cast }, None).unwrap();
             push(&mut sender, V3, link("v1").index, 0);
             assert_eq!(sender.send(), []);
@@ -381,7 +381,7 @@ fn a_peer_is_heard_at_its_address() {
 fn what_is_too_long_is_cut_and_said_to_be() {
     with_cable(|cable| {
         let receiver = cable.on(Side::Right, || {
-            let cast = Cast::Multicast { group: GROUP4, interface: link("v2").index };
+            let cast = Cast::Multicast { group: GROUP4, interface: link("v2").index, below: None };
             Receiver::open(Key { protocol: Protocol::Vrrp, cast }, None).unwrap()
         });
         cable.on(Side::Left, || {
@@ -403,9 +403,50 @@ fn what_is_too_long_is_cut_and_said_to_be() {
 fn an_interface_that_is_gone_says_so() {
     with_cable(|cable| {
         cable.on(Side::Left, || {
-            let cast = Cast::Multicast { group: GROUP4, interface: IfIndex(4711) };
+            let cast = Cast::Multicast { group: GROUP4, interface: IfIndex(4711), below: None };
             let error = Receiver::open(Key { protocol: Protocol::Vrrp, cast }, None).unwrap_err();
             assert_eq!(error.to_string(), "cannot join the group: No such device");
         });
     });
+}
+
+#[test]
+fn membership_is_reported_by_the_interface_below_too() {
+    with_cable(|cable| {
+        cable.on(Side::Left, || {
+            ip("link add own link v1 type macvlan mode private");
+            ip("link set own up");
+            let (interface, below) = (link("own").index, Some(link("v1").index));
+            for group in [GROUP4, GROUP6] {
+                let cast = Cast::Multicast { group, interface, below };
+                let key = Key { protocol: Protocol::Vrrp, cast };
+                let receiver = Receiver::open(key, None).unwrap();
+                let members = members();
+                assert_eq!(members.iter().filter(|(of, _)| *of == group).count(), 2, "{members:?}");
+                drop(receiver);
+            }
+        });
+    });
+}
+
+/// Who is a member of which of our groups, as `ip maddress` shows it.
+fn members() -> Vec<(IpAddr, String)> {
+    let output = std::process::Command::new("ip").args(["maddress"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut on = String::new();
+    let mut found = Vec::new();
+    for line in text.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            [number, name] if number.ends_with(':') => on = name.to_owned(),
+            ["inet" | "inet6", group, ..] => {
+                let group: IpAddr = group.parse().unwrap();
+                if [GROUP4, GROUP6].contains(&group) {
+                    found.push((group, on.clone()));
+                }
+            }
+            _ => {}
+        }
+    }
+    found
 }
