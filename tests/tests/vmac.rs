@@ -243,6 +243,25 @@ fn the_network_sees_the_virtual_address_only() {
 }
 
 #[test]
+fn adverts_over_ipv6_follow_the_address_below() {
+    let router = Router::start(&instance("web", 51, "use_vmac", &["fe80::100/64"]));
+    router.await_addresses(&["fe80::100"], true);
+    router
+        .namespace()
+        .ip("addr add fe80::77/64 dev eth0 nodad\naddr del fe80::ff:fe00:1/64 dev eth0\n");
+    let source: IpAddr = "fe80::77".parse().expect("it is an address");
+    let mac = router.await_frame(Mark::default(), |captured| {
+        captured.frame.advert().filter(|advert| advert.source == source)?;
+        Some(from(captured))
+    });
+    assert_eq!(mac, [0, 0, 0x5e, 0, 2, 51]);
+    router.await_addresses(&["fe80::ff:fe00:1"], false);
+    let entered = router.daemon.log().all();
+    let entered = entered.iter().filter(|line| line.text.contains("Entering MASTER STATE"));
+    assert_eq!(entered.count(), 1, "{}", router.daemon.log_text());
+}
+
+#[test]
 fn with_xmit_base_only_the_addresses_are_behind_the_virtual_one() {
     let lines = "use_vmac\n    vmac_xmit_base";
     let config = instance("v4", 51, lines, &["10.9.0.100/24"])

@@ -35,6 +35,9 @@ impl Engine {
     pub(super) fn hear_machine(&mut self, now: Instant) {
         let told = self.take_in();
         self.follow(&told, now);
+        if told.changes.is_empty() {
+            return;
+        }
         // Whoever has lost an interface of ours is told before it is made again.
         let told = self.tend_links();
         self.follow(&told, now);
