@@ -61,7 +61,7 @@ fn what_somebody_deletes_is_put_back() {
     for (command, log) in [
         (
             "addr del fd00:7::1/64 dev inner0\n",
-            "Restoring deleted static address fd00:7::1/64 dev inner0",
+            "Restoring deleted static address fd00:7::1/64 dev inner0 scope global preferred_lft forever set",
         ),
         (
             "route del 10.71.0.0/16\n",

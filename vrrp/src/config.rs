@@ -29,10 +29,8 @@ mod process;
 pub mod route;
 mod route_entry;
 mod route_metrics;
-mod route_text;
 pub mod rule;
 mod rule_entry;
-mod rule_text;
 mod script;
 pub mod sync_group;
 pub mod track;
@@ -100,6 +98,8 @@ pub struct Config {
     pub static_routes: Vec<Route>,
     /// Policy rules that are there while the daemon runs.
     pub static_rules: Vec<Rule>,
+    /// The number that marks addresses as ours (`IFAPROT_*`), where the machine has a name for it.
+    pub address_protocol: Option<u8>,
     /// Who shares the fate of static addresses, routes and rules.
     pub track_groups: Vec<TrackGroup>,
     /// Pacing of announcements on some interfaces.

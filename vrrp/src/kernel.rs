@@ -6,6 +6,7 @@
 //!
 //! Everything is wanted by the union of all instances: what moves from one to another in a reload stays where it is.
 
+pub mod address_protocol;
 mod addresses;
 pub mod firewall;
 mod objects;

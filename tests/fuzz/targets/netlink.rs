@@ -1,4 +1,4 @@
-//! What the kernel may say about interfaces and addresses.
+//! What the kernel may say about interfaces, addresses, routes and rules.
 
 #![no_main]
 

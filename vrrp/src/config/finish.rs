@@ -11,6 +11,7 @@ use super::context::Context;
 use super::group_finish::Groups;
 use super::instance_draft::InstanceDraft;
 use super::instance_finish::Workshop;
+use super::iproute_names::Kind;
 use super::keywords::Draft;
 use super::link::{finish_delays, finish_garp_groups, finish_linkbeat};
 use super::track_group::TrackGroupDraft;
@@ -23,6 +24,7 @@ use super::{
 /// Makes the complete configuration.
 pub(super) fn finish(draft: Draft, bfd_names: &[BfdName], context: &mut Context<'_>) -> Config {
     let mut config = Config { wanted: draft.wanted, ..Config::default() };
+    config.address_protocol = context.names.find_u8(Kind::AddressProtocol, "keepalived");
     let mut checker = ScriptChecker::new(&context.global.scripts);
     number_track_groups(&draft.track_groups, context);
     config.static_addresses = static_addresses(draft.static_addresses, context);

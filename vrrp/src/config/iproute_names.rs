@@ -23,9 +23,11 @@ pub(super) enum Kind {
     DsField,
     /// Groups of interfaces.
     Group,
+    /// Who made an address.
+    AddressProtocol,
 }
 
-const KINDS: usize = 6;
+const KINDS: usize = 7;
 
 /// No name file is anywhere near as long; it keeps a device file from being read for ever.
 const LONGEST_FILE: u64 = 1 << 20;
@@ -39,6 +41,7 @@ impl Kind {
             Kind::Realm => "rt_realms",
             Kind::DsField => "rt_dsfield",
             Kind::Group => "group",
+            Kind::AddressProtocol => "rt_addrprotos",
         }
     }
 
@@ -47,7 +50,9 @@ impl Kind {
         match self {
             Kind::Table => u32::MAX,
             Kind::Group => 0x7fff_ffff,
-            Kind::Scope | Kind::Protocol | Kind::Realm | Kind::DsField => 255,
+            Kind::Scope | Kind::Protocol | Kind::Realm | Kind::DsField | Kind::AddressProtocol => {
+                255
+            }
         }
     }
 
@@ -75,6 +80,9 @@ impl Kind {
                 (15, "ntk"),
                 (16, "dhcp"),
             ],
+            Kind::AddressProtocol => {
+                &[(0, "unspecified"), (1, "kernel_lo"), (2, "kernel_ra"), (3, "kernel_ll")]
+            }
             Kind::Realm | Kind::DsField | Kind::Group => &[],
         }
     }
@@ -105,6 +113,7 @@ impl Names {
             Kind::Realm => 3,
             Kind::DsField => 4,
             Kind::Group => 5,
+            Kind::AddressProtocol => 6,
         };
         self.tables.get(index)?.get_or_init(|| self.read(kind)).get(text).copied()
     }
@@ -244,6 +253,10 @@ mod tests {
         assert_eq!(find("other"), Some(80));
         assert_eq!(find("hauptteil"), Some(254));
         assert_eq!(find("local"), Some(255));
+        assert_eq!(names.find_u8(Kind::AddressProtocol, "keepalived"), None);
+        etc.write("rt_addrprotos.d/keepalived.conf", "77\tkeepalived\t# added by keepalived\n");
+        let names = Names::new(&etc.0, &usr.0);
+        assert_eq!(names.find_u8(Kind::AddressProtocol, "keepalived"), Some(77));
         for absent in ["shipped", "two", "not", "hidden", "bad", "main"] {
             assert_eq!(find(absent), None, "{absent}");
         }

@@ -1,6 +1,7 @@
 //! Which addresses, routes, rules and settings should be in the kernel, and what follows when somebody takes one away.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Instant;
 
 use log::{debug, error, info};
@@ -14,6 +15,7 @@ use crate::fsm::Event;
 use crate::interfaces::Interface;
 use crate::kernel::sysctl::{Knob, Setting};
 use crate::kernel::{self, Desired};
+use crate::report::{self, Placed};
 
 impl Engine {
     /// Makes the kernel hold what the masters and the static configuration want.
@@ -64,7 +66,22 @@ impl Engine {
             (Some(name), _) => Some(self.interfaces.by_name(name)?.link().index),
             (None, owner) => owner?.home(address.family()),
         };
-        Some(kernel::on_interface(address, interface?, kernel::PROTOCOL))
+        Some(kernel::on_interface(address, interface?, self.address_protocol()))
+    }
+
+    /// The number that marks addresses as ours.
+    pub(super) fn address_protocol(&self) -> u8 {
+        self.config.address_protocol.unwrap_or(kernel::PROTOCOL)
+    }
+
+    /// Gives that number a name where it has none, for those who look at addresses.
+    pub(super) fn name_address_protocol(&self) {
+        let etc = Path::new(&self.global.vrrp.iproute_etc_dir);
+        if self.config.address_protocol.is_none() {
+            if let Err(error) = kernel::address_protocol::publish(kernel::PROTOCOL, etc) {
+                debug!("cannot name the protocol of our addresses in {}: {error}", etc.display());
+            }
+        }
     }
 
     /// A configured route as it is to be in the kernel; `None` while its interface is missing or down, since the kernel
@@ -157,10 +174,13 @@ impl Engine {
             return;
         }
         let mut fixed = self.config.static_addresses.iter().filter(|address| address.tracked);
-        let is_lost =
-            |address| self.place(address, None).is_some_and(|one| one.key() == lost.key());
-        if fixed.any(is_lost) {
-            info!("Restoring deleted static address {lost} dev {on}");
+        let is_lost = |address: &&config::Address| {
+            self.place(address, None).is_some_and(|one| one.key() == lost.key())
+        };
+        if let Some(address) = fixed.find(is_lost) {
+            let track_group = self.track_group(address.track_group).map(str::to_owned);
+            let placed = Placed { interface: on, set: true, track_group, ..Placed::default() };
+            info!("Restoring deleted static address {}", report::address(address, &placed));
             self.dirty = true;
         } else {
             self.ledger.give_up(lost.key());
@@ -183,7 +203,7 @@ impl Engine {
         if !masters.is_empty() {
             self.fall_back(masters, now);
         } else if let Some(route) = self.config.static_routes.iter().find(is_lost) {
-            let text = route.describe(&self.config.track_groups);
+            let text = report::route(route, self.track_group(route.track_group));
             info!("Restoring deleted static route {text}");
             self.dirty = true;
         } else {
@@ -198,7 +218,7 @@ impl Engine {
         if !masters.is_empty() {
             self.fall_back(masters, now);
         } else if let Some(rule) = self.config.static_rules.iter().find(is_lost) {
-            let text = rule.describe(&self.config.track_groups);
+            let text = report::rule(rule, self.track_group(rule.track_group));
             info!("Restoring deleted static rule {text}");
             self.dirty = true;
         } else {

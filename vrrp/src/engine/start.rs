@@ -35,9 +35,9 @@ use crate::config::{self, Config, InstanceId, SyncGroup};
 use crate::fsm::{Event, State};
 use crate::group::{Group, Member};
 use crate::interfaces::{Interfaces, Prefixed};
+use crate::kernel::Ledger;
 use crate::kernel::own_links::OwnLinks;
 use crate::kernel::sysctl::Settings;
-use crate::kernel::{self, Ledger};
 use crate::socket::Sender;
 
 /// Descriptors besides those of the instances.
@@ -116,6 +116,7 @@ impl Engine {
             engine.log_configuration();
         }
         engine.report_loaded();
+        engine.name_address_protocol();
         Ok(engine)
     }
 
@@ -208,7 +209,8 @@ impl Engine {
     /// Instances whose addresses are all in place, with our mark, were master when a process before us was killed. The
     /// addresses stay until it is clear whether somebody else has taken over.
     fn resume(&mut self, machine: &Machine, now: Instant) {
-        let ours = machine.addresses.iter().filter(|address| address.protocol == kernel::PROTOCOL);
+        let protocol = self.address_protocol();
+        let ours = machine.addresses.iter().filter(|address| address.protocol == protocol);
         let ours: HashSet<AddressKey> = ours.map(Address::key).collect();
         let resumed: Vec<InstanceId> = self
             .instances

@@ -193,7 +193,10 @@ fn encap(encap: Option<&Encap>, words: &mut Words) {
         Some(Encap::Mpls(labels)) => {
             words.pair("encap mpls", label_stack(labels));
         }
-        Some(Encap::Ila(locator)) => words.pair("encap ila", locator),
+        // As it lies in memory.
+        Some(Encap::Ila(locator)) => {
+            words.pair("encap ila", u64::from_ne_bytes(locator.to_be_bytes()));
+        }
         Some(Encap::Ip(ip)) => encap_ip(ip, words),
     }
 }

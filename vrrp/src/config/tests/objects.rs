@@ -426,7 +426,7 @@ fn wrong_rules_are_dropped() {
 /// What 2.4.3 shows of its routes in a dump.
 #[test]
 fn routes_are_shown_in_the_words_of_the_original() {
-    let shown = |entry: &str| route(entry).describe(&[]);
+    let shown = |entry: &str| crate::report::route(&route(entry), None);
     for (entry, text) in [
         ("10.100.0.0/16 via 10.9.0.2", "prepend 10.100.0.0/16 via inet 10.9.0.2 proto 18"),
         (
@@ -476,6 +476,10 @@ fn routes_are_shown_in_the_words_of_the_original() {
             "prepend 10.123.0.0/16 encap mpls 64000/c8100 via inet 10.9.0.2 proto 18",
         ),
         (
+            "fd1c::/64 via fd00:9::2 encap ila 1:2:3:4",
+            "prepend fd1c::/64 encap ila 288233674720149760 via inet6 fd00:9::2 proto 18",
+        ),
+        (
             "fd14::/64 via fd00:9::2 src fd00:9::100 from fd07::/64 expires 1000 pref high",
             "prepend fd14::/64 from fd07::/64 src fd00:9::100 via inet6 fd00:9::2 proto 18 expires 1000sec pref high",
         ),
@@ -517,6 +521,6 @@ fn rules_are_shown_in_the_words_of_the_original() {
             "inet6 from all priority 632 tos 0x0 protocol 18 lookup 60",
         ),
     ] {
-        assert_eq!(rule(entry).describe(&[]), text);
+        assert_eq!(crate::report::rule(&rule(entry), None), text);
     }
 }

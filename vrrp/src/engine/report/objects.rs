@@ -83,7 +83,7 @@ impl Engine {
         own.or(instance.config.interface.as_deref())
     }
 
-    fn track_group(&self, id: Option<TrackGroupId>) -> Option<&str> {
+    pub(in crate::engine) fn track_group(&self, id: Option<TrackGroupId>) -> Option<&str> {
         let place = usize::try_from(id?.0).ok()?;
         self.config.track_groups.get(place).map(|group| group.name.as_str())
     }
