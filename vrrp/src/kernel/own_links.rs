@@ -5,77 +5,31 @@
 //! back, and shutdown are all the same to it. It takes rounds, since what is new must be seen before it can be set up:
 //! [`OwnLinks::plan`] is asked until it wants nothing more.
 
+mod leaving;
+mod link;
 mod name;
 mod wanted;
 
 use std::collections::{BTreeMap, HashSet};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
-use log::{debug, info};
-use nix::errno::Errno;
-use runtime::machine::{Address, AddressFlags, Hardware, IfIndex, Link};
-use runtime::netlink::{LinkChange, LinkKind, NetlinkError, NewLink, Request};
+use log::info;
+use runtime::machine::{Address, IfIndex, Link};
+use runtime::netlink::{LinkChange, LinkKind, NetlinkError, Request};
 
 pub use wanted::{Key, LinkLocal, Wanted, wanted};
 
-use super::PROTOCOL;
+use self::leaving::Leaving;
+use self::link::{Found, OwnLink, State};
 use super::sysctl::{Knob, Setting};
-use crate::interfaces::{Interface, Interfaces};
+use crate::interfaces::Interfaces;
 use crate::packet::Family;
-
-/// How a macvlan reaches its siblings: not at all (`MACVLAN_MODE_PRIVATE`).
-const PRIVATE: u32 = 1;
-/// So many interfaces are removed in one go. What the kernel tells about it must fit the monitor's buffer.
-const REMOVED_TOGETHER: usize = 12;
-/// The prefix length of addresses of the link.
-const LINK_LOCAL_LEN: u8 = 64;
 
 /// The interfaces that we make, as far as they are there.
 #[derive(Debug, Default)]
 pub struct OwnLinks {
     links: BTreeMap<Key, OwnLink>,
     leaving: Vec<Leaving>,
-}
-
-/// An interface of ours.
-#[derive(Debug)]
-struct OwnLink {
-    wanted: Wanted,
-    name: String,
-    state: State,
-    /// Why it could not be made, which has been told.
-    told: Option<Errno>,
-    /// A change of its VRF is asked for once.
-    vrf: Option<Option<IfIndex>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// It is not there.
-    Absent,
-    /// It was made, but not seen yet.
-    Unseen,
-    /// It could not be made.
-    Refused,
-    /// It is there, and is not set up yet.
-    Made(IfIndex),
-    /// It is as it should be.
-    Ready(IfIndex),
-}
-
-/// An interface that is to go.
-#[derive(Debug)]
-struct Leaving {
-    index: IfIndex,
-    name: String,
-    user: String,
-    kind: &'static str,
-    /// The interface below is to be told about afterwards.
-    notify: bool,
-    ipv4_vmac: bool,
-    asked: bool,
-    /// It cannot be removed together with others.
-    alone: bool,
 }
 
 /// Something to be asked of the kernel, and what it is for.
@@ -313,81 +267,6 @@ impl OwnLinks {
         self.leaving.retain(|link| interfaces.get(link.index).is_some());
     }
 
-    /// Those that are to go are gathered in a group that nothing else is in, and go together: the kernel takes some ten
-    /// milliseconds for each removal, however many interfaces it is of.
-    fn removals(&mut self, interfaces: &Interfaces) -> Vec<Step> {
-        let due = self.leaving.iter_mut().filter(|link| !link.asked);
-        let due: Vec<&mut Leaving> = due.take(REMOVED_TOGETHER).collect();
-        let mut steps = Vec::new();
-        let mut below: Vec<Step> = Vec::new();
-        let mut gathered = Vec::new();
-        let group = (due.len() > 1).then(|| unused_group(interfaces)).flatten();
-        for link in due {
-            link.asked = true;
-            let index = link.index;
-            match group.filter(|_| !link.alone) {
-                Some(group) => {
-                    let request = Request::ChangeLink(index, LinkChange::Group(group));
-                    steps.push(Step { request, task: Task::Gather(index) });
-                    gathered.push(index);
-                }
-                None => {
-                    let request = Request::RemoveLink(index);
-                    steps.push(Step { request, task: Task::Remove(vec![index]) });
-                }
-            }
-            let base = interfaces.get(interfaces.base(index));
-            below.extend(base.filter(|_| link.notify).map(|base| notify(base.link())));
-        }
-        if let (Some(group), false) = (group, gathered.is_empty()) {
-            let request = Request::RemoveLinkGroup(group);
-            steps.push(Step { request, task: Task::Remove(gathered) });
-        }
-        steps.extend(below);
-        steps
-    }
-
-    /// One that could not be gathered is removed alone.
-    fn gathered(&mut self, index: IfIndex, outcome: &Result<(), NetlinkError>) {
-        if outcome.is_err() {
-            self.part(&[index]);
-        }
-    }
-
-    /// Interfaces are to be removed one by one.
-    fn part(&mut self, indexes: &[IfIndex]) {
-        for link in self.leaving.iter_mut().filter(|link| indexes.contains(&link.index)) {
-            link.alone = true;
-            link.asked = false;
-        }
-    }
-
-    fn removed_together(&mut self, indexes: &[IfIndex], outcome: Result<(), NetlinkError>) {
-        match outcome {
-            Err(_) if indexes.len() > 1 => self.part(indexes),
-            outcome => {
-                for &index in indexes {
-                    self.removed(index, outcome.clone());
-                }
-            }
-        }
-    }
-
-    fn removed(&mut self, index: IfIndex, outcome: Result<(), NetlinkError>) {
-        let asked = |link: &Leaving| link.index == index && link.asked;
-        let Some(place) = self.leaving.iter().position(asked) else { return };
-        let Leaving { user, name, kind, .. } = &self.leaving[place];
-        match outcome {
-            Ok(()) => debug!("({user}) Success removing {kind} interface {name}"),
-            Err(error) if error.errno() == Some(Errno::ENODEV) => {}
-            Err(error) => {
-                info!("({user}) Error removing {kind} interface {name}: {error}");
-                return;
-            }
-        }
-        self.leaving.remove(place);
-    }
-
     fn leave(&mut self, link: OwnLink) {
         if let Some(index) = link.index() {
             self.leaving.push(link.leaving(index, &link.name));
@@ -408,306 +287,10 @@ impl OwnLinks {
     }
 }
 
-/// What there is already of an interface that is to be made.
-enum Found {
-    Nothing,
-    /// It, or what can be made to be it.
-    Ours(IfIndex),
-    /// Another one of its name.
-    InTheWay(Leaving),
-}
-
-impl OwnLink {
-    fn new(wanted: Wanted) -> Self {
-        Self { wanted, name: String::new(), state: State::Absent, told: None, vrf: None }
-    }
-
-    fn index(&self) -> Option<IfIndex> {
-        match self.state {
-            State::Made(index) | State::Ready(index) => Some(index),
-            State::Absent | State::Unseen | State::Refused => None,
-        }
-    }
-
-    /// Whether it is on the interface that the configuration names, or on what that stands on.
-    fn is_in_place(&self, index: IfIndex, interfaces: &Interfaces) -> bool {
-        let parent = interfaces.by_name(self.wanted.key.parent());
-        parent.is_some_and(|parent| {
-            let parent = parent.link().index;
-            interfaces.base(index) == interfaces.base(parent)
-        })
-    }
-
-    fn is_ipv4_vmac(&self) -> bool {
-        matches!(self.wanted.key, Key::Vmac { .. }) && self.wanted.family == Family::V4
-    }
-
-    fn kind(&self) -> &'static str {
-        match self.wanted.key {
-            Key::Vmac { .. } => "VMAC",
-            Key::Ipvlan { .. } => "ipvlan",
-        }
-    }
-
-    /// Somebody else wants it too.
-    fn share(&mut self, other: Wanted) {
-        self.wanted.ipv6 |= other.ipv6;
-        if self.wanted.link_local == LinkLocal::None {
-            self.wanted.link_local = other.link_local;
-        }
-    }
-
-    fn may_keep_its_name(&self, wanted: &Wanted) -> bool {
-        let fits = wanted.name.as_ref().is_none_or(|name| *name == self.name);
-        fits || wanted.name == self.wanted.name
-    }
-
-    /// Goes on with changed wishes.
-    fn adjusted(mut self, wanted: Wanted) -> Self {
-        let same = Wanted { user: wanted.user.clone(), ..self.wanted } == wanted;
-        self.wanted = wanted;
-        if let (State::Ready(index), false) = (self.state, same) {
-            self.state = State::Made(index);
-        }
-        self.told = None;
-        self
-    }
-
-    fn leaving(&self, index: IfIndex, name: &str) -> Leaving {
-        Leaving {
-            index,
-            name: name.to_owned(),
-            user: self.wanted.user.clone(),
-            kind: self.kind(),
-            notify: self.wanted.notify,
-            ipv4_vmac: self.is_ipv4_vmac(),
-            asked: false,
-            alone: false,
-        }
-    }
-
-    /// Looks for what a process before us has left behind.
-    fn find(
-        &mut self,
-        parent: &Interface,
-        interfaces: &Interfaces,
-        taken: &HashSet<IfIndex>,
-    ) -> Found {
-        let base = interfaces.base(parent.link().index);
-        let user = &self.wanted.user;
-        let free = interfaces.iter().filter(|found| !taken.contains(&found.link().index));
-        let on_base = free.filter(|found| {
-            let index = found.link().index;
-            index != base && interfaces.base(index) == base
-        });
-        let matching = on_base.map(Interface::link).find(|link| self.is_like(link, interfaces));
-        if let Some(link) = matching {
-            info!("({user}) Found matching interface {}", link.name);
-            if self.wanted.name.as_ref().is_some_and(|name| *name != link.name) {
-                let (ours, theirs) = (&self.name, &link.name);
-                info!("({user}) vmac name mismatch {ours} <=> {theirs}. changing to {theirs}.");
-            }
-            self.name.clone_from(&link.name);
-            return Found::Ours(link.index);
-        }
-        let namesake = interfaces.by_name(&self.name).map(Interface::link);
-        let Some(namesake) = namesake.filter(|link| !taken.contains(&link.index)) else {
-            return Found::Nothing;
-        };
-        let ours = self.wanted.kind.name();
-        if namesake.kind != ours {
-            // Whatever it is, it is not ours; making one of its name fails, and that is told.
-            return Found::Nothing;
-        }
-        info!(
-            "({user}) {} {} already exists but is incompatible. It will be deleted/updated",
-            self.kind(),
-            self.name
-        );
-        let same_base = interfaces.base(namesake.index) == base;
-        if same_base && matches!(self.wanted.kind, LinkKind::PrivateMacvlan { .. }) {
-            return Found::Ours(namesake.index);
-        }
-        Found::InTheWay(self.leaving(namesake.index, &self.name))
-    }
-
-    /// Whether an interface on the same base could have been made for this.
-    fn is_like(&self, link: &Link, interfaces: &Interfaces) -> bool {
-        match self.wanted.kind {
-            LinkKind::PrivateMacvlan { mac } => {
-                link.kind == "macvlan" && link.macvlan_mode == Some(PRIVATE) && link.mac == mac
-            }
-            LinkKind::Ipvlan { flags } => {
-                let Wanted { name, address, family, .. } = &self.wanted;
-                let on_frames =
-                    link.ipvlan.is_some_and(|ipvlan| (ipvlan.mode, ipvlan.flags) == (0, flags));
-                let anonymous = *family == Family::V6 && name.is_none() && address.is_none();
-                let has = |address: IpAddr| {
-                    let interface = interfaces.get(link.index);
-                    interface.is_some_and(|found| {
-                        found.addresses().iter().any(|one| one.local == address)
-                    })
-                };
-                on_frames
-                    && !anonymous
-                    && name.as_ref().is_none_or(|name| *name == link.name)
-                    && address.is_none_or(|(address, _)| has(address))
-            }
-        }
-    }
-
-    fn create(&mut self, parent: &Link, interfaces: &Interfaces) -> Option<Step> {
-        if parent.hardware != Hardware::ETHERNET {
-            self.refuse(Errno::EOPNOTSUPP, || {
-                "vmacs are only supported on Ethernet type interfaces".to_owned()
-            });
-            return None;
-        }
-        let base = interfaces.get(interfaces.base(parent.index));
-        let group = base.map_or(parent.group, |base| base.link().group);
-        let link = NewLink {
-            name: self.name.clone(),
-            parent: parent.index,
-            kind: self.wanted.kind,
-            group: self.wanted.group.unwrap_or(group),
-            vrf: interfaces.vrf(parent.index).map(|vrf| vrf.link().index),
-        };
-        let task = Task::Create(self.wanted.key.clone());
-        Some(Step { request: Request::CreateLink(link), task })
-    }
-
-    fn created(&mut self, outcome: Result<(), NetlinkError>) {
-        let (user, kind, name) = (&self.wanted.user, self.kind(), &self.name);
-        match outcome {
-            Ok(()) => {
-                debug!("({user}): Success creating {kind} interface {name}");
-                self.state = State::Unseen;
-                self.told = None;
-            }
-            // The interface below has just gone.
-            Err(error) if error.errno() == Some(Errno::ENODEV) => self.state = State::Refused,
-            Err(error) => {
-                let text = format!("Unable to create {kind} interface {name}: {error}");
-                self.refuse(error.errno().unwrap_or(Errno::EIO), || text);
-            }
-        }
-    }
-
-    fn refuse(&mut self, errno: Errno, text: impl FnOnce() -> String) {
-        self.state = State::Refused;
-        if self.told != Some(errno) {
-            info!("({}): {}", self.wanted.user, text());
-            self.told = Some(errno);
-        }
-    }
-
-    /// What makes an interface that is there what it should be.
-    fn set_up(&mut self, index: IfIndex, parent: &Interface, interfaces: &Interfaces) -> Vec<Step> {
-        self.state = State::Ready(index);
-        let mut requests = Vec::new();
-        let mut change = |change| requests.push(Request::ChangeLink(index, change));
-        let Some(link) = interfaces.get(index).map(Interface::link) else { return Vec::new() };
-        if let LinkKind::PrivateMacvlan { mac } = self.wanted.kind {
-            if link.macvlan_mode != Some(PRIVATE) || link.mac != mac {
-                info!(
-                    "({}) Update old VMAC interface {} due to wrong MAC/mode",
-                    self.wanted.user, self.name
-                );
-                change(LinkChange::PrivateMacvlan { mac });
-            }
-            change(LinkChange::NoGeneratedAddress);
-        }
-        if let Some(group) = self.wanted.group.filter(|&group| group != link.group) {
-            change(LinkChange::Group(group));
-        }
-        change(LinkChange::Up);
-        requests.extend(self.addresses(index, interfaces).into_iter().map(Request::AddAddress));
-        let key = &self.wanted.key;
-        let step = |request| Step { request, task: Task::SetUp(key.clone()) };
-        let mut steps: Vec<Step> = requests.into_iter().map(step).collect();
-        if self.wanted.notify {
-            let base = interfaces.get(interfaces.base(parent.link().index)).unwrap_or(parent);
-            steps.push(notify(base.link()));
-        }
-        steps
-    }
-
-    fn was_set_up(&self, request: &Request, outcome: Result<(), NetlinkError>) {
-        let Err(error) = outcome else { return };
-        let already =
-            matches!(request, Request::AddAddress(_)) && error.errno() == Some(Errno::EEXIST);
-        if !already {
-            info!("({}) {}: {error}", self.wanted.user, self.name);
-        }
-    }
-
-    /// It belongs to the VRF that the interface below belongs to.
-    fn follow_vrf(
-        &mut self,
-        index: IfIndex,
-        parent: &Interface,
-        interfaces: &Interfaces,
-    ) -> Option<Step> {
-        let vrf = |index| interfaces.vrf(index).map(|vrf| vrf.link().index);
-        let (own, wanted) = (vrf(index), vrf(parent.link().index));
-        if own == wanted {
-            self.vrf = None;
-            return None;
-        }
-        if self.vrf.replace(wanted) == Some(wanted) {
-            return None;
-        }
-        let request = Request::ChangeLink(index, LinkChange::Vrf(wanted));
-        Some(Step { request, task: Task::SetUp(self.wanted.key.clone()) })
-    }
-
-    fn addresses(&self, index: IfIndex, interfaces: &Interfaces) -> Vec<Address> {
-        let link_local = self.link_local(interfaces).map(|address| Address {
-            // It is for adverts only, so it is not offered for anything else.
-            preferred: Some(0),
-            flags: AddressFlags::NO_DAD,
-            protocol: PROTOCOL,
-            ..Address::plain(index, address, LINK_LOCAL_LEN)
-        });
-        let own = self.wanted.address.map(|(address, prefix_len)| Address {
-            protocol: PROTOCOL,
-            ..Address::plain(index, address, prefix_len)
-        });
-        link_local.into_iter().chain(own).collect()
-    }
-
-    fn link_local(&self, interfaces: &Interfaces) -> Option<IpAddr> {
-        match self.wanted.link_local {
-            LinkLocal::None => None,
-            LinkLocal::Given(address) => Some(address),
-            LinkLocal::OfParent => {
-                let parent = interfaces.by_name(self.wanted.key.parent())?;
-                parent.source(Family::V6).or_else(|| {
-                    let base = interfaces.get(interfaces.base(parent.link().index))?;
-                    Some(made_from(&base.link().mac)?.into())
-                })
-            }
-        }
-    }
-}
-
-/// An administrative group that no interface belongs to.
-fn unused_group(interfaces: &Interfaces) -> Option<u32> {
-    let used: HashSet<u32> = interfaces.iter().map(|interface| interface.link().group).collect();
-    // Low ones have names, or may be given to an interface that comes just now.
-    (1..=u32::MAX).rev().find(|group| !used.contains(group))
-}
-
 /// Has the kernel tell about an interface. That a bridge has become promiscuous for its sake it would not say otherwise.
 fn notify(base: &Link) -> Step {
     let request = Request::ChangeLink(base.index, LinkChange::Group(base.group));
     Step { request, task: Task::Notify }
-}
-
-/// The address of the link that goes with a hardware address (RFC 4291 appendix A).
-fn made_from(mac: &[u8]) -> Option<Ipv6Addr> {
-    let &[a, b, c, d, e, f] = mac else { return None };
-    Some(Ipv6Addr::from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f]))
 }
 
 #[cfg(test)]

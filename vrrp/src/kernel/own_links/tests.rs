@@ -1,9 +1,11 @@
 //! Interfaces on a machine in a few lines, whose kernel does what it is asked.
 
 use conf_parser::{Diagnostics, Options, parse_text};
+use nix::errno::Errno;
 use runtime::global::Global;
-use runtime::machine::{Ipvlan, LinkFlags, Machine};
+use runtime::machine::{Hardware, Ipvlan, LinkFlags, Machine};
 
+use super::link::PRIVATE;
 use super::*;
 use crate::config::{self, Config, ROOT};
 
