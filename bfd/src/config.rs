@@ -47,6 +47,8 @@ pub struct Instance {
     pub ttl: u8,
     /// The smallest one of what we accept; `None` accepts any.
     pub accepted_ttl: Option<u8>,
+    /// How many hops a packet may have taken, which that comes from; `None` is any number.
+    pub max_hops: Option<u8>,
     /// Whether VRRP is told of changes.
     pub vrrp: bool,
     /// Whether the checkers are told of changes.
@@ -414,6 +416,10 @@ impl InstanceDraft {
             parameters: self.parameters,
             ttl: self.ttl.unwrap_or(TTL_SENT),
             accepted_ttl: self.accepted_ttl(neighbor, block, diagnostics),
+            max_hops: match self.max_hops {
+                Hops::Any => None,
+                Hops::AtMost(hops) => Some(hops.min(self.ttl.unwrap_or(TTL_SENT))),
+            },
             vrrp: self.vrrp,
             checker: self.checker,
             name: self.name,

@@ -1,6 +1,7 @@
 //! The BFD child: sockets, clock and log around the [sessions](crate::session).
 
 mod live;
+mod report;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -23,6 +24,7 @@ use crate::packet::ControlPacket;
 use crate::session::Event;
 use crate::socket::Arrival;
 use live::Live;
+use report::Dump;
 
 /// Datagrams taken from a socket at once, and how often before the timers have their turn.
 const BATCH: usize = 64;
@@ -52,6 +54,8 @@ enum Source {
     Control,
     Arrival(Arrival),
     Tracker(Tracker),
+    /// The end of a dump.
+    Dump,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,12 +76,18 @@ struct Engine {
     arrivals: HashMap<Arrival, (OwnedFd, Registration)>,
     trackers: Vec<(Tracker, Sender)>,
     received: RecvBatch,
+    /// The settings of the whole daemon.
+    global: Global,
+    dump: Dump,
 }
 
 /// Runs the BFD child until it is told to stop; returns its exit status.
 pub fn run(setup: Setup) -> i32 {
     let started = Engine::new(setup).and_then(|mut engine| {
         engine.load()?;
+        if engine.setup.options.dump_configuration {
+            engine.log_configuration();
+        }
         Ok(engine)
     });
     let mut engine = match started {
@@ -122,6 +132,8 @@ impl Engine {
             arrivals: HashMap::new(),
             trackers,
             received: RecvBatch::new(BATCH, ROOM),
+            global: Global::default(),
+            dump: Dump::default(),
         })
     }
 
@@ -147,6 +159,7 @@ impl Engine {
                     }
                     Source::Arrival(arrival) => self.receive(arrival),
                     Source::Tracker(tracker) => self.hear_tracker(tracker),
+                    Source::Dump => self.dump_ended(),
                 }
             }
             let now = Instant::now();
@@ -170,11 +183,8 @@ impl Engine {
                         "bfd process has used too much CPU time, bfd_rlimit_rttime may need to be increased"
                     );
                 }
-                Signal::Data
-                | Signal::Statistics
-                | Signal::ClearStatistics
-                | Signal::Json
-                | Signal::Child => {}
+                Signal::Data => self.dump(),
+                Signal::Statistics | Signal::ClearStatistics | Signal::Json | Signal::Child => {}
             }
         }
         Ok(false)
@@ -231,6 +241,7 @@ impl Engine {
             warn!("{failure}");
         }
         self.promotion = Promotion::new(&global.processes, &global.processes.bfd);
+        self.global = global;
         self.setup.control.send(ToParent::Loaded)
     }
 

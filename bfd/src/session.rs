@@ -3,6 +3,8 @@
 //! It opens no socket and reads no clock. The engine performs the [`Action`]s and re-arms [`Session::deadline`] after
 //! every event.
 
+mod report;
+
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
@@ -105,6 +107,8 @@ pub struct Session {
     sent: Option<Instant>,
     next_send: Option<Instant>,
     expiry: Option<Instant>,
+    /// When the last packet came.
+    heard: Option<Instant>,
     /// The detection time that the session last fell by.
     expired_after: Duration,
     jitter: Jitter,
@@ -125,6 +129,7 @@ impl Session {
             sent: None,
             next_send: (!parameters.passive).then_some(now),
             expiry: None,
+            heard: None,
             expired_after: Duration::ZERO,
             jitter: Jitter::new(seed, parameters.multiplier),
         }
@@ -138,6 +143,11 @@ impl Session {
     /// Our number for the session.
     pub fn discriminator(&self) -> NonZeroU32 {
         self.discriminator
+    }
+
+    /// When the last packet came.
+    pub fn heard(&self) -> Option<Instant> {
+        self.heard
     }
 
     /// What the other side last said of itself.
@@ -185,6 +195,7 @@ impl Session {
 
     /// RFC 5880 §6.8.6, from where the packet has been assigned to this session.
     fn receive(&mut self, packet: &ControlPacket, now: Instant, out: &mut Vec<Action>) {
+        self.heard = Some(now);
         self.remote = Remote {
             state: packet.state,
             discriminator: packet.my_discriminator.get(),

@@ -98,6 +98,12 @@ impl Departure {
     }
 }
 
+impl AsFd for Departure {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
 /// A socket of the family of `address`.
 fn open(address: IpAddr) -> io::Result<OwnedFd> {
     let family = if address.is_ipv6() { AddressFamily::Inet6 } else { AddressFamily::Inet };

@@ -78,8 +78,10 @@ fn masked_line(line: &str) -> Option<String> {
     /// They depend on the build of the original, or on whether the kernel had something to tell.
     const ABSENT: [&str; 4] = [" libnftnl version", " DBus ", " iproute ", "   rp_filter "];
     /// Of these the name is the same.
-    const VALUES: [&str; 11] = [
+    const VALUES: [&str; 13] = [
         "GARP next time",
+        "local discriminator",
+        "last seen",
         "GNA next time",
         "Last transition",
         "Read timeout",
@@ -96,13 +98,20 @@ fn masked_line(line: &str) -> Option<String> {
     }
     let text = line.trim_start();
     let blanks = &line[..line.len() - text.len()];
+    if text.starts_with("remote discriminator = 0x") && !text.ends_with("0x0") {
+        return Some(format!("{blanks}remote discriminator …"));
+    }
     if text.ends_with("= DISABLED") {
         return Some(line.to_owned());
     }
     if let Some(name) = VALUES.iter().find(|name| text.starts_with(**name)) {
         return Some(format!("{blanks}{name} …"));
     }
-    if text.starts_with("fd_in ") {
+    // Pointers of the original.
+    if let Some((name, _)) = text.split_once("0x").filter(|_| text.starts_with("thread_")) {
+        return Some(format!("{blanks}{name}…"));
+    }
+    if text.contains("fd_in ") || text.starts_with("fd_out ") {
         let numbers = text.replace(|c: char| c.is_ascii_digit() || c == '-', "");
         return Some(format!("{blanks}{numbers}"));
     }
@@ -180,6 +189,32 @@ fn a_backup_shows_its_master() {
     let start = text.find("------< VRRP Topology").expect("there are instances");
     let end = text.find("------< VRRP Sockpool").expect("there are sockets");
     compare("backup.data", &masked(&text[start..end], &scratch));
+}
+
+#[test]
+fn sessions_show_both_sides() {
+    let session = |name: &str, ours: u8, theirs: u8| {
+        format!(
+            "bfd_instance {name} {{\n neighbor_ip 10.9.0.{theirs}\n source_ip 10.9.0.{ours}\n min_rx 50\n min_tx 40\n max_hops 2\n weight 3\n}}\n"
+        )
+    };
+    let binaries = [Binary::under_test(), Binary::under_test()];
+    let configs = [session("there", 1, 2), session("there", 2, 1) + &session("nobody", 2, 9)];
+    let mut pair = Pair::new(binaries, configs);
+    pair.start(0);
+    pair.start(1);
+    let daemon = pair.daemon(1);
+    daemon.await_log(Mark::default(), "(there) Entering Up state");
+    let deadline = SystemTime::now() + PATIENCE;
+    let text = loop {
+        let text = daemon.dump(Dump::Bfd);
+        // The poll for the faster pace is over.
+        if text.matches("!poll").count() == 2 || SystemTime::now() > deadline {
+            break text;
+        }
+    };
+    let start = text.find("------< BFD Data").expect("there are sockets");
+    compare("sessions.data", &masked(&text[start..], &Scratch::new()));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::num::NonZeroU32;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
 use log::{debug, error, info, trace, warn};
@@ -44,6 +45,20 @@ impl Live {
 
     pub(super) fn instance(&self) -> &Instance {
         &self.instance
+    }
+
+    pub(super) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The number of the descriptor that it sends with, if it has one.
+    pub(super) fn descriptor(&self) -> Option<RawFd> {
+        self.socket.as_ref().map(|socket| socket.as_fd().as_raw_fd())
+    }
+
+    /// Whether the last packet could not be sent.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing
     }
 
     pub(super) fn discriminator(&self) -> u32 {

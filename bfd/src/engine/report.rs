@@ -1,0 +1,147 @@
+//! What the process tells about itself when it is asked by a signal.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::{Instant, SystemTime};
+
+use log::{error, info};
+use nix::unistd::getpid;
+use runtime::dump::{self, Copy, Writer};
+use runtime::global::Author;
+use runtime::reactor::{Readiness, Registration};
+use runtime::report::{Moment, Report};
+
+use super::live::Live;
+use super::{Engine, Source};
+
+/// Everybody may read it whom the file creation mask allows it.
+const SHARED: u32 = 0o666;
+/// What stands for a timer of the original that is none here.
+const NO_THREAD: &str = "0x(nil)";
+
+/// A dump that is being written by a copy of the process, so that packets leave in time however slow the disk is.
+#[derive(Debug, Default)]
+pub(super) struct Dump {
+    writing: Option<(Copy, Registration)>,
+    /// Whether it was asked for again meanwhile.
+    again: bool,
+}
+
+impl Engine {
+    /// Writes everything that there is to know.
+    pub(super) fn dump(&mut self) {
+        info!("Printing BFD data for process({}) on signal", getpid());
+        self.begin_dump();
+    }
+
+    fn begin_dump(&mut self) {
+        if self.dump.writing.is_some() {
+            self.dump.again = true;
+            return;
+        }
+        let path = dump::state_path(&self.global, Writer::Bfd);
+        let begun = dump::write_apart(path, SHARED, || self.state()).and_then(|copy| {
+            let registration = self.reactor.register(&copy, Source::Dump, Readiness::Readable)?;
+            Ok((copy, registration))
+        });
+        match begun {
+            Ok(writing) => self.dump.writing = Some(writing),
+            Err(failure) => error!("cannot dump: {failure}"),
+        }
+    }
+
+    /// The dump is written, or failed.
+    pub(super) fn dump_ended(&mut self) {
+        let Some((copy, registration)) = self.dump.writing.take() else { return };
+        let Some(outcome) = copy.outcome() else {
+            self.dump.writing = Some((copy, registration));
+            return;
+        };
+        if let Err(failure) = outcome {
+            info!("{failure}");
+        }
+        if let Err(failure) = self.reactor.deregister(&copy, registration) {
+            error!("cannot forget a dump: {failure}");
+        }
+        if std::mem::take(&mut self.dump.again) {
+            self.begin_dump();
+        }
+    }
+
+    /// Writes what was configured into the log.
+    pub(super) fn log_configuration(&self) {
+        let mut out = Report::of_configuration();
+        self.report(&mut out);
+        out.into_text().lines().for_each(|line| info!("{line}"));
+    }
+
+    fn state(&self) -> String {
+        let mut out = Report::of_state();
+        self.report(&mut out);
+        out.into_text()
+    }
+
+    fn report(&self, out: &mut Report) {
+        let real_time = self.promotion.real_time();
+        self.global.report(&Author { real_time, ..Author::new(Writer::Bfd) }, out);
+        if out.shows_state() {
+            out.heading("BFD Data");
+            for (multihop, name) in [(false, "fd_in"), (true, "multihop fd_in")] {
+                let sockets = self.arrivals.iter().filter(|(kind, _)| kind.multihop == multihop);
+                let number = sockets.map(|(_, (socket, _))| OwnedFd::as_raw_fd(socket)).min();
+                out.field_if_any(name, number);
+            }
+            out.field("thread_in", NO_THREAD);
+        }
+        if self.sessions.is_empty() {
+            return;
+        }
+        out.heading("BFD Topology");
+        for live in self.sessions.values() {
+            out.field("BFD Instance", &live.instance().name);
+            out.inside(|out| report_session(live, out));
+        }
+    }
+}
+
+fn report_session(live: &Live, out: &mut Report) {
+    let instance = live.instance();
+    let parameters = &instance.parameters;
+    out.field("Neighbor IP", instance.neighbor);
+    out.field_if_any("Source IP", instance.source);
+    for (name, interval) in [
+        ("Required min RX interval", parameters.min_rx),
+        ("Desired min TX interval", parameters.min_tx),
+        ("Desired idle TX interval", parameters.idle_tx),
+    ] {
+        out.field(name, format_args!("{} us", interval.0));
+    }
+    out.field("Detection multiplier", parameters.multiplier);
+    let ttl = if instance.neighbor.is_ipv4() { "TTL" } else { "hoplimit" };
+    out.field(ttl, instance.ttl);
+    match instance.max_hops {
+        Some(hops) => out.field("max_hops", hops),
+        None => out.field("max_hops", -1),
+    }
+    out.field("passive", parameters.passive);
+    let yes_no = |is| if is { "Yes" } else { "No" };
+    out.field("send event to VRRP process", yes_no(instance.vrrp));
+    out.field("send event to checker process", yes_no(instance.checker));
+    if !out.shows_state() {
+        return;
+    }
+    out.line(format_args!("fd_out {}", live.descriptor().unwrap_or(-1)));
+    out.line(format_args!("thread_open_fd_out {NO_THREAD}"));
+    for timer in ["out", "exp", "rst"] {
+        out.line(format_args!("thread_{timer} {NO_THREAD}"));
+        out.field(&format!("sands_{timer}"), "[disabled]");
+    }
+    out.field("send error", live.is_failing());
+    live.session().report(out);
+    match live.session().heard() {
+        None => out.field("last_seen", "[never]"),
+        Some(at) => {
+            let ago = Instant::now().saturating_duration_since(at);
+            out.field("last seen", Moment(SystemTime::now() - ago).dated_before_fraction());
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The state of a session in a dump.
+
+use std::time::Duration;
+
+use runtime::report::Report;
+
+use super::Session;
+use crate::packet::State;
+
+impl Session {
+    /// Writes what the session knows of both sides, in the words of the original.
+    pub fn report(&self, out: &mut Report) {
+        let Self { remote, .. } = self;
+        out.field("local state", name(self.state));
+        out.field("remote state", name(remote.state));
+        out.field("local discriminator", format_args!("{:#x}", self.discriminator));
+        out.field("remote discriminator", format_args!("{:#x}", remote.discriminator));
+        out.field("local diag", self.diagnostic);
+        out.field("remote diag", remote.diagnostic);
+        out.field("remote min tx intv", interval(Duration::from_micros(remote.min_tx.0.into())));
+        let min_rx = if self.heard.is_some() { remote.min_rx.0 } else { 0 };
+        out.field("remote min rx intv", interval(Duration::from_micros(min_rx.into())));
+        // We never ask for it (RFC 5880 §6.6).
+        out.field("local demand", 0);
+        out.field("remote demand", u8::from(remote.demand));
+        out.field("remote detect multiplier", remote.multiplier);
+        let poll = if self.polling { "poll" } else { "!poll" };
+        // Answers leave at once.
+        out.line(format_args!("{poll}, !final"));
+        out.field("local tx intv", interval(self.transmit_interval()));
+        out.field("remote tx intv", interval(self.remote_interval()));
+        out.field("local detection time", interval(self.detection_time()));
+        let remote_detection = self.transmit_interval() * u32::from(self.parameters.multiplier);
+        let remote_detection = if self.heard.is_some() { remote_detection } else { Duration::ZERO };
+        out.field("remote detection time", interval(remote_detection));
+    }
+
+    /// How often the other side sends; zero before anything was heard.
+    fn remote_interval(&self) -> Duration {
+        match self.remote.multiplier {
+            0 => Duration::ZERO,
+            multiplier => self.detection_time() / u32::from(multiplier),
+        }
+    }
+}
+
+fn interval(time: Duration) -> String {
+    format!("{} us", time.as_micros())
+}
+
+fn name(state: State) -> &'static str {
+    match state {
+        State::AdminDown => "AdminDown",
+        State::Down => "Down",
+        State::Init => "Init",
+        State::Up => "Up",
+    }
+}
