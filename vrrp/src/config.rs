@@ -42,6 +42,8 @@ mod unicast_keywords;
 mod unused;
 mod virtual_addresses;
 
+use std::rc::Rc;
+
 use conf_parser::{Diagnostics, Statement};
 use runtime::global::{BfdName, Global, SyncDaemon, TrackFile};
 use runtime::machine::Machine;
@@ -81,7 +83,7 @@ pub fn load(
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
     /// The virtual routers, in the order of the file.
-    pub instances: Vec<Instance>,
+    pub instances: Vec<Rc<Instance>>,
     /// Sync groups. All of them have members.
     pub groups: Vec<SyncGroup>,
     /// Scripts that somebody tracks.
@@ -136,7 +138,7 @@ impl Config {
 
     /// The instance with this number.
     pub fn instance(&self, id: InstanceId) -> Option<&Instance> {
-        self.instances.get(usize::try_from(id.0).ok()?)
+        self.instances.get(usize::try_from(id.0).ok()?).map(Rc::as_ref)
     }
 
     /// The sync group with this number.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use conf_parser::{Class, Place};
 
@@ -182,7 +183,7 @@ fn check_vmacs(config: &mut Config, places: &[Place], context: &mut Context<'_>)
         }
     }
     for index in disabled {
-        if let Some(instance) = config.instances.get_mut(index) {
+        if let Some(instance) = config.instances.get_mut(index).map(Rc::make_mut) {
             instance.defective = true;
         }
     }

@@ -1,6 +1,7 @@
 //! From what the file says to the complete VRRP configuration.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use conf_parser::{Class, Line, Place, Spanned};
 use runtime::global::{BfdName, SyncDaemon};
@@ -129,7 +130,7 @@ fn finish_instances(
                 config.linkbeat.push(Linkbeat { interface: interface.clone(), method: None });
             }
         }
-        config.instances.push(instance);
+        config.instances.push(Rc::new(instance));
         places.push(place);
     }
     places
@@ -190,7 +191,8 @@ fn share_interfaces(config: &mut Config) {
         let Some(group) = place.and_then(|place| config.track_groups.get(place)) else { continue };
         for member in &group.members {
             let place = usize::try_from(member.0).ok();
-            let instance = place.and_then(|place| config.instances.get_mut(place));
+            let instance =
+                place.and_then(|place| config.instances.get_mut(place).map(Rc::make_mut));
             let shared = instance.map(|instance| &mut instance.shared_interfaces);
             if let Some(shared) = shared.filter(|shared| !shared.contains(interface)) {
                 shared.push(interface.clone());

@@ -227,19 +227,19 @@ pub struct Garp {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notify {
     /// The instance became master.
-    pub master: Option<Script>,
+    pub master: Option<Box<Script>>,
     /// The instance became backup.
-    pub backup: Option<Script>,
+    pub backup: Option<Box<Script>>,
     /// The instance became faulty.
-    pub fault: Option<Script>,
+    pub fault: Option<Box<Script>>,
     /// The daemon stops.
-    pub stop: Option<Script>,
+    pub stop: Option<Box<Script>>,
     /// Any of these, with what happened as further arguments.
-    pub any: Option<Script>,
+    pub any: Option<Box<Script>>,
     /// What the end of an instance in a reload looks like to others.
     pub deleted: Deleted,
     /// A master heard an advert of lower priority.
-    pub lower_priority: Option<Script>,
+    pub lower_priority: Option<Box<Script>>,
 }
 
 /// What the end of an instance in a reload looks like to others.
@@ -249,7 +249,7 @@ pub enum Deleted {
     #[default]
     AsFault,
     /// As what it is; the script is started then.
-    Reported(Option<Script>),
+    Reported(Option<Box<Script>>),
 }
 
 impl Instance {

@@ -54,7 +54,8 @@ impl NotifyDraft {
         checker: &mut ScriptChecker<'_>,
         context: &mut Context<'_>,
     ) -> Notify {
-        let mut script = |line: Option<Line>| usable_script(line.as_ref()?, checker, context);
+        let mut script =
+            |line: Option<Line>| usable_script(line.as_ref()?, checker, context).map(Box::new);
         Notify {
             master: script(self.master),
             backup: script(self.backup),

@@ -34,15 +34,15 @@ pub struct SyncGroup {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupNotify {
     /// The group became master.
-    pub master: Option<Script>,
+    pub master: Option<Box<Script>>,
     /// The group became backup.
-    pub backup: Option<Script>,
+    pub backup: Option<Box<Script>>,
     /// The group became faulty.
-    pub fault: Option<Script>,
+    pub fault: Option<Box<Script>>,
     /// The daemon stops.
-    pub stop: Option<Script>,
+    pub stop: Option<Box<Script>>,
     /// Any of these, with what happened as further arguments.
-    pub any: Option<Script>,
+    pub any: Option<Box<Script>>,
 }
 
 /// What a `vrrp_sync_group` block says.

@@ -125,13 +125,19 @@ fn instance6(lines: &str) -> String {
 /// An instance with lines that are accepted.
 #[track_caller]
 fn good(lines: &str) -> Instance {
-    Loaded::from(&instance(lines)).expect_silence().config.instances.remove(0)
+    Loaded::from(&instance(lines)).expect_silence().config.instances.remove(0).as_ref().clone()
 }
 
 /// An instance with lines about each of which something is said.
 #[track_caller]
 fn bad(lines: &str, complaints: &[&str]) -> Instance {
-    Loaded::from(&instance(lines)).expect_complaints(complaints).config.instances.remove(0)
+    Loaded::from(&instance(lines))
+        .expect_complaints(complaints)
+        .config
+        .instances
+        .remove(0)
+        .as_ref()
+        .clone()
 }
 
 #[test]

@@ -96,7 +96,7 @@ impl Engine {
         if !self.global.vrrp.dynamic_interfaces {
             return;
         }
-        let all = self.instances.keys().zip(self.instances.iter().map(|one| &one.config));
+        let all = self.instances.keys().zip(self.instances.iter().map(|one| &*one.config));
         for (id, other) in self.duplicates.look(all, &self.interfaces) {
             let config = |id| self.instances.get(id).map(|instance| &instance.config);
             let (Some(one), Some(other)) = (config(id), config(other)) else { continue };
@@ -111,6 +111,8 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use conf_parser::{Diagnostics, Options, parse_text};
     use runtime::global::Global;
     use runtime::machine::{Link, Machine};
@@ -146,7 +148,8 @@ mod tests {
         let mut duplicates = Duplicates::default();
         let mut look = |machine: &Machine| {
             let interfaces = Interfaces::new(machine, HashSet::new());
-            let all = (0..).map(InstanceId).zip(&config.instances);
+            let all = config.instances.iter().map(Rc::as_ref);
+            let all = (0..).map(InstanceId).zip(all);
             let found = duplicates.look(all, &interfaces);
             (found, [0, 1].map(|id| duplicates.contains(InstanceId(id))))
         };

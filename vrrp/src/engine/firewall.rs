@@ -142,7 +142,7 @@ impl Engine {
 
     /// Decides what the configuration leaves open.
     fn settle_firewall(&mut self) {
-        let needed = self.config.instances.iter().any(needs_firewall);
+        let needed = self.config.instances.iter().any(|instance| needs_firewall(instance));
         let configured = &mut self.global.firewall;
         if configured.nftables.is_some() {
             return;

@@ -1,11 +1,13 @@
 //! Which virtual router of a new configuration is one that runs already. The name does not matter: others on the link
 //! know a virtual router by its number, family and interface.
 
+use std::rc::Rc;
+
 use crate::config::Instance;
 use crate::config::instance::Transport;
 
 /// For each instance of `new` the position of the one of `old` that it goes on from.
-pub(super) fn matches(old: &[&Instance], new: &[Instance]) -> Vec<Option<usize>> {
+pub(super) fn matches(old: &[Rc<Instance>], new: &[Rc<Instance>]) -> Vec<Option<usize>> {
     let mut found = vec![None; new.len()];
     for (position, before) in old.iter().enumerate() {
         // The first one that looks alike decides, even when it then turns out to be another.

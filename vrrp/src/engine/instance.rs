@@ -1,6 +1,7 @@
 //! A virtual router while it runs: its configuration, its election, and what it sends and expects.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::rc::Rc;
 use std::time::SystemTime;
 
 use runtime::machine::IfIndex;
@@ -21,7 +22,7 @@ const FULL_TTL: u8 = 255;
 /// A virtual router while it runs.
 #[derive(Debug)]
 pub(super) struct Instance {
-    pub(super) config: config::Instance,
+    pub(super) config: Rc<config::Instance>,
     pub(super) router: Router,
     pub(super) expect: Expect,
     pub(super) stats: Stats,
@@ -55,7 +56,11 @@ pub(super) struct Instance {
 
 impl Instance {
     /// A virtual router that has not started. `starts_as_master` is false where its sync group does not allow it.
-    pub(super) fn new(config: &config::Instance, group4: Ipv4Addr, starts_as_master: bool) -> Self {
+    pub(super) fn new(
+        config: &Rc<config::Instance>,
+        group4: Ipv4Addr,
+        starts_as_master: bool,
+    ) -> Self {
         Self {
             router: Router::new(settings(config, starts_as_master)),
             expect: expect(config, group4),
@@ -75,7 +80,7 @@ impl Instance {
             mailed: None,
             holds: false,
             last_transition: SystemTime::now(),
-            config: config.clone(),
+            config: Rc::clone(config),
         }
     }
 
@@ -146,7 +151,7 @@ impl Instance {
     }
 
     /// Goes on with a changed configuration, which is for the same virtual router.
-    pub(super) fn reconfigure(&mut self, config: config::Instance, group4: Ipv4Addr) {
+    pub(super) fn reconfigure(&mut self, config: Rc<config::Instance>, group4: Ipv4Addr) {
         self.expect = expect(&config, group4);
         self.config = config;
         self.refusals = Refusals::default();

@@ -67,10 +67,10 @@ pub(super) fn for_instance<'a>(
             Deleted::AsFault => &notify.fault,
         },
     };
-    let any = notify.any.as_ref().filter(|_| news != News::LowerPriority);
+    let any = notify.any.as_deref().filter(|_| news != News::LowerPriority);
     let priority = priority.0.to_string();
     launches(
-        specific.as_ref(),
+        specific.as_deref(),
         any,
         ["INSTANCE".into(), name.into(), word(news, notify).into(), priority.into()],
     )
@@ -86,7 +86,7 @@ pub(super) fn for_group<'a>(notify: &'a GroupNotify, name: &'a str, news: News) 
         News::Entered(State::Init) | News::Deleted | News::LowerPriority => &None,
     };
     let arguments = ["GROUP".into(), name.into(), news.word().into(), "0".into()];
-    launches(specific.as_ref(), notify.any.as_ref(), arguments)
+    launches(specific.as_deref(), notify.any.as_deref(), arguments)
 }
 
 /// The line for FIFOs about an instance.
@@ -123,9 +123,9 @@ mod tests {
 
     use super::*;
 
-    fn script(path: &str) -> Option<Script> {
+    fn script(path: &str) -> Option<Box<Script>> {
         let account = Account { uid: 0, gid: 0, groups: vec![] };
-        Some(Script { program: path.into(), argv: vec![path.into()], account })
+        Some(Box::new(Script { program: path.into(), argv: vec![path.into()], account }))
     }
 
     fn told(launches: &[Launch<'_>]) -> Vec<String> {

@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::time::Instant;
 
 use log::{error, info};
@@ -42,7 +43,8 @@ impl Engine {
     }
 
     fn apply(&mut self, global: Global, config: Config, now: Instant) {
-        let old: Vec<&config::Instance> = self.instances.iter().map(|one| &one.config).collect();
+        let old: Vec<Rc<config::Instance>> =
+            self.instances.iter().map(|one| Rc::clone(&one.config)).collect();
         let found = identity::matches(&old, &config.instances);
         self.log_dropped_addresses(&found, &config);
         self.leave_behind(&found, now);

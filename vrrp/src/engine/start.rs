@@ -288,7 +288,7 @@ fn uptime() -> Duration {
 
 /// The addresses that adverts never come from.
 pub(super) fn virtual_addresses(config: &Config) -> HashSet<Prefixed> {
-    let addresses = config.instances.iter().flat_map(config::Instance::all_addresses);
+    let addresses = config.instances.iter().flat_map(|instance| instance.all_addresses());
     let addresses = addresses.chain(&config.static_addresses);
     addresses.map(|address| (address.address, address.prefix_len)).collect()
 }

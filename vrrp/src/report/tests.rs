@@ -21,7 +21,7 @@ fn instance(entries: &str) -> Instance {
     let options = Options { main: "test.conf".into(), ..Options::default() };
     let statements = parse_text(text.as_bytes(), &options, &config::ROOT, &mut diagnostics);
     let mut config: Config = config::load(&statements, &global, &machine, &[], &mut diagnostics);
-    config.instances.remove(0)
+    config.instances.remove(0).as_ref().clone()
 }
 
 #[test]

@@ -120,7 +120,7 @@ impl Engine {
                     ("Stop", &notify.stop),
                     ("Generic", &notify.any),
                 ] {
-                    super::instance::report_script(kind, script.as_ref(), out);
+                    super::instance::report_script(kind, script.as_deref(), out);
                 }
             });
         }

@@ -458,17 +458,17 @@ fn report_notify(instance: &Instance, out: &mut Report) {
     let notify = &config.notify;
     let (deleted, script) = match &notify.deleted {
         Deleted::AsFault => ("Fault", None),
-        Deleted::Reported(script) => ("Deleted", script.as_ref()),
+        Deleted::Reported(script) => ("Deleted", script.as_deref()),
     };
     out.field("Notify deleted", deleted);
     for (kind, script) in [
-        ("Backup", notify.backup.as_ref()),
-        ("Master", notify.master.as_ref()),
-        ("Fault", notify.fault.as_ref()),
-        ("Stop", notify.stop.as_ref()),
+        ("Backup", notify.backup.as_deref()),
+        ("Master", notify.master.as_deref()),
+        ("Fault", notify.fault.as_deref()),
+        ("Stop", notify.stop.as_deref()),
         ("Deleted", script),
-        ("Generic", notify.any.as_ref()),
-        ("Master rx lower pri", notify.lower_priority.as_ref()),
+        ("Generic", notify.any.as_deref()),
+        ("Master rx lower pri", notify.lower_priority.as_deref()),
     ] {
         report_script(kind, script, out);
     }

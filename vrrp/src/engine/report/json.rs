@@ -164,17 +164,17 @@ fn json_scripts(instance: &Instance, json: &mut Json) {
     let notify = &instance.config.notify;
     let (is_reported, deleted) = match &notify.deleted {
         Deleted::AsFault => (false, None),
-        Deleted::Reported(script) => (true, script.as_ref()),
+        Deleted::Reported(script) => (true, script.as_deref()),
     };
     json.name("notify_deleted").plain(is_reported);
     let scripts: [(&str, Option<&Script>); 7] = [
-        ("script_backup", notify.backup.as_ref()),
-        ("script_master", notify.master.as_ref()),
-        ("script_fault", notify.fault.as_ref()),
-        ("script_stop", notify.stop.as_ref()),
+        ("script_backup", notify.backup.as_deref()),
+        ("script_master", notify.master.as_deref()),
+        ("script_fault", notify.fault.as_deref()),
+        ("script_stop", notify.stop.as_deref()),
         ("script_deleted", deleted),
-        ("script", notify.any.as_ref()),
-        ("script_master_rx_lower_pri", notify.lower_priority.as_ref()),
+        ("script", notify.any.as_deref()),
+        ("script_master_rx_lower_pri", notify.lower_priority.as_deref()),
     ];
     for (name, script) in scripts {
         if let Some(script) = script {
