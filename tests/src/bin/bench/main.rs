@@ -4,12 +4,14 @@
 
 mod measures;
 mod subject;
+mod takeover;
 
 use std::time::Duration;
 
 use lab::Binary;
 
-use measures::{Startup, check, failover, load, startup};
+use measures::{Startup, check, failover, load, reload, rhythm, startup};
+use takeover::Takeover;
 
 /// How often what varies is measured.
 const ROUNDS: usize = 5;
@@ -37,7 +39,8 @@ fn main() {
             compare_load(&ours, &theirs, instances, interval);
         }
     }
-    let [ours, theirs] = [&ours, &theirs].map(|binary| failover(binary, 2 * ROUNDS));
+    let (ours_binary, their_binary) = (ours, theirs);
+    let [ours, theirs] = [&ours_binary, &their_binary].map(|binary| failover(binary, 2 * ROUNDS));
     time(
         "address later than Master_Down_Interval, median",
         middle(ours.clone()),
@@ -45,6 +48,28 @@ fn main() {
     );
     let latest = |times: Vec<Duration>| times.into_iter().max().unwrap_or_default();
     time("address later than Master_Down_Interval, latest", latest(ours), latest(theirs));
+    for (title, measure) in [
+        ("20 instances with 10 addresses each", takeover::group as fn(&Binary, usize) -> _),
+        ("an instance with 500 addresses", takeover::addresses),
+    ] {
+        let [ours, theirs] = [&ours_binary, &their_binary].map(|binary| measure(binary, ROUNDS));
+        let pick = |part: fn(&Takeover) -> Duration, all: &[Takeover]| {
+            middle(all.iter().map(part).collect())
+        };
+        let there: fn(&Takeover) -> Duration = |takeover| takeover.addresses;
+        let told: fn(&Takeover) -> Duration = |takeover| takeover.announcements;
+        time(&format!("{title}: last address"), pick(there, &ours), pick(there, &theirs));
+        time(&format!("{title}: last GARP"), pick(told, &ours), pick(told, &theirs));
+    }
+    let [ours_reload, their_reload] =
+        [&ours_binary, &their_binary].map(|binary| median(ROUNDS, || reload(binary, 1000)));
+    time("reload of 1000 instances, one address changed", ours_reload, their_reload);
+    let [ours_rhythm, their_rhythm] =
+        [&ours_binary, &their_binary].map(|binary| rhythm(binary, 1000, false));
+    time("1000 instances, advert_int 0.1: p99 of jitter", ours_rhythm.p99, their_rhythm.p99);
+    let [ours_rhythm, their_rhythm] =
+        [&ours_binary, &their_binary].map(|binary| rhythm(binary, 1000, true));
+    time("  while dumps are written: longest gap", ours_rhythm.longest, their_rhythm.longest);
 }
 
 /// Processor time and memory of every process, side by side.

@@ -1,6 +1,6 @@
 //! The measurements, each of one binary.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -79,6 +79,62 @@ pub(crate) fn load(binary: &Binary, instances: usize, interval: &str) -> [Load; 
         memory: processes[index].memory(),
     };
     [cost(0), cost(1)]
+}
+
+/// How regularly adverts leave.
+pub(crate) struct Rhythm {
+    /// 99 of 100 gaps between two adverts of a router are no farther from the interval than this.
+    pub(crate) p99: Duration,
+    /// The longest gap.
+    pub(crate) longest: Duration,
+}
+
+/// How regularly the adverts of `instances` masters leave at a tenth of a second, `dumping` their state meanwhile or not.
+pub(crate) fn rhythm(binary: &Binary, instances: usize, dumping: bool) -> Rhythm {
+    const INTERVAL: Duration = Duration::from_millis(100);
+    const PERIOD: Duration = Duration::from_secs(5);
+    const DUMPS: u32 = 10;
+    let network = Network::new(instances);
+    let daemon = Daemon::start_silent(binary, &network.node, &config(instances, "0.1", OWNER));
+    let addresses: Vec<IpAddr> = (0..instances).map(address).collect();
+    let settled = network.addresses.wait(&addresses, true, 3 * PATIENCE);
+    assert!(settled, "not all of {instances} routers have their address");
+    thread::sleep(Duration::from_secs(1));
+    let capture = Capture::start(&network.outside, None);
+    for _ in 0..DUMPS {
+        if dumping {
+            daemon.process().signal(nix::sys::signal::Signal::SIGUSR1);
+        }
+        thread::sleep(PERIOD / DUMPS);
+    }
+    let mut last: HashMap<(usize, u8), SystemTime> = HashMap::new();
+    let mut gaps = Vec::new();
+    for captured in capture.frames().all() {
+        let Some(advert) = captured.frame.advert() else { continue };
+        let before = last.insert((captured.interface, advert.vrid), captured.at);
+        gaps.extend(before.and_then(|before| captured.at.duration_since(before).ok()));
+    }
+    let mut off: Vec<Duration> = gaps.iter().map(|gap| gap.abs_diff(INTERVAL)).collect();
+    off.sort_unstable();
+    let p99 = off.get(off.len() * 99 / 100).copied().unwrap_or_default();
+    Rhythm { p99, longest: gaps.into_iter().max().unwrap_or_default() }
+}
+
+/// How long a reload takes that gives the last of `instances` another address, until that is there.
+pub(crate) fn reload(binary: &Binary, instances: usize) -> Duration {
+    let network = Network::new(instances);
+    let text = config(instances, "1", OWNER);
+    let daemon = Daemon::start_silent(binary, &network.node, &text);
+    let addresses: Vec<IpAddr> = (0..instances).map(address).collect();
+    let settled = network.addresses.wait(&addresses, true, 3 * PATIENCE);
+    assert!(settled, "not all of {instances} routers have their address");
+    thread::sleep(Duration::from_secs(1));
+    let last = addresses.last().expect("there is one").to_string();
+    let other: IpAddr = [10, 4, 2, 1].into();
+    let began = Instant::now();
+    daemon.reload(&text.replace(&format!("{last}/32"), &format!("{other}/32")));
+    assert!(network.addresses.wait(&[other], true, PATIENCE), "{other} did not come");
+    began.elapsed()
 }
 
 /// How much later than Master_Down_Interval after the last advert the address was at the backup, `rounds` times.
