@@ -3,10 +3,14 @@
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use log::{error, info, warn};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::{getuid, mkfifo};
@@ -16,6 +20,9 @@ use crate::scripts::{self, Running};
 
 /// So many lines wait for a reader that has fallen behind by more than the kernel holds.
 const WAITING: usize = 1000;
+
+/// How often a FIFO that is about to be closed is looked at.
+const UNREAD: Duration = Duration::from_millis(1);
 
 /// An open FIFO, and the program that reads it.
 #[derive(Debug)]
@@ -99,17 +106,34 @@ impl Fifo {
         self.reader = None;
     }
 
-    /// Ends the reader and takes the FIFO away if we made it.
-    pub fn close(mut self) {
+    /// Takes the FIFO away if we made it, and ends the reader. It has so much `patience` to read what is there and to
+    /// end by itself, which it can since there is nobody left who could write.
+    pub fn close(mut self, patience: Duration) {
         self.flush();
+        let deadline = Instant::now() + patience;
+        // One that has only just started has yet to open it, and what is there would be lost with us.
+        while self.reader.is_some() && has_unread(&self.file) && Instant::now() < deadline {
+            thread::sleep(UNREAD);
+        }
+        drop(self.file);
         if let Some(reader) = &self.reader {
-            // It may have ended by itself.
-            let _ = reader.signal(Signal::SIGTERM);
+            let left = deadline.saturating_duration_since(Instant::now());
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+            let ended = poll(&mut [PollFd::new(reader.as_fd(), PollFlags::POLLIN)], timeout);
+            if ended != Ok(1) {
+                // It may have ended just now.
+                let _ = reader.signal(Signal::SIGTERM);
+            }
         }
         if self.made {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// Whether nobody has read yet what is in it.
+fn has_unread(file: &File) -> bool {
+    poll(&mut [PollFd::new(file.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO) == Ok(1)
 }
 
 /// Whether it was made by us.
@@ -162,7 +186,7 @@ mod tests {
         let mut text = [0; 52];
         reader.read_exact(&mut text).unwrap();
         assert_eq!(&text, b"INSTANCE \"web\" BACKUP 100\nINSTANCE \"web\" MASTER 100\n");
-        fifo.close();
+        fifo.close(Duration::ZERO);
         assert!(!Path::new(&settings.path).exists());
     }
 
@@ -183,7 +207,7 @@ mod tests {
             fifo.flush();
         }
         assert!(last < line(1099));
-        fifo.close();
+        fifo.close(Duration::ZERO);
     }
 
     #[test]

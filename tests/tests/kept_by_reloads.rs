@@ -107,7 +107,12 @@ fn the_reader_of_a_fifo_hears_of_the_end() {
     daemon.await_log(Mark::default(), "(one) Entering MASTER STATE");
     assert!(daemon.stop().success());
     let line = "INSTANCE \"one\" STOP 255";
-    lab::await_file(&heard, |content| content.contains(line).then_some(()));
+    let content = fs::read_to_string(&heard);
+    assert!(
+        content.as_ref().is_ok_and(|text| text.contains(line)),
+        "{content:?}\n{}",
+        daemon.log_text()
+    );
 }
 
 #[test]

@@ -1,11 +1,16 @@
 //! The FIFOs that hear of every state, and the programs that read them.
 
+use std::time::Duration;
+
 use log::error;
 use runtime::fifo::Fifo;
 use runtime::global::{self, Global};
 use runtime::reactor::{Reactor, Readiness, Registration};
 
 use super::{Source, Timer};
+
+/// How long a reader has for the last lines when the process ends.
+const LAST_LINES: Duration = Duration::from_millis(100);
 
 /// The FIFOs that are open.
 #[derive(Debug, Default)]
@@ -39,7 +44,8 @@ impl Listeners {
             };
             self.0.extend(listener);
         }
-        before.into_iter().for_each(|listener| listener.close(reactor));
+        // Nobody is waited for while adverts are due.
+        before.into_iter().for_each(|listener| listener.close(reactor, Duration::ZERO));
         for (place, listener) in (0..).zip(&mut self.0) {
             listener.watch(place, reactor);
         }
@@ -67,9 +73,10 @@ impl Listeners {
         }
     }
 
-    /// Closes all of them.
+    /// Closes all of them. Their readers may take in the last lines.
     pub(super) fn close(&mut self, reactor: &mut Reactor<Source, Timer>) {
-        std::mem::take(&mut self.0).into_iter().for_each(|listener| listener.close(reactor));
+        let all = std::mem::take(&mut self.0);
+        all.into_iter().for_each(|listener| listener.close(reactor, LAST_LINES));
     }
 }
 
@@ -94,8 +101,8 @@ impl Listener {
         }
     }
 
-    fn close(mut self, reactor: &mut Reactor<Source, Timer>) {
+    fn close(mut self, reactor: &mut Reactor<Source, Timer>, patience: Duration) {
         self.forget(reactor);
-        self.fifo.close();
+        self.fifo.close(patience);
     }
 }
