@@ -73,7 +73,7 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Opens it. `buffer` is the size of its receive buffer in octets; `None` is [`ROOM`].
+    /// Opens it. `buffer` is the size of its receive buffer in octets; `None` is 1 MiB.
     ///
     /// IPv4 datagrams arrive with their header. IPv6 ones arrive without, their destination, interface and hop limit
     /// beside them.
