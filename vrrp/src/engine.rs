@@ -25,6 +25,7 @@ mod send;
 mod sockets;
 mod start;
 mod stop;
+mod sync_daemon;
 mod table;
 mod tracking;
 mod transition;
@@ -60,6 +61,7 @@ use self::own_links::SourceChecks;
 use self::refusals::Chatter;
 use self::report::{Dump, Dumps};
 use self::sockets::{SocketId, Sockets};
+use self::sync_daemon::Synchronisation;
 use self::table::Table;
 use self::tracking::Tracked;
 use crate::announce::{Announcer, Frames};
@@ -217,6 +219,7 @@ struct Engine {
     listeners: Listeners,
     mails: Mails,
     tracked: Tracked,
+    synchronisation: Synchronisation,
     /// Where process events come from, where the kernel has them.
     process_events: Option<OwnedFd>,
     bfd_events: Option<Receiver>,

@@ -41,6 +41,7 @@ impl Engine {
         self.send_adverts();
         self.reconcile();
         self.announce(now);
+        self.synchronise();
         self.start_scripts();
         self.listeners.flush();
         self.mails.flush(&mut self.reactor, now);

@@ -27,6 +27,7 @@ use super::receive::BATCH;
 use super::refusals::Chatter;
 use super::report::Dumps;
 use super::sockets::Sockets;
+use super::sync_daemon::Synchronisation;
 use super::table::Table;
 use super::tracking::Tracked;
 use super::{DEFAULT_MTU, Engine, RunningGroup, Source, Timer};
@@ -89,6 +90,7 @@ impl Engine {
             listeners: Listeners::default(),
             mails: Mails::default(),
             tracked: Tracked::default(),
+            synchronisation: Synchronisation::default(),
             process_events: setup.links.process_events,
             bfd_events,
             instances: Table::default(),

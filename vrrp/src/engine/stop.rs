@@ -45,6 +45,7 @@ impl Engine {
             self.restore_settings();
         }
         self.remove_firewall();
+        self.stop_synchronisation();
         self.listeners.close(&mut self.reactor);
     }
 
