@@ -1,21 +1,23 @@
 #!/usr/bin/env bash
-# Unpacks the distribution's keepalived under the target directory, with the libraries that it needs and the system
-# lacks. Nothing of it is installed: the lab runs it in network namespaces as the other router.
+# Unpacks the distribution's keepalived and BIRD under the target directory, with the libraries that they need and the
+# system lacks. Nothing of it is installed: the lab runs them in network namespaces as the other router.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 root=$(realpath -m "${CARGO_TARGET_DIR:-target}")/peer
 library=$root/usr/lib/$(uname -m)-linux-gnu
 peer() { LD_LIBRARY_PATH=$root/usr/lib:$library "$root/usr/sbin/keepalived" --version 2>&1; }
-if [[ $(peer) == 'Keepalived v'* ]]; then exit 0; fi
+bird() { LD_LIBRARY_PATH=$root/usr/lib:$library "$root/usr/sbin/bird" --version 2>&1; }
+if [[ $(peer) == 'Keepalived v'* && $(bird) == 'BIRD version'* ]]; then exit 0; fi
 
 rm -rf "$root"
 mkdir -p "$root/packages"
 # Downloads packages as this user: apt's own account may not write here.
 download() { (cd "$root/packages" && apt-get -o APT::Sandbox::User=root download -qq "$@"); }
-download keepalived 2>/dev/null || { apt-get update -qq; download keepalived; }
+download keepalived bird2 2>/dev/null || { apt-get update -qq; download keepalived bird2; }
 # What the package depends on directly is enough: what those need in turn has the base system.
-for dependency in $(dpkg-deb -f "$root"/packages/keepalived_*.deb Depends | tr ',' '\n' | awk '/^ *lib/ { print $1 }'); do
+for dependency in $(for package in "$root"/packages/*.deb; do dpkg-deb -f "$package" Depends; done |
+    tr ',' '\n' | awk '/^ *lib/ { print $1 }'); do
     dpkg -s "$dependency" >/dev/null 2>&1 || download "$dependency"
 done
 for package in "$root"/packages/*.deb; do dpkg -x "$package" "$root"; done
@@ -27,3 +29,4 @@ if [ -n "$missing" ]; then
         $(dpkg-deb -f "$root"/packages/keepalived_*.deb Depends | tr ',' '\n' | awk '/^ *lib/ { print $1 }') >/dev/null
 fi
 peer | sed -n 1p
+bird
