@@ -155,6 +155,11 @@ impl Session {
         self.remote.diagnostic
     }
 
+    /// Whether the session has ended because nothing was heard for the detection time.
+    pub fn is_silent(&self) -> bool {
+        self.state != State::Up && self.diagnostic == Diagnostic::DetectionTimeExpired
+    }
+
     /// When [`Event::Deadline`] is due.
     pub fn deadline(&self) -> Option<Instant> {
         [self.next_send, self.expiry].into_iter().flatten().min()

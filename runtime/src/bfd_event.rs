@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
@@ -19,6 +20,11 @@ pub struct BfdEvent {
     pub name: String,
     /// Whether it is up; everything else counts as down.
     pub up: bool,
+    /// The other side.
+    pub neighbor: IpAddr,
+    /// Whether it is down because nothing was heard for the detection time. What the other side says of itself, and a
+    /// session that was never up, are something else.
+    pub silent: bool,
     /// When it was sent, in microseconds of the monotonic clock.
     pub sent: u64,
 }
@@ -135,7 +141,7 @@ mod tests {
     use super::*;
 
     fn event(name: &str, up: bool) -> BfdEvent {
-        BfdEvent { name: name.to_owned(), up, sent: 7 }
+        BfdEvent { name: name.to_owned(), up, neighbor: [10, 9, 0, 1].into(), silent: !up, sent: 7 }
     }
 
     #[test]

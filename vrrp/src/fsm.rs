@@ -132,6 +132,13 @@ pub enum Event {
     Weight(i32),
     /// An address, route or rule was taken away by somebody else.
     ObjectLost,
+    /// Something faster than adverts has found that the router of this address is gone.
+    MasterGone {
+        /// The router.
+        source: IpAddr,
+        /// Whether there is no other backup to agree with, so that nothing need be waited for.
+        only_backup: bool,
+    },
     /// The sync group becomes master.
     FollowMaster,
     /// The sync group becomes backup.
@@ -149,6 +156,7 @@ pub enum Event {
 enum Expecting {
     Silence,
     MasterLeft(IpAddr),
+    MasterGone(IpAddr),
     Preemption(IpAddr, Priority),
     Ownership,
     /// We were master ourselves a moment ago, and have left it to whoever is there.
@@ -305,6 +313,9 @@ impl Router {
             (State::Backup, Event::Advert(heard)) => self.backup_heard(heard, now, out),
             (State::Backup, Event::Deadline { may_lead }) => self.backup_due(may_lead, now, out),
             (State::Backup, Event::FollowMaster) => self.become_master(Cause::Group, now, out),
+            (State::Backup, Event::MasterGone { source, only_backup }) => {
+                self.master_gone(source, only_backup, now);
+            }
             (State::Backup, Event::Fault(fault)) => self.backup_fails(fault, out),
 
             (State::Master, Event::Advert(heard)) => self.master_heard(heard, now, out),
@@ -325,6 +336,7 @@ impl Router {
             (State::Init | State::Fault, Event::Advert(_) | Event::Deadline { .. }) => {}
             (State::Init | State::Fault | State::Master, Event::FollowMaster) => {}
             (State::Init | State::Fault | State::Backup, Event::FollowBackup) => {}
+            (State::Init | State::Fault | State::Master, Event::MasterGone { .. }) => {}
             // Whoever does not hold the addresses cannot lose them.
             (State::Init | State::Fault | State::Backup, Event::ObjectLost) => {}
             // A router starts once, and one without faults has none to clear.

@@ -122,6 +122,8 @@ impl Live {
         BfdEvent {
             name: self.instance.name.clone(),
             up: self.session.state() == State::Up,
+            neighbor: self.instance.neighbor,
+            silent: self.session.is_silent(),
             sent: u64::try_from(clock.as_micros()).unwrap_or(u64::MAX),
         }
     }

@@ -86,6 +86,8 @@ pub struct Instance {
     pub promote_secondaries: bool,
     /// Whether the state of [`Self::interface`] matters.
     pub track_primary: bool,
+    /// The BFD session whose silence means that the master is gone. An extension.
+    pub bfd_takeover: Option<BfdTakeover>,
     /// What else changes the priority or makes the instance faulty.
     pub trackers: Trackers,
     /// Who is told about changes.
@@ -119,6 +121,15 @@ pub struct Shown {
     pub polls_link: bool,
     /// Whether periodic announcements were asked for on all interfaces, whether there are any or not.
     pub announces_everywhere: bool,
+}
+
+/// What a backup makes of a BFD session that nothing is heard on any more (`bfd_takeover`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BfdTakeover {
+    /// The session with the router that is to be replaced.
+    pub session: String,
+    /// Whether there is no other backup.
+    pub only_backup: bool,
 }
 
 /// An interface made for one instance.

@@ -14,7 +14,9 @@ use super::address_entry::Owner;
 use super::auth::Auth;
 use super::context::Context;
 use super::garp_keywords::ExtraInterfaces;
-use super::instance::{Instance, Ipvlan, OwnInterface, Shown, Transport, Unicast, Vmac};
+use super::instance::{
+    BfdTakeover, Instance, Ipvlan, OwnInterface, Shown, Transport, Unicast, Vmac,
+};
 use super::instance_draft::InstanceDraft;
 use super::own_interface::{VmacDraft, find_group, usable_ipvlan_name, usable_vmac_name};
 use super::trackables::Trackables;
@@ -141,6 +143,7 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
         let capacity = self.capacity(&auth);
         let (addresses, excluded, extra) = self.addresses(&own_interface, capacity)?;
         let (routes, rules) = self.routes_and_rules();
+        let bfd_takeover = self.bfd_takeover();
         let trackers = self.workshop.trackables.of_instance(
             &self.draft,
             self.interface.as_deref(),
@@ -170,6 +173,7 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
             transport,
             source,
             track_source: draft.track_source && source.is_some(),
+            bfd_takeover,
             wants_master: self.wants_master,
             priority: self.priority,
             advert_interval,
@@ -741,6 +745,19 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
         let text = format!("({}) No VIP specified; at least one is sensible", self.draft.name());
         self.workshop.context.diagnostics.report_later(Class::Warning, place, text);
         true
+    }
+
+    /// Only a session that there is, and that VRRP hears of.
+    fn bfd_takeover(&mut self) -> Option<BfdTakeover> {
+        let (session, only_backup) = self.draft.bfd_takeover.take()?;
+        if self.workshop.trackables.has_session(&session.value) {
+            return Some(BfdTakeover { session: session.value, only_backup });
+        }
+        let name = self.draft.name();
+        let text = format!("({name}) bfd_takeover {} not found, ignoring...", session.value);
+        let hint = "define it with bfd_instance, without `checker` or with `vrrp` too";
+        self.workshop.context.report_with_hint(session.place, text, Some(hint.to_owned()));
+        None
     }
 
     fn routes_and_rules(&mut self) -> (Vec<super::Route>, Vec<super::Rule>) {

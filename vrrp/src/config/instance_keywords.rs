@@ -284,6 +284,12 @@ const TRACK: &[Keyword<InstanceDraft>] = &[
         "BFD sessions that matter",
         |draft, _, statement, _| draft.track.sessions.extend_from_slice(statement.lines()),
     ),
+    keyword(
+        "bfd_takeover",
+        Args::Words("NAME [only_backup]"),
+        "the BFD session whose silence means that the master is gone",
+        bfd_takeover,
+    ),
 ];
 
 const SCRIPT: Args = Args::Script("SCRIPT [USER [[:]GROUP]]");
@@ -649,4 +655,28 @@ fn sync_daemon(
     let hint = "Please use global lvs_sync_daemon";
     diagnostics.report_with_hint(Class::GeneralError, statement.place(), text, hint);
     draft.sync_daemon = Some(owned(word));
+}
+
+fn bfd_takeover(
+    draft: &mut InstanceDraft,
+    _: Value<'_>,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    let name = draft.name().to_owned();
+    let Some(session) = statement.arg(0) else {
+        let text = format!("({name}) bfd_takeover needs the name of a bfd_instance");
+        diagnostics.report(Class::GeneralError, statement.place(), text);
+        return;
+    };
+    let only_backup = match statement.arg(1) {
+        None => false,
+        Some(word) if word.text == "only_backup" => true,
+        Some(word) => {
+            let text = format!("({name}) unknown bfd_takeover option {} - ignoring", word.text);
+            diagnostics.report(Class::GeneralError, word.place, text);
+            false
+        }
+    };
+    draft.bfd_takeover = Some((owned(session), only_backup));
 }

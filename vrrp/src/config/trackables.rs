@@ -105,6 +105,11 @@ impl Trackables {
         }
     }
 
+    /// Whether VRRP hears of a BFD session of this name.
+    pub(super) fn has_session(&self, name: &str) -> bool {
+        self.sessions.contains_key(name)
+    }
+
     /// What a sync group tracks.
     pub(super) fn of_group(
         &self,

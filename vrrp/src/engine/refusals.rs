@@ -58,18 +58,21 @@ pub(super) enum Noise {
     Note(Discriminant<Note>),
 }
 
-/// Lines that were written lately: each kind of noise is written once a second at most.
+/// Lines that were written lately: each kind of noise is written once a second at most, and once more where that was
+/// silent before, since one change is often followed by another.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Chatter(Vec<(Noise, Instant)>);
+pub(super) struct Chatter(Vec<(Noise, [Instant; 2])>);
 
 impl Chatter {
     /// Whether `noise` may be written now.
     pub(super) fn allows(&mut self, noise: Noise, now: Instant) -> bool {
-        match self.0.iter_mut().find(|(known, _)| *known == noise) {
-            Some((_, last)) if now.saturating_duration_since(*last) < REPEAT => return false,
-            Some((_, last)) => *last = now,
-            None => self.0.push((noise, now)),
-        }
+        let Some((_, free)) = self.0.iter_mut().find(|(known, _)| *known == noise) else {
+            self.0.push((noise, [now + REPEAT, now]));
+            return true;
+        };
+        let Some(place) = free.iter_mut().filter(|at| **at <= now).min() else { return false };
+        // Each of the two may be used again two periods later, so that there is one line a period in the long run.
+        *place = now + 2 * REPEAT;
         true
     }
 
@@ -88,12 +91,15 @@ mod tests {
         let mut chatter = Chatter::default();
         let now = Instant::now();
         let half = Duration::from_millis(500);
-        assert!(chatter.allows(Noise::TooShort, now));
-        assert!(!chatter.allows(Noise::TooShort, now + half));
+        let heard = |chatter: &mut Chatter, seconds: u32| {
+            let times = (0..seconds * 1000).map(|at| now + Duration::from_millis(u64::from(at)));
+            times.filter(|&at| chatter.allows(Noise::TooShort, at)).count()
+        };
+        assert_eq!(heard(&mut chatter, 100), 101);
         assert!(chatter.allows(Noise::TooLong, now + half));
-        assert!(chatter.allows(Noise::TooShort, now + 2 * half));
-        assert!(chatter.allows_note(&Note::BackupHeardStop, now));
-        assert!(!chatter.allows_note(&Note::BackupHeardStop, now));
+        for expected in [true, true, false] {
+            assert_eq!(chatter.allows_note(&Note::BackupHeardStop, now), expected);
+        }
         assert!(chatter.allows_note(&Note::Timeout, now));
         assert!(chatter.allows_note(&Note::Timeout, now));
     }

@@ -61,6 +61,8 @@ pub enum Cause {
     Silence(Duration),
     /// The master said that it leaves.
     MasterLeft(IpAddr),
+    /// The master was found to be gone.
+    MasterGone(IpAddr),
     /// The master has a lower priority than we.
     Preemption(IpAddr, Priority),
     /// Nobody took over what we had left for a moment.
@@ -88,6 +90,7 @@ impl fmt::Display for Cause {
                 write!(f, "no advert for {}.{:03} s", waited.as_secs(), waited.subsec_millis())
             }
             Cause::MasterLeft(source) => write!(f, "{source} left"),
+            Cause::MasterGone(source) => write!(f, "{source} is silent for BFD"),
             Cause::Preemption(source, priority) => {
                 write!(f, "preempting {source} with priority {}", priority.0)
             }

@@ -1,5 +1,6 @@
 //! What a backup does (RFC 9568 §6.4.2): it listens, and takes over when nobody with a better claim speaks.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::{Action, Cause, Expecting, Fault, Heard, Note, Preempt, Router, State};
@@ -39,6 +40,19 @@ impl Router {
         self.delay_preemption(heard.priority, now, out);
         self.wants = State::Backup;
         self.listen(now);
+    }
+
+    /// As if the master had taken its leave: several backups agree by their skew times, a single one waits for nobody.
+    /// An advert that still comes has the last word.
+    pub(super) fn master_gone(&mut self, source: IpAddr, only_backup: bool, now: Instant) {
+        if self.master() != Some(source) || self.expecting != Expecting::Silence {
+            return;
+        }
+        let wait = if only_backup { Duration::ZERO } else { self.skew() };
+        if self.deadline.is_none_or(|deadline| deadline > now + wait) {
+            self.expecting = Expecting::MasterGone(source);
+            self.arm(now, wait);
+        }
     }
 
     fn accepts_as_master(&self, theirs: Priority, now: Instant) -> bool {
@@ -83,6 +97,7 @@ impl Router {
                 Cause::Silence(now.saturating_duration_since(since))
             }
             Expecting::MasterLeft(source) => Cause::MasterLeft(source),
+            Expecting::MasterGone(source) => Cause::MasterGone(source),
             Expecting::Preemption(source, priority) => Cause::Preemption(source, priority),
             Expecting::Ownership => Cause::Owner,
             Expecting::Return => Cause::Unclaimed,

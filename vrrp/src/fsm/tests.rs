@@ -277,6 +277,27 @@ fn a_master_answers_a_leaving_router() {
 }
 
 #[test]
+fn a_master_that_is_gone_is_replaced_after_the_skew_time_unless_it_still_speaks() {
+    let gone = |only_backup| Event::MasterGone { source: LOWER, only_backup };
+    let mut bench = Bench::backup(settings(100));
+    bench.take(heard(150, LOWER));
+    assert_eq!(bench.left(), DOWN);
+    bench.take(Event::MasterGone { source: HIGHER, only_backup: true });
+    assert_eq!(bench.left(), DOWN, "somebody else is gone");
+    bench.take(gone(false));
+    let skew = bench.left();
+    assert!(skew < SECOND, "{skew:?}");
+    bench.take(heard(150, LOWER));
+    assert_eq!(bench.left(), DOWN, "it still speaks");
+    bench.take(gone(true));
+    assert_eq!(bench.left(), Duration::ZERO);
+    bench.out.clear();
+    bench.take(Event::Deadline { may_lead: true });
+    let wanted = bench.wanted();
+    assert!(wanted.contains(&entering(State::Backup, State::Master, Cause::MasterGone(LOWER))));
+}
+
+#[test]
 fn a_flood_is_not_answered_by_another() {
     let mut bench = Bench::master(settings(100));
     for _ in 0..1000 {

@@ -1,12 +1,15 @@
 //! Tracked BFD sessions: up or down, as the BFD process tells.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use log::{error, info};
 
 use super::super::Engine;
 use super::super::table::Table;
+use crate::config::InstanceId;
 use crate::config::track::SessionId;
+use crate::fsm::Event;
 
 /// The sessions by their numbers.
 pub(in super::super) type TrackedSessions = Table<SessionId, TrackedSession>;
@@ -52,13 +55,33 @@ impl Engine {
         loop {
             let Some(events) = &self.bfd_events else { return };
             match events.receive() {
-                Ok(Some(event)) => self.session_told(&event.name, event.up, now),
+                Ok(Some(event)) => {
+                    if event.silent {
+                        self.session_silent(&event.name, event.neighbor, now);
+                    }
+                    self.session_told(&event.name, event.up, now);
+                }
                 Ok(None) => return,
                 Err(error) => {
                     error!("cannot hear of BFD sessions: {error}");
                     return;
                 }
             }
+        }
+    }
+
+    /// Nothing is heard from `neighbor` any more: those who have it for their master need not wait for its adverts.
+    fn session_silent(&mut self, name: &str, neighbor: IpAddr, now: Instant) {
+        let concerned: Vec<(InstanceId, bool)> = self
+            .instances
+            .keys()
+            .filter_map(|id| {
+                let takeover = self.instances.get(id)?.config.bfd_takeover.as_ref()?;
+                (takeover.session == name).then_some((id, takeover.only_backup))
+            })
+            .collect();
+        for (id, only_backup) in concerned {
+            self.take(id, Event::MasterGone { source: neighbor, only_backup }, now);
         }
     }
 

@@ -1,0 +1,138 @@
+//! The extension `bfd_takeover`: a backup that learns by BFD that its master is gone does not wait for adverts.
+
+mod better_than_the_original {
+    use std::time::{Duration, SystemTime};
+
+    use lab::{Binary, Daemon, Lan, Mark, PATIENCE};
+
+    fn session(name: &str, own: u8, other: u8) -> String {
+        format!(
+            "bfd_instance {name} {{
+    neighbor_ip 10.9.0.{other}
+    source_ip 10.9.0.{own}
+    min_rx 10
+    min_tx 10
+    multiplier 3
+}}\n"
+        )
+    }
+
+    fn instance(priority: u8, takeover: &str) -> String {
+        format!(
+            "vrrp_instance web {{
+    interface eth0
+    virtual_router_id 51
+    version 3
+    priority {priority}
+    advert_int 1
+{takeover}
+    virtual_ipaddress {{
+        10.9.0.100/24
+    }}
+}}\n"
+        )
+    }
+
+    fn start(lan: &Lan, node: usize, config: &str) -> Daemon {
+        Daemon::start(&Binary::under_test(), lan.nodes()[node].namespace(), config)
+    }
+
+    fn await_master(lan: &Lan, node: usize) {
+        let address = ["10.9.0.100".parse().expect("it is one")];
+        assert!(lan.nodes()[node].addresses().wait(&address, true, PATIENCE), "node {}", node + 1);
+    }
+
+    /// When the address was last added at `node`.
+    fn added(lan: &Lan, node: usize) -> SystemTime {
+        let address: std::net::IpAddr = "10.9.0.100".parse().expect("it is one");
+        let events = lan.nodes()[node].addresses().events().all();
+        let added = events.iter().rev().find(|event| event.address == address && event.present);
+        added.expect("it was added").at
+    }
+
+    #[test]
+    fn the_only_backup_takes_over_at_once() {
+        let mut took: Vec<Duration> = (0..3).map(|_| takeover()).collect();
+        println!("address on the backup after {took:?}");
+        took.sort_unstable();
+        assert!(took[1] < Duration::from_millis(500), "{took:?}");
+    }
+
+    /// How long after the death of its master a backup has the address.
+    fn takeover() -> Duration {
+        let lan = Lan::new(2);
+        let mut master = start(&lan, 0, &(session("backup", 1, 2) + &instance(150, "")));
+        await_master(&lan, 0);
+        let takeover = "    bfd_takeover master only_backup";
+        let backup = start(&lan, 1, &(session("master", 2, 1) + &instance(100, takeover)));
+        backup.await_log(Mark::default(), "(master) Entering Up state");
+        backup.await_log(Mark::default(), "(web) master set to 10.9.0.1");
+        let mark = backup.log().mark();
+        let killed = SystemTime::now();
+        master.kill();
+        backup.await_log(mark, "(web) 10.9.0.1 is silent for BFD");
+        await_master(&lan, 1);
+        added(&lan, 1).duration_since(killed).unwrap_or_default()
+    }
+
+    #[test]
+    fn of_two_backups_the_better_one_takes_over_after_its_skew_time() {
+        let lan = Lan::new(3);
+        let mut master = start(
+            &lan,
+            0,
+            &(session("second", 1, 2) + &session("third", 1, 3) + &instance(250, "")),
+        );
+        await_master(&lan, 0);
+        let backups = [(1, 2, 200), (2, 3, 50)].map(|(node, own, priority)| {
+            let config = session("master", own, 1) + &instance(priority, "    bfd_takeover master");
+            let daemon = start(&lan, node, &config);
+            daemon.await_log(Mark::default(), "(master) Entering Up state");
+            daemon.await_log(Mark::default(), "(web) master set to 10.9.0.1");
+            daemon
+        });
+        let marks = backups.each_ref().map(|daemon| daemon.log().mark());
+        let killed = SystemTime::now();
+        master.kill();
+        let line = backups[0].await_log(marks[0], "(web) Entering MASTER STATE");
+        backups[1].await_log(marks[1], "(web) master changed from 10.9.0.1 to 10.9.0.2");
+        let took = line.at.duration_since(killed).unwrap_or_default();
+        // 30 ms to notice, and 56/256 of a second to leave the way to better ones.
+        assert!(took < Duration::from_millis(700), "{took:?}");
+        assert!(took > Duration::from_millis(218), "{took:?}");
+        let log = backups[1].log().since(marks[1]);
+        assert!(log.iter().all(|line| !line.text.contains("Entering MASTER")));
+    }
+
+    #[test]
+    fn whoever_still_speaks_is_still_master() {
+        let lan = Lan::new(2);
+        let master = start(&lan, 0, &(session("backup", 1, 2) + &instance(150, "")));
+        await_master(&lan, 0);
+        let backup =
+            start(&lan, 1, &(session("master", 2, 1) + &instance(100, "    bfd_takeover master")));
+        backup.await_log(Mark::default(), "(master) Entering Up state");
+        backup.await_log(Mark::default(), "(web) master set to 10.9.0.1");
+        // The session is taken down in an orderly way: the master has nothing but VRRP from now on.
+        let mark = backup.log().mark();
+        master.reload(&instance(150, ""));
+        backup.await_log(mark, "(master) Entering Down state");
+        let frames = lan.capture().frames();
+        let since = frames.mark();
+        let mut count = 0;
+        frames.wait(since, PATIENCE, |captured| {
+            count += usize::from(captured.frame.advert().is_some());
+            (count == 2).then_some(())
+        });
+        let log = backup.log().since(mark);
+        assert!(log.iter().all(|line| !line.text.contains("MASTER")), "{}", backup.log_text());
+    }
+
+    #[test]
+    fn a_session_that_there_is_not_is_complained_of() {
+        let lan = Lan::new(1);
+        let daemon = start(&lan, 0, &instance(100, "    bfd_takeover nobody"));
+        daemon.await_log(Mark::default(), "(web) bfd_takeover nobody not found, ignoring...");
+        daemon.await_log(Mark::default(), "(web) Entering MASTER STATE");
+    }
+}
