@@ -216,8 +216,8 @@ impl Global {
 /// A process that writes to the FIFO starts its reader, with the path as last argument.
 fn report_fifo(kind: &str, fifo: Option<&Fifo>, writes: bool, out: &mut Report) {
     let Some(Fifo { path, owner, script }) = fifo else { return };
-    let ids = format_args!("uid:gid {}:{}", owner.uid, owner.gid);
-    out.line(format_args!("{kind} notify fifo = {path}, {ids}"));
+    let (uid, gid) = (owner.uid, owner.gid);
+    out.line(format_args!("{kind} notify fifo = {path}, uid:gid {uid}:{gid}"));
     let Some(mut script) = script.clone() else { return };
     if writes {
         script.argv.push(path.into());
