@@ -7,7 +7,6 @@ use runtime::global::ReceiveBuffer;
 use runtime::machine::IfIndex;
 
 use super::Engine;
-use super::instance::Instance;
 use crate::config::auth::Auth;
 use crate::config::instance::{OwnInterface, Transport};
 use crate::config::{self, InstanceId};
@@ -134,17 +133,21 @@ impl Engine {
 
     /// The receive buffer of the socket `key`: what all instances on it want together. `None` is the system's.
     fn receive_buffer(&self, key: Key) -> Option<u32> {
-        let listens = |instance: &&Instance| {
-            Endpoint::of(&instance.config, self.surroundings()).key == Some(key)
-        };
-        let listeners = self.instances.iter().filter(listens);
-        let wanted = listeners.map(|instance| {
-            let multiplier = self.global.vrrp.receive_buffer_multiplier;
+        // Not all of them need be connected yet.
+        let listeners = self.instances.iter().filter_map(|instance| {
+            let endpoint = Endpoint::of(&instance.config, self.surroundings());
+            (endpoint.key == Some(key)).then_some((instance, endpoint))
+        });
+        let multiplier = self.global.vrrp.receive_buffer_multiplier;
+        let wanted = listeners.map(|(instance, endpoint)| {
             instance.config.receive_buffer.or_else(|| match self.global.vrrp.receive_buffer {
                 ReceiveBuffer::System => None,
                 ReceiveBuffer::Bytes(bytes) => Some(bytes),
-                ReceiveBuffer::Advert => Some(multiplier.saturating_mul(instance.advert_len())),
-                ReceiveBuffer::Mtu => Some(multiplier.saturating_mul(self.mtu(instance.interface))),
+                ReceiveBuffer::Advert => {
+                    let advert = endpoint.source.map_or(0, |source| instance.advert_len(source));
+                    Some(multiplier.saturating_mul(advert))
+                }
+                ReceiveBuffer::Mtu => Some(multiplier.saturating_mul(self.mtu(endpoint.interface))),
             })
         });
         wanted.sum::<Option<u32>>()

@@ -144,10 +144,11 @@ impl Instance {
         })
     }
 
-    /// Octets of an advert, for receive buffers.
-    pub(super) fn advert_len(&self) -> u32 {
-        let len = self.packets.first().map_or(0, |packet| packet.bytes().len());
-        u32::try_from(len).unwrap_or(u32::MAX)
+    /// Octets of an advert from `source`, for receive buffers.
+    pub(super) fn advert_len(&self, source: IpAddr) -> u32 {
+        let form = form(&self.config, self.expect.old_checksum, self.expect.group);
+        let packet = self.destinations().next().map(|to| Packet::new(&form, source, to));
+        u32::try_from(packet.map_or(0, |packet| packet.bytes().len())).unwrap_or(u32::MAX)
     }
 
     /// Goes on with a changed configuration, which is for the same virtual router.
