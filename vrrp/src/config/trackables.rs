@@ -196,7 +196,7 @@ impl Correction<'_, '_> {
     }
 
     fn interfaces(&mut self, trackers: &mut Vec<Tracker<String>>) {
-        trackers.retain_mut(|tracker| {
+        trackers.retain(|tracker| {
             if tracker.weighting.weight == 0 {
                 return true;
             }
@@ -206,7 +206,7 @@ impl Correction<'_, '_> {
                 "ignoring {} tracked interface {what}due to {cause}",
                 tracker.what
             ));
-            tracker.weighting.weight = 0;
+            // The original says so of members of a group, and weighs them all the same.
             self.by_group
         });
     }
