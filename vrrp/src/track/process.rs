@@ -152,10 +152,11 @@ impl Census {
         self.processes.remove(&process) && self.changed(Cause::Exit, now)
     }
 
-    /// All were looked at, and these are there.
+    /// All were looked at, and these are there. A change that is being waited out and still stands must last on.
     pub fn counted(&mut self, processes: HashSet<u32>, now: Instant) -> bool {
         self.processes = processes;
-        self.changed(Cause::Sight, now)
+        let still_waits = self.due.is_some() && self.holds_now() != self.holds;
+        !still_waits && self.changed(Cause::Sight, now)
     }
 
     /// Goes on under another quorum.
@@ -275,6 +276,7 @@ mod tests {
         assert!(!census.seen(3, true, now + second) && census.holds());
         assert_eq!(census.deadline(), None);
         assert!(!census.exited(3, now + second));
+        assert!(!census.counted([].into(), now + second), "a look at all ends no delay");
         assert!(!census.expired(now + 2 * second), "not yet");
         assert!(census.expired(now + 3 * second) && !census.holds());
         assert!(census.seen(4, true, now + 3 * second), "another program counts at once");
