@@ -9,6 +9,8 @@ pub struct Binary {
     path: PathBuf,
     libraries: Option<PathBuf>,
     programs: Option<PathBuf>,
+    /// Seconds that the clock since boot is ahead of that of the machine.
+    boot_offset: Option<i64>,
     version: String,
 }
 
@@ -35,7 +37,8 @@ impl Binary {
     }
 
     fn new(path: PathBuf, libraries: Option<PathBuf>) -> Self {
-        let mut binary = Self { path, libraries, programs: None, version: String::new() };
+        let mut binary =
+            Self { path, libraries, programs: None, boot_offset: None, version: String::new() };
         let output = binary.command().arg("--version").output();
         let output = output.unwrap_or_else(|error| {
             panic!("{}: {error} (tests/fetch-peers.sh fetches the peer)", binary.path.display())
@@ -53,6 +56,13 @@ impl Binary {
         Self { programs: Some(directory.to_owned()), ..self }
     }
 
+    /// The same, which believes that the machine was booted so many seconds ago.
+    pub fn booted_ago(self, seconds: i64) -> Self {
+        let text = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
+        let uptime = text.split('.').next().and_then(|word| word.parse::<i64>().ok());
+        Self { boot_offset: Some(seconds - uptime.expect("it is a number")), ..self }
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -65,7 +75,14 @@ impl Binary {
 
     /// A command that runs it.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(&self.path);
+        let mut command = match self.boot_offset {
+            Some(offset) => {
+                let mut command = Command::new("unshare");
+                command.args(["--time", "--boottime", &offset.to_string()]).arg(&self.path);
+                command
+            }
+            None => Command::new(&self.path),
+        };
         if let Some(programs) = &self.programs {
             command.env("PATH", programs);
         }

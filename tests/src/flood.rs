@@ -34,13 +34,7 @@ impl Flood {
         packets: Vec<(Ipv4Addr, Vec<u8>)>,
         rate: u64,
     ) -> Self {
-        let open = || {
-            let flags = SockFlag::SOCK_CLOEXEC;
-            let socket = socket(AddressFamily::Inet, SockType::Raw, flags, SockProtocol::Raw)?;
-            setsockopt(&socket, sockopt::BindToDevice, &device.into())?;
-            Ok::<OwnedFd, nix::Error>(socket)
-        };
-        let socket = namespace.enter(open).expect("a raw socket needs root");
+        let socket = open(namespace, device);
         let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let (stopped, count) = (Arc::clone(&stop), Arc::clone(&sent));
         let thread = thread::spawn(move || {
@@ -50,9 +44,7 @@ impl Flood {
                 let due = u128::from(rate) * start.elapsed().as_micros() / 1_000_000;
                 while u128::from(count.load(Ordering::Relaxed)) < due {
                     let Some((to, packet)) = next.next() else { return };
-                    let to = SockaddrIn::from(std::net::SocketAddrV4::new(*to, 0));
-                    // What the kernel refuses to send was not worth sending.
-                    let _ = sendto(socket.as_raw_fd(), packet, &to, MsgFlags::empty());
+                    send(&socket, *to, packet);
                     count.fetch_add(1, Ordering::Relaxed);
                 }
                 thread::sleep(TICK);
@@ -65,6 +57,23 @@ impl Flood {
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
     }
+}
+
+/// A socket that sends whole IPv4 packets by `device` of `namespace`.
+pub(crate) fn open(namespace: &Namespace, device: &str) -> OwnedFd {
+    let open = || {
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let socket = socket(AddressFamily::Inet, SockType::Raw, flags, SockProtocol::Raw)?;
+        setsockopt(&socket, sockopt::BindToDevice, &device.into())?;
+        Ok::<OwnedFd, nix::Error>(socket)
+    };
+    namespace.enter(open).expect("a raw socket needs root")
+}
+
+/// Sends a packet. What the kernel refuses to send was not worth sending.
+pub(crate) fn send(socket: &OwnedFd, to: Ipv4Addr, packet: &[u8]) {
+    let to = SockaddrIn::from(std::net::SocketAddrV4::new(to, 0));
+    let _ = sendto(socket.as_raw_fd(), packet, &to, MsgFlags::empty());
 }
 
 impl Drop for Flood {

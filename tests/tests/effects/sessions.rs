@@ -1,0 +1,132 @@
+//! What the packets of BFD sessions say (RFC 5880 §4.1), and who hears of their state.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use lab::{Binary, Captured, Daemon, Lan, Mark, PATIENCE};
+
+use crate::{await_frames, between, instance, says, start};
+
+/// A control packet: how it was sent, and what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Control {
+    source: Ipv4Addr,
+    ttl: u8,
+    port: u16,
+    multiplier: u8,
+    min_tx: u32,
+    min_rx: u32,
+}
+
+/// Reads a control packet over IPv4, with where it goes.
+fn control(bytes: &[u8]) -> Option<(Ipv4Addr, Control)> {
+    let (ip, rest) = bytes.get(14..)?.split_first_chunk::<20>()?;
+    let (udp, bfd) = rest.split_first_chunk::<8>()?;
+    let port = u16::from_be_bytes([udp[2], udp[3]]);
+    let is_control = bytes[12..14] == [8, 0] && ip[9] == 17 && [3784, 4784].contains(&port);
+    let word = |at: usize| Some(u32::from_be_bytes(*bfd.get(at..)?.first_chunk::<4>()?));
+    let address = |at: usize| Some(Ipv4Addr::from(*ip.get(at..)?.first_chunk::<4>()?));
+    let [multiplier, min_tx, min_rx] = [u32::from(*bfd.get(2)?), word(12)?, word(16)?];
+    let multiplier = u8::try_from(multiplier).ok()?;
+    let said = Control { source: address(12)?, ttl: ip[8], port, multiplier, min_tx, min_rx };
+    is_control.then_some((address(16)?, said))
+}
+
+fn session(name: &str, neighbour: &str, lines: &str) -> String {
+    format!("bfd_instance {name} {{\n    neighbor_ip {neighbour}\n{lines}\n}}\n")
+}
+
+#[test]
+fn packets_say_what_is_configured() {
+    let lan = Lan::new(1);
+    let namespace = lan.nodes()[0].namespace();
+    namespace.ip("addr add 10.9.0.41/24 dev eth0\n");
+    for last in 101..=104 {
+        let neighbour = format!("10.9.0.{last} lladdr 02:00:00:00:00:ff dev eth0");
+        namespace.ip(&format!("neigh add {neighbour} nud permanent\n"));
+    }
+    let own = "    source_ip 10.9.0.41\n    min_rx 70\n    min_tx 60\n    idle_tx 1000\n    multiplier 4\n    ttl 254";
+    let config = session("own", "10.9.0.101", own)
+        + &session("far", "10.9.0.102", "    source_ip 10.9.0.1\n    multihop\n    hoplimit 33")
+            .replace("neighbor_ip", "neighbour_ip")
+        + &session("quiet", "10.9.0.103", "    source_ip 10.9.0.1\n    passive")
+        + &session("slow", "10.9.0.104", "    source_ip 10.9.0.1\n    idle_tx 2000");
+    let _daemon = start(&lan, &(config + &instance("web", 51, "priority 255")));
+    let mut heard: HashMap<u8, Control> = HashMap::new();
+    let mut slow = Vec::new();
+    lan.capture().frames().wait(Mark::default(), PATIENCE, |captured| {
+        let (to, said) = control(&captured.frame.bytes)?;
+        if to.octets()[3] == 104 {
+            slow.push(captured.at);
+        }
+        heard.insert(to.octets()[3], said);
+        (slow.len() == 2).then_some(())
+    });
+    let usual = Control {
+        source: Ipv4Addr::new(10, 9, 0, 1),
+        ttl: 255,
+        port: 3784,
+        multiplier: 5,
+        min_tx: 1_000_000,
+        min_rx: 10_000,
+    };
+    let own = Control {
+        source: Ipv4Addr::new(10, 9, 0, 41),
+        ttl: 254,
+        multiplier: 4,
+        min_rx: 70_000,
+        ..usual.clone()
+    };
+    assert_eq!(heard.get(&101), Some(&own));
+    assert_eq!(heard.get(&102), Some(&Control { ttl: 33, port: 4784, ..usual.clone() }));
+    assert_eq!(heard.get(&103), None, "it speaks only when spoken to");
+    // Up to a quarter of the time is left out, so that nobody beats time with others (§6.8.7).
+    assert_eq!(heard.get(&104), Some(&Control { min_tx: 2_000_000, ..usual }));
+    assert!(between(slow[0], slow[1]) > Duration::from_millis(1450));
+}
+
+#[test]
+fn a_session_is_up_with_neighbours_within_reach_and_those_hear_of_it_who_are_to() {
+    let lan = Lan::new(2);
+    for (node, addresses) in [(0, [41, 43]), (1, [42, 44])] {
+        for last in addresses {
+            lan.nodes()[node].namespace().ip(&format!("addr add 10.9.0.{last}/24 dev eth0\n"));
+        }
+    }
+    // Five routers seem to lie between the two.
+    let other = |name: &str, own: u8, neighbour: u8| {
+        let lines =
+            format!("    source_ip 10.9.0.{own}\n    ttl 250\n    min_rx 50\n    min_tx 50");
+        session(name, &format!("10.9.0.{neighbour}"), &lines)
+    };
+    let ours = |name: &str, own: u8, neighbour: u8, more: &str| {
+        let lines = format!("    source_ip 10.9.0.{own}\n    min_rx 50\n    min_tx 60\n{more}");
+        session(name, &format!("10.9.0.{neighbour}"), &lines)
+    };
+    let others = other("near", 2, 1) + &other("far", 42, 41) + &other("unheard", 44, 43);
+    let config = ours("near", 1, 2, "    max_hops 4\n    vrrp")
+        + &ours("far", 41, 42, "    max_hops 5\n    vrrp\n    checker\n    weight 7")
+        + &ours("unheard", 43, 44, "    max_hops -1\n    checker")
+        + &instance(
+            "web",
+            51,
+            "    track_bfd {\n        near weight 3\n        far\n        unheard weight 5\n    }",
+        );
+    let second = lan.nodes()[1].namespace();
+    let _other =
+        Daemon::start(&Binary::under_test(), second, &(others + &instance("idle", 52, "")));
+    let daemon = start(&lan, &config);
+    daemon.await_log(Mark::default(), "(web) Changing effective priority from 100 to 107");
+    let is_up = |captured: &Captured| {
+        control(&captured.frame.bytes)
+            .is_some_and(|(to, said)| to.octets()[3] == 42 && said.min_tx == 60_000)
+    };
+    await_frames(&lan, Mark::default(), 5, is_up);
+    daemon.await_log(Mark::default(), "Packet ttl(250) < 251 - discarding");
+    daemon.await_log(Mark::default(), "(web) track bfd unheard not found, ignoring");
+    for name in ["near", "unheard"] {
+        let text = format!("Tracked BFD instance {name} is UP");
+        assert!(!says(&daemon, Mark::default(), &text), "{}", daemon.log_text());
+    }
+}
