@@ -133,6 +133,9 @@ impl Engine {
                 self.replace_firewall(Firewall::nftables(settings));
                 self.watch_tables();
             }
+            if let Firewall::Nftables { tables, .. } = &mut self.firewall {
+                tables.shrink();
+            }
         } else if let Some(chains) = configured.iptables.clone() {
             self.use_iptables(&chains);
         } else {

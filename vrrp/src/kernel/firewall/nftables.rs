@@ -25,7 +25,7 @@ pub struct Settings {
     pub counters: bool,
 }
 
-/// Which rules a table has. They stay when there is nothing more to match.
+/// Which rules a table has. They stay when there is nothing more to match, until a reload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Shape {
     /// Those that keep traffic from addresses.
@@ -70,6 +70,8 @@ struct KnownTable {
     is_certain: bool,
     shape: Shape,
     elements: Elements,
+    /// Whether rules that match nothing are to go.
+    is_to_shrink: bool,
     /// The last failure that was told.
     told: Option<Option<Errno>>,
 }
@@ -82,6 +84,7 @@ impl Nftables {
             is_certain: false,
             shape: Shape::default(),
             elements: Elements::new(),
+            is_to_shrink: false,
             told: None,
         };
         let tables = [known(Family::Ip), known(Family::Ip6)];
@@ -108,6 +111,14 @@ impl Nftables {
             table.apply(settings, shape, elements, extent, &mut commit)
         });
         failures.collect()
+    }
+
+    /// Has rules go that match nothing, as soon as exactly what is desired is kept away: they may have been for what a
+    /// reload has taken out of the configuration.
+    pub fn shrink(&mut self) {
+        for table in &mut self.tables {
+            table.is_to_shrink = true;
+        }
     }
 
     /// Removes the tables.
@@ -145,7 +156,8 @@ impl KnownTable {
         extent: Extent,
         commit: &mut impl FnMut(&[Change], &str) -> Result<(), NetlinkError>,
     ) -> Option<NetlinkError> {
-        let shape = if self.is_certain { shape.or(self.shape) } else { shape };
+        let shrinks = extent == Extent::All && std::mem::take(&mut self.is_to_shrink);
+        let shape = if self.is_certain && !shrinks { shape.or(self.shape) } else { shape };
         if extent == Extent::Block {
             if !self.is_certain && shape.is_empty() {
                 return None;

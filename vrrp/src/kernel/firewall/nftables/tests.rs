@@ -90,6 +90,24 @@ fn a_new_kind_of_rule_takes_the_elements_along() {
 }
 
 #[test]
+fn rules_that_match_nothing_go_with_a_reload() {
+    let mut tables = Nftables::new(settings());
+    let (v4, both) = (blocking(&["10.0.0.1"]), blocking(&["10.0.0.1", "fd00::1"]));
+    asked(&mut tables, &both, Extent::All);
+    let emptied = asked(&mut tables, &v4, Extent::All);
+    assert!(matches!(&emptied[..], [Change::RemoveElements(..)]), "{emptied:?}");
+    tables.shrink();
+    assert_eq!(asked(&mut tables, &v4, Extent::Block), [], "only what is to be kept away counts");
+    let [add, remove] = [Change::AddTable, Change::RemoveTable].map(|by| by(table(Family::Ip6)));
+    assert_eq!(
+        asked(&mut tables, &v4, Extent::All),
+        [add, remove],
+        "the other one has all it needs"
+    );
+    assert_eq!(asked(&mut tables, &v4, Extent::All), []);
+}
+
+#[test]
 fn interfaces_that_may_vanish_go_by_name_unless_told_otherwise() {
     let on = |may_vanish, ifindex| {
         let link = Link { index: IfIndex(7), name: "eth0".to_owned(), may_vanish };
