@@ -200,7 +200,7 @@ fn every_keyword_is_listed_with_its_arguments() {
     });
     let count = |path| counted.get(path).copied().unwrap_or_default();
     assert_eq!(count("/"), 11);
-    assert_eq!(count("vrrp_instance"), 70);
+    assert_eq!(count("vrrp_instance"), 71);
     assert_eq!(count("vrrp_sync_group"), 15);
     assert_eq!(count("vrrp_script"), 8);
     assert_eq!(count("vrrp_track_process"), 9);
