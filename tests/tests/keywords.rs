@@ -1,6 +1,8 @@
 //! The keyword tables of all crates together, against the list in the documentation.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use conf_parser::{Schema, list_keywords};
 
@@ -37,7 +39,12 @@ const TO_COME: &str = include_str!("../../doc/engine-to-come.md");
 
 /// The rows of a table: block, keyword, and what will act.
 fn to_come() -> Vec<[&'static str; 3]> {
-    let rows = TO_COME.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"));
+    rows(TO_COME)
+}
+
+/// The rows of a table with three columns.
+fn rows(text: &'static str) -> Vec<[&'static str; 3]> {
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"));
     rows.map(|row| {
         let mut columns = row.split(" | ").map(|column| column.trim_matches('`'));
         [(); 3].map(|()| columns.next().expect("a row has three columns"))
@@ -62,4 +69,59 @@ fn what_is_to_come_is_in_the_list_once() {
         }
     }
     assert!(!seen.is_empty(), "the table cannot be read");
+}
+
+const TESTED: &str = include_str!("../../doc/keyword-tests.md");
+
+#[test]
+fn every_keyword_that_acts_is_tested() {
+    let tested: BTreeSet<(&str, &str)> =
+        rows(TESTED).into_iter().map(|[block, keyword, _]| (block, keyword)).collect();
+    assert_eq!(tested.len(), rows(TESTED).len(), "a row stands there twice");
+    let waits = |path: &str, name: &str| {
+        to_come().into_iter().any(|[block, keyword, _]| match keyword {
+            "*" => {
+                // The block itself stands at the top level.
+                let below = path.strip_prefix(block).is_some_and(|rest| rest.starts_with('/'));
+                path == block || below || (path == "/" && name == block)
+            }
+            _ => (path, name) == (block, keyword),
+        })
+    };
+    let mut all = BTreeSet::new();
+    for line in LIST.lines() {
+        let mut columns = line.split('\t');
+        let keyword = (columns.next().unwrap_or(""), columns.next().unwrap_or(""));
+        all.insert(keyword);
+        let (is_tested, waits) = (tested.contains(&keyword), waits(keyword.0, keyword.1));
+        assert!(is_tested != waits, "{keyword:?}: tested {is_tested}, to come {waits}");
+    }
+    let unknown: Vec<_> = tested.difference(&all).collect();
+    assert!(unknown.is_empty(), "no keywords: {unknown:?}");
+}
+
+#[test]
+fn the_tests_of_keywords_are_there() {
+    let tree = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut sources: BTreeMap<&str, String> = BTreeMap::new();
+    let mut found = 0;
+    for [_, keyword, tests] in rows(TESTED) {
+        for (place, name) in tests.split('`').filter_map(|word| word.split_once("::")) {
+            let source = sources.entry(place).or_insert_with(|| {
+                let paths = [tree.join("tests").join(place), tree.join("..").join(place)];
+                let read = |path: &PathBuf| fs::read_to_string(path.with_extension("rs")).ok();
+                paths.iter().find_map(read).unwrap_or_else(|| panic!("{keyword}: no {place}"))
+            });
+            // Scenarios and stories stand in a macro, each on a line that begins with its name.
+            let is_there = source.contains(&format!("fn {name}("))
+                || source.lines().any(|line| {
+                    line.trim_start()
+                        .strip_prefix(name)
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+                });
+            assert!(is_there, "{keyword}: no {name} in {place}");
+            found += 1;
+        }
+    }
+    assert!(found > 200, "the table cannot be read: {found}");
 }

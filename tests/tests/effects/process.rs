@@ -2,11 +2,12 @@
 
 use std::fs;
 
-use lab::{Binary, Daemon, Lan, Mark, Process, await_process};
+use lab::{Binary, Captured, Daemon, Lan, Mark, Process, await_process};
+use nix::sys::signal::Signal;
 use nix::sys::socket::{getsockopt, sockopt};
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
-use crate::{await_masters, globals, instance, start};
+use crate::{await_frames, await_masters, globals, instance, start};
 
 /// A session with nobody, so that there is a child for BFD.
 const SESSION: &str =
@@ -131,5 +132,33 @@ fn sockets_have_the_buffers_asked_for() {
         let log = daemon.log_text();
         assert!(expected.iter().all(|size| found.contains(size)), "{found:?}\n{log}");
         assert!(!unexpected.iter().any(|size| found.contains(size)), "{found:?}\n{log}");
+    }
+}
+
+#[test]
+fn a_process_that_is_run_late_becomes_urgent() {
+    let lan = Lan::new(2);
+    let clock = Daemon::start(
+        &Binary::under_test(),
+        lan.nodes()[1].namespace(),
+        &instance("clock", 52, "priority 255"),
+    );
+    await_masters(&clock, &["clock"]);
+    for (delay, urgent) in [(50_000, true), (10_000_000, false)] {
+        let lines = format!("max_auto_priority 3\nmin_auto_priority_delay {delay}");
+        let daemon = start(&lan, &(globals(&lines) + &instance("web", 51, "priority 255")));
+        await_masters(&daemon, &["web"]);
+        let vrrp = await_process(&daemon.directory().join("vrrp.pid"));
+        vrrp.signal(Signal::SIGSTOP);
+        let mark = lan.capture().frames().mark();
+        let ticks = |captured: &Captured| lan.sender(captured) == Some(1);
+        await_frames(&lan, mark, 5, ticks);
+        let mark = lan.capture().frames().mark();
+        vrrp.signal(Signal::SIGCONT);
+        let beats = |captured: &Captured| {
+            lan.sender(captured) == Some(0) && captured.frame.advert().is_some()
+        };
+        await_frames(&lan, mark, 3, beats);
+        assert_eq!(stat(&vrrp, REAL_TIME_PRIORITY) > 0, urgent, "{}", daemon.log_text());
     }
 }
