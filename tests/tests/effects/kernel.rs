@@ -1,6 +1,7 @@
 //! What the kernel gets.
 
 use std::fs;
+use std::process::Command;
 
 use lab::{Lan, Mark, Scratch};
 
@@ -36,4 +37,20 @@ fn names_of_tables_are_looked_up_where_the_configuration_says() {
         let shown = lan.nodes()[0].namespace().ip_json(&arguments);
         assert_eq!(shown[0]["dst"], "192.0.2.0/24", "{settings}\n{}", daemon.log_text());
     }
+}
+
+#[test]
+fn strict_routers_do_not_answer() {
+    let lan = Lan::new(2);
+    let config = instance("plain", 51, "") + &instance("strict", 52, "    strict_mode");
+    let daemon = start(&lan, &config);
+    await_masters(&daemon, &["plain", "strict"]);
+    daemon.await_log(Mark::default(), "Sending gratuitous ARP on eth0 for 10.9.0.51");
+    daemon.await_log(Mark::default(), "Sending gratuitous ARP on eth0 for 10.9.0.52");
+    let host = lan.nodes()[1].namespace().name();
+    let answers = |address: &str| {
+        let ping = ["netns", "exec", host, "ping", "-c", "1", "-W", "1", address];
+        Command::new("ip").args(ping).output().is_ok_and(|output| output.status.success())
+    };
+    assert_eq!(["10.9.0.51", "10.9.0.52"].map(answers), [true, false], "{}", daemon.log_text());
 }
