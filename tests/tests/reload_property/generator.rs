@@ -224,12 +224,13 @@ fn instance(stock: &mut Stock, dice: &mut Dice) -> Option<Instance> {
     Some(Instance { name, text, is_master })
 }
 
-/// The lines about an interface of its own.
+/// The lines about an interface of its own. Whether it has a name depends on its number, since it keeps a name that a
+/// reload takes away: it would have to be made again.
 fn link(vrid: u8, dice: &mut Dice) -> Vec<String> {
+    let name = if vrid % 2 == 0 { format!(" own.{vrid}") } else { String::new() };
     let mut lines = match dice.below(10) {
-        0 => vec!["use_vmac".to_owned()],
-        1 => vec![format!("use_vmac own.{vrid}")],
-        2 => vec!["use_vmac".to_owned(), "vmac_xmit_base".to_owned()],
+        0 | 1 => vec![format!("use_vmac{name}")],
+        2 => vec![format!("use_vmac{name}"), "vmac_xmit_base".to_owned()],
         _ => Vec::new(),
     };
     if !lines.is_empty() && dice.chance(20) {

@@ -277,8 +277,11 @@ impl OwnLinks {
     fn name(&mut self, key: &Key, interfaces: &Interfaces) {
         let Some(link) = self.links.get(key) else { return };
         let Wanted { name, prefix, vrid, family, .. } = &link.wanted;
+        // What is to go is gone by then.
+        let goes = |index| self.leaving.iter().any(|link| link.index == index);
         let is_taken = |name: &str| {
-            interfaces.by_name(name).is_some() || self.links.values().any(|one| one.name == name)
+            interfaces.by_name(name).is_some_and(|one| !goes(one.link().index))
+                || self.links.values().any(|one| one.name == name)
         };
         let name = name.clone().unwrap_or_else(|| name::free(prefix, *vrid, *family, is_taken));
         if let Some(link) = self.links.get_mut(key) {

@@ -195,6 +195,20 @@ fn both_families_have_one_and_ipv6_sends_from_the_address_below() {
 }
 
 #[test]
+fn the_name_of_one_that_goes_is_free() {
+    let mut kernel = Kernel::new();
+    let mut links = OwnLinks::default();
+    links.want(one("use_vmac", &kernel.machine), &kernel.interfaces);
+    kernel.tend(&mut links);
+    let other = [("eth0", "use_vmac", "fe80::100/64")];
+    links.want(wanted_by(&other, &kernel.machine), &kernel.interfaces);
+    let asked = kernel.tend(&mut links);
+    let first = ["remove interface 10", "create macvlan vrrp.51 on interface 1"];
+    assert_eq!(asked[..2], first);
+    assert_eq!(kernel.names(), ["vrrp.51"]);
+}
+
+#[test]
 fn what_a_killed_process_left_behind_is_taken_over() {
     let mut kernel = Kernel::new();
     let mut before = OwnLinks::default();
