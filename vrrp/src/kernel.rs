@@ -11,11 +11,12 @@ mod addresses;
 pub mod firewall;
 mod objects;
 pub mod own_links;
+pub mod placement;
 mod routes;
 mod rules;
 pub mod sysctl;
 
-use runtime::machine::{Address, AddressKey, IfIndex, Machine, Route, Rule};
+use runtime::machine::{Address, AddressKey, Machine, Route, Rule};
 use runtime::netlink::{Event, NetlinkError, Request};
 
 use addresses::Addresses;
@@ -217,20 +218,6 @@ impl Ledger {
     pub fn holds_rule(&self, rule: &Rule) -> bool {
         self.rules.holds(rule)
     }
-}
-
-/// A configured address as it is to be put on `interface`, marked with `protocol`.
-pub fn on_interface(configured: &config::Address, interface: IfIndex, protocol: u8) -> Address {
-    addresses::on_interface(configured, interface, protocol)
-}
-
-/// A configured route as it is to be in the kernel; `None` while one of its interfaces is missing. `find` gives the
-/// number of an interface.
-pub fn route_on_machine(
-    configured: &config::Route,
-    find: impl Fn(&str) -> Option<IfIndex>,
-) -> Option<Route> {
-    routes::on_machine(configured, find)
 }
 
 /// A configured rule as it is to be in the kernel.

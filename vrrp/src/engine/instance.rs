@@ -13,6 +13,7 @@ use super::sockets::SocketId;
 use crate::config::instance::Transport;
 use crate::config::{self, GroupId};
 use crate::fsm::{Router, Settings};
+use crate::kernel::placement::Owner;
 use crate::packet::{Cast, Counters, Expect, Family, Form, OldChecksum, Packet, Priority, Seal};
 use crate::stats::Stats;
 
@@ -88,10 +89,9 @@ impl Instance {
         &self.config.name
     }
 
-    /// Where addresses of a family live that name no interface: those of the adverts' family on the VMAC.
-    pub(super) fn home(&self, family: Family) -> Option<IfIndex> {
-        let on_vmac = self.config.has_vmac() && family == self.config.family;
-        if on_vmac { self.own } else { self.base }
+    /// Where what it owns is.
+    pub(super) fn owner(&self) -> Owner<'_> {
+        Owner { config: &self.config, base: self.base, own: self.own }
     }
 
     /// Where adverts go, in order.

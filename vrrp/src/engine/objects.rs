@@ -5,14 +5,14 @@ use std::path::Path;
 use std::time::Instant;
 
 use log::{debug, error, info};
-use runtime::machine::{Address, LinkFlags, Machine, Route, Rule};
+use runtime::machine::{Address, Machine, Route, Rule};
 use runtime::netlink::{Client, Interest};
 
 use super::Engine;
 use super::instance::Instance;
 use crate::config::{self, Config, InstanceId};
 use crate::fsm::Event;
-use crate::interfaces::Interface;
+use crate::kernel::placement::{Owner, Placement};
 use crate::kernel::sysctl::{Knob, Setting};
 use crate::kernel::{self, Desired};
 use crate::report::{self, Placed};
@@ -36,22 +36,17 @@ impl Engine {
 
     /// What is to be there for the static configuration, and for the instances that `holds` says it for.
     fn desired(&self, holds: impl Fn(&Instance) -> bool) -> Desired {
-        let holders: Vec<&Instance> =
-            self.instances.iter().filter(|&instance| holds(instance)).collect();
-        let fixed = self.config.static_addresses.iter().map(|address| (address, None));
-        let held = holders.iter().flat_map(|&instance| {
-            instance.config.all_addresses().map(move |address| (address, Some(instance)))
-        });
-        let placed = fixed.chain(held).filter_map(|(address, owner)| self.place(address, owner));
-        let addresses = self.own_links.addresses(&self.interfaces).into_iter().chain(placed);
-        let routes = holders.iter().flat_map(|instance| &instance.config.routes);
-        let routes = self.config.static_routes.iter().chain(routes);
-        let rules = holders.iter().flat_map(|instance| &instance.config.rules);
-        let rules = self.config.static_rules.iter().chain(rules);
-        Desired {
-            addresses: addresses.collect(),
-            routes: routes.filter_map(|route| self.place_route(route)).collect(),
-            rules: rules.map(kernel::rule_on_machine).collect(),
+        let holders: Vec<Owner<'_>> =
+            self.instances.iter().filter(|one| holds(one)).map(Instance::owner).collect();
+        self.placement().desired(&self.config, &holders)
+    }
+
+    /// Where things are.
+    fn placement(&self) -> Placement<'_> {
+        Placement {
+            interfaces: &self.interfaces,
+            own_links: &self.own_links,
+            protocol: self.address_protocol(),
         }
     }
 
@@ -61,12 +56,7 @@ impl Engine {
         address: &config::Address,
         owner: Option<&Instance>,
     ) -> Option<Address> {
-        let interface = match (&address.interface, owner) {
-            (_, Some(owner)) if address.use_vmac => self.own_link_of(address, owner),
-            (Some(name), _) => Some(self.interfaces.by_name(name)?.link().index),
-            (None, owner) => owner?.home(address.family()),
-        };
-        Some(kernel::on_interface(address, interface?, self.address_protocol()))
+        self.placement().address(address, owner.map(Instance::owner))
     }
 
     /// The number that marks addresses as ours.
@@ -82,19 +72,6 @@ impl Engine {
                 debug!("cannot name the protocol of our addresses in {}: {error}", etc.display());
             }
         }
-    }
-
-    /// A configured route as it is to be in the kernel; `None` while its interface is missing or down, since the kernel
-    /// has no routes there.
-    fn place_route(&self, route: &config::Route) -> Option<Route> {
-        let link = |name: &str| self.interfaces.by_name(name).map(Interface::link);
-        let single = route.interface.as_deref().filter(|_| route.next_hops.is_empty());
-        if single
-            .is_some_and(|name| !link(name).is_some_and(|one| one.flags.contains(LinkFlags::UP)))
-        {
-            return None;
-        }
-        kernel::route_on_machine(route, |name| link(name).map(|one| one.index))
     }
 
     /// Interfaces on which deleting an address is to let the others of its subnet live.
@@ -196,7 +173,7 @@ impl Engine {
 
     fn route_lost(&mut self, lost: &Route, now: Instant) {
         let is_lost = |route: &&config::Route| {
-            route.tracked && self.place_route(route).as_ref() == Some(lost)
+            route.tracked && self.placement().route(route).as_ref() == Some(lost)
         };
         let masters =
             self.holders(|instance| instance.config.routes.iter().any(|one| is_lost(&one)));

@@ -7,9 +7,8 @@ use runtime::machine::IfIndex;
 use runtime::netlink::Request;
 
 use super::Engine;
-use super::instance::Instance;
 use super::machine::Told;
-use crate::config::{self, Address};
+use crate::config;
 use crate::interfaces::Interfaces;
 use crate::kernel::own_links::{self, Key, OwnLinks};
 use crate::kernel::sysctl::{Knob, Setting};
@@ -148,11 +147,6 @@ impl Engine {
             settings.insert(Setting::LocalIgmpReports, 0);
         }
         settings
-    }
-
-    /// The interface that an address of an instance is on, where it is one that we make.
-    pub(super) fn own_link_of(&self, address: &Address, owner: &Instance) -> Option<IfIndex> {
-        self.own_links.index(&Key::of_address(&owner.config, address)?)
     }
 }
 

@@ -2,9 +2,9 @@
 
 use nix::errno::Errno;
 use runtime::global::NetlinkBuffer;
-use runtime::machine::AddressFlags;
 use runtime::machine::route::{Hop, Prefix};
 use runtime::machine::rule::RuleAction;
+use runtime::machine::{AddressFlags, IfIndex};
 use runtime::netlink::{Client, Drained, Interest, Monitor};
 
 use super::*;

@@ -2,12 +2,13 @@
 //! primary one, and tells what has happened only later.
 
 mod objects;
+mod reload;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use nix::errno::Errno;
 use proptest::prelude::*;
-use runtime::machine::{AddressFlags, Link, LinkFlags};
+use runtime::machine::{AddressFlags, IfIndex, Link, LinkFlags};
 
 use super::*;
 
@@ -342,7 +343,7 @@ fn options_of_the_configuration() {
         use_vmac: false,
         track_group: None,
     };
-    let put = on_interface(&configured, IfIndex(4), PROTOCOL);
+    let put = addresses::on_interface(&configured, IfIndex(4), PROTOCOL);
     let flags = AddressFlags(0x10 | 0x100 | 0x200 | 0x400);
     assert_eq!((put.flags, put.preferred, put.protocol), (flags, None, 18));
     assert_eq!(
@@ -350,7 +351,7 @@ fn options_of_the_configuration() {
         (253, Some("eth1:vip"), IfIndex(4))
     );
     let v6 = config::Address { address: "fd00::1".parse().unwrap(), ..configured };
-    let put = on_interface(&v6, IfIndex(4), PROTOCOL);
+    let put = addresses::on_interface(&v6, IfIndex(4), PROTOCOL);
     assert_eq!((put.flags, put.preferred), (AddressFlags(flags.0 | 2), Some(0)));
 }
 

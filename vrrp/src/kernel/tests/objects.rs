@@ -9,8 +9,8 @@ use crate::kernel::objects::Object;
 
 /// What there is, and what is still to be told.
 #[derive(Clone, Debug, Default)]
-struct Kernel {
-    addresses: Vec<Address>,
+pub(super) struct Kernel {
+    inner: super::Kernel,
     routes: Vec<Route>,
     rules: Vec<Rule>,
     down: Vec<IfIndex>,
@@ -18,7 +18,12 @@ struct Kernel {
 }
 
 impl Kernel {
-    fn execute(&mut self, requests: &[Request]) -> Vec<Result<(), NetlinkError>> {
+    /// One that keeps secondary addresses whose primary one goes, or does not.
+    pub(super) fn promoting(promotes: bool) -> Self {
+        Self { inner: super::Kernel { promotes, ..Default::default() }, ..Self::default() }
+    }
+
+    pub(super) fn execute(&mut self, requests: &[Request]) -> Vec<Result<(), NetlinkError>> {
         let outcomes = requests.iter().map(|request| {
             let outcome = match request {
                 Request::AddAddress(address) => self.add_address(address),
@@ -39,24 +44,24 @@ impl Kernel {
     }
 
     fn add_address(&mut self, address: &Address) -> Result<(), Errno> {
-        if self.addresses.iter().any(|known| known.key() == address.key()) {
-            return Err(Errno::EEXIST);
-        }
-        self.addresses.push(address.clone());
-        self.untold.push(Event::AddressAdded(address.clone()));
+        self.inner.add(address)?;
+        self.untold.append(&mut self.inner.untold);
         Ok(())
     }
 
     fn remove_address(&mut self, key: AddressKey) -> Result<(), Errno> {
-        let place = self.addresses.iter().position(|known| known.key() == key);
-        let gone = self.addresses.remove(place.ok_or(Errno::EADDRNOTAVAIL)?);
-        self.routes.retain(|route| route.source != Some(gone.local));
-        self.untold.push(Event::AddressRemoved(gone));
+        self.inner.remove(key)?;
+        for event in self.inner.untold.drain(..) {
+            if let Event::AddressRemoved(gone) = &event {
+                self.routes.retain(|route| route.source != Some(gone.local));
+            }
+            self.untold.push(event);
+        }
         Ok(())
     }
 
     fn add_route(&mut self, route: &Route) -> Result<(), Errno> {
-        let missing = |local| !self.addresses.iter().any(|address| address.local == local);
+        let missing = |local| !self.inner.addresses.iter().any(|address| address.local == local);
         if route.source.is_some_and(missing) {
             return Err(Errno::EINVAL);
         }
@@ -97,17 +102,17 @@ impl Kernel {
         self.untold.extend([Event::LinkChanged(down), Event::LinkChanged(link)]);
     }
 
-    fn tell(&mut self, ledger: &mut Ledger) {
+    pub(super) fn tell(&mut self, ledger: &mut Ledger) {
         for event in self.untold.drain(..) {
             ledger.on_event(&event);
         }
     }
 
     /// What there is, without its order.
-    fn content(&self) -> (BTreeSet<String>, BTreeSet<String>, BTreeSet<String>) {
+    pub(super) fn content(&self) -> (BTreeSet<String>, BTreeSet<String>, BTreeSet<String>) {
         let text = |text: &dyn std::fmt::Debug| format!("{text:?}");
         (
-            self.addresses.iter().map(|one| text(&one.key())).collect(),
+            self.inner.addresses.iter().map(|one| text(one)).collect(),
             self.routes.iter().map(|one| text(one)).collect(),
             self.rules.iter().map(|one| text(one)).collect(),
         )
@@ -289,7 +294,8 @@ fn a_refused_route_is_told_once_and_tried_again() {
 #[test]
 fn leftovers_are_adopted_by_what_the_kernel_shows_of_them() {
     let all = everything();
-    let mut kernel = Kernel { addresses: all.addresses.clone(), ..Kernel::default() };
+    let mut kernel = Kernel::default();
+    kernel.inner.addresses.clone_from(&all.addresses);
     // The kernel knows where the router is, and who is not named is somebody else's.
     let mut shown = all.routes.clone();
     shown[0].hops[0].interface = Some(IfIndex(1));
@@ -442,7 +448,7 @@ proptest! {
                 Step::Tell => kernel.tell(&mut ledger),
                 Step::Overrun => {
                     kernel.untold.clear();
-                    let machine = Machine { links: vec![], addresses: kernel.addresses.clone() };
+                    let machine = Machine { links: vec![], addresses: kernel.inner.addresses.clone() };
                     ledger.resync(&machine);
                     ledger.resync_routes(PROTOCOL, &kernel.routes, &kernel.rules);
                     let others = kernel.routes.iter().filter(|route| route.protocol == 99);
