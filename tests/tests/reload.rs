@@ -1,10 +1,12 @@
 //! A reload must never hurt: whatever the new file holds, who was master stays master, and no advert is late.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
+use std::thread;
 use std::time::Duration;
 
-use lab::{Binary, Captured, Daemon, Float, Lan, Mark, PATIENCE};
+use lab::{Binary, Captured, Daemon, Float, Lan, Mark, PATIENCE, Scratch, Timeline};
 
 const INTERVAL: Duration = Duration::from_millis(200);
 
@@ -38,10 +40,14 @@ struct Master {
 
 impl Master {
     fn new() -> Self {
+        Self::of(&instance(&addresses(&["10.9.0.100"])))
+    }
+
+    /// With a configuration that is not of [`instance`] alone.
+    fn of(config: &str) -> Self {
         let lan = Lan::new(2);
         let float = Float::new(51, &["10.9.0.100"]);
-        let config = instance(&addresses(&["10.9.0.100"]));
-        let daemon = Daemon::start(&Binary::under_test(), lan.nodes()[0].namespace(), &config);
+        let daemon = Daemon::start(&Binary::under_test(), lan.nodes()[0].namespace(), config);
         let master = Self { lan, daemon, float };
         master.await_address("10.9.0.100", true);
         master.await_adverts(Mark::default(), 2);
@@ -177,6 +183,74 @@ fn many_reloads_at_once() {
         master.await_address(&format!("10.9.0.{}", 150 + round), false);
     }
     master.assert_undisturbed();
+}
+
+/// An instance is left as it is while everything about the one beside it changes, one after the other: nobody notices
+/// anything of the first one, neither its neighbours nor its scripts.
+#[test]
+fn what_changes_beside_it_does_not_matter() {
+    let scratch = Scratch::new();
+    let fifo = scratch.path().join("fifo");
+    let global = format!(
+        "global_defs {{\n    script_user root\n    vrrp_notify_fifo {}\n}}\n",
+        fifo.display()
+    );
+    let kept = global + &instance(&addresses(&["10.9.0.100"]));
+    let beside = |name: &str, interface: &str, lines: &str, list: &[&str]| {
+        instance(&(lines.to_owned() + &addresses(list)))
+            .replace("web", name)
+            .replace("eth0", interface)
+            .replace(
+                "virtual_router_id 51",
+                if lines.contains("router_id") { "" } else { "virtual_router_id 52" },
+            )
+    };
+    let first = beside("shop", "eth0", "", &["10.9.0.200", "10.9.0.201"]);
+    let master = Master::of(&(kept.clone() + &first));
+    master.await_address("10.9.0.201", true);
+    let told = Timeline::<String>::default();
+    let record = told.clone();
+    let lines = BufReader::new(File::open(&fifo).expect("the daemon has made it")).lines();
+    thread::spawn(move || lines.map_while(Result::ok).for_each(|line| record.push(line)));
+
+    let changes = [
+        beside("shop", "eth0", "    priority 30\n", &["10.9.0.200", "10.9.0.201"]),
+        beside("store", "eth0", "    priority 30\n", &["10.9.0.200"]),
+        beside("store", "eth0", "    virtual_router_id 53\n", &["10.9.0.200", "10.9.0.202"]),
+        beside("store", "inner0", "    virtual_router_id 53\n", &["10.9.0.203"]),
+        beside("store", "eth0", "    use_vmac\n", &["10.9.0.204"]),
+        beside(
+            "store",
+            "eth0",
+            "    version 2\n    advert_int 1\n    priority 255\n",
+            &["10.9.0.205"],
+        ),
+    ];
+    let seen = ["10.9.0.200", "10.9.0.200", "10.9.0.202", "10.9.0.203", "10.9.0.204", "10.9.0.205"];
+    for (change, address) in changes.iter().zip(seen) {
+        let mark = master.daemon.log().mark();
+        master.daemon.reload(&(kept.clone() + change));
+        master.daemon.await_log(mark, "Reload complete");
+        master.await_address(address, true);
+    }
+    // The kept one takes over the address of the other one, and that goes altogether.
+    let both = instance(&addresses(&["10.9.0.100", "10.9.0.205"]));
+    let moved = kept.replace(&instance(&addresses(&["10.9.0.100"])), &both);
+    let mark = master.daemon.log().mark();
+    master.daemon.reload(&moved);
+    master.daemon.await_log(mark, "Reload complete");
+    master.assert_undisturbed();
+    let stays: IpAddr = "10.9.0.205".parse().expect("it is an address");
+    let events = master.lan.nodes()[0].addresses().events().all();
+    assert!(!events.iter().any(|event| event.address == stays && !event.present), "it has moved");
+    let deleted = told.wait(Mark::default(), PATIENCE, |line| {
+        (line == "INSTANCE \"store\" FAULT 255").then_some(())
+    });
+    let told = told.all();
+    assert!(deleted.is_some(), "{told:?}\n{}", master.daemon.log_text());
+    let of_kept: Vec<&str> =
+        told.iter().filter_map(|line| line.strip_prefix("INSTANCE \"web\" ")).collect();
+    assert_eq!(of_kept, ["BACKUP 100", "MASTER 100"]);
 }
 
 /// What the C daemon does not survive: it ends, or throws away what it had.
