@@ -185,6 +185,29 @@ fn many_reloads_at_once() {
     master.assert_undisturbed();
 }
 
+/// What kept a member of a group from its work is no reason once it has left the group.
+#[test]
+fn who_leaves_a_group_leaves_its_faults() {
+    let lan = Lan::new(1);
+    let node = &lan.nodes()[0];
+    node.namespace().ip("link set inner0 down\n");
+    let faulty = instance(&addresses(&["10.8.0.100"])).replace("web", "shop");
+    let faulty = faulty.replace("eth0", "inner0").replace("id 51", "id 52");
+    let both = instance(&addresses(&["10.9.0.100"])) + &faulty;
+    let group = "vrrp_sync_group all {\n    group {\n        web\n        shop\n    }\n}\n";
+    let daemon = Daemon::start(&Binary::under_test(), node.namespace(), &(both.clone() + group));
+    daemon.await_log(Mark::default(), "(web) entering FAULT state");
+    daemon.await_log(Mark::default(), "Startup complete");
+    let mark = daemon.log().mark();
+    daemon.reload(&both);
+    daemon.await_log(mark, "(web) Entering MASTER STATE");
+    // The other way round, it shares them again.
+    let address = ["10.9.0.100".parse().unwrap()];
+    assert!(node.addresses().wait(&address, true, PATIENCE), "{}", daemon.log_text());
+    daemon.reload(&(both + group));
+    assert!(node.addresses().wait(&address, false, PATIENCE), "{}", daemon.log_text());
+}
+
 /// An instance is left as it is while everything about the one beside it changes, one after the other: nobody notices
 /// anything of the first one, neither its neighbours nor its scripts.
 #[test]

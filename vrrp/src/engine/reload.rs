@@ -18,7 +18,7 @@ use super::start::{schedule, start_delay, virtual_addresses};
 use super::{Engine, RunningGroup, Timer, identity};
 use crate::config::instance::Deleted;
 use crate::config::{self, Config, InstanceId};
-use crate::fsm::{Event, State};
+use crate::fsm::{Event, Fault, State};
 use crate::group::Group;
 
 impl Engine {
@@ -137,6 +137,7 @@ impl Engine {
         for id in self.instances.keys() {
             self.meet_conditions(id, now);
         }
+        self.forget_groups(now);
         self.begin_groups(now);
         if self.global.scripts.write_vrrp_states_on_reload {
             self.repeat_states(&old);
@@ -145,6 +146,23 @@ impl Engine {
             self.take(id, Event::Start, now);
         }
         self.dirty = true;
+    }
+
+    /// Those that have left their group are in no trouble for its other members' sake any more.
+    fn forget_groups(&mut self, now: Instant) {
+        for id in self.instances.keys() {
+            let Some(instance) = self.instances.get(id).filter(|one| one.group.is_none()) else {
+                continue;
+            };
+            let faults = instance.router.faults().iter();
+            let shared: Vec<Fault> = faults
+                .filter(|fault| matches!(fault, Fault::Group | Fault::GroupPending))
+                .cloned()
+                .collect();
+            for fault in shared {
+                self.take(id, Event::Cleared(fault), now);
+            }
+        }
     }
 
     /// Writes the states of instances that go on, and of their groups, to the FIFOs again.
