@@ -77,7 +77,7 @@ printf '%q ' "$@" >"$work/exchange/command"
 cat >"$work/exchange/main" <<MAIN
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 ip link set lo up
-for module in ip_vs ip_vs_rr ip_vs_wrr veth bridge macvlan; do modprobe -d /run/modules \$module; done 2>/dev/null
+for module in ip_vs ip_vs_rr ip_vs_wrr veth bridge macvlan ipvlan; do modprobe -d /run/modules \$module; done 2>/dev/null
 cd $(printf %q "$PWD")
 /bin/bash /run/vm/command >/run/vm/output 2>&1 </dev/null
 echo \$? >/run/vm/status

@@ -518,3 +518,62 @@ fn configuration_management() {
     assert!(date.starts_with('(') && date.ends_with(')'), "{date}");
     assert!(text.lines().any(|line| line.starts_with("Config options:") && line.contains(" JSON")));
 }
+
+/// The amphora of OpenStack Octavia is healthy while the process of the pid file lives and the file is newer than the
+/// configuration. Its routes and rules are in table 1, and its own code leaves rules of protocol 18 alone.
+#[test]
+fn octavia() {
+    let namespace = namespace();
+    let amphora = " nopreempt
+ accept
+ garp_master_refresh 5
+ garp_master_refresh_repeat 2
+ unicast_src_ip 10.77.0.1
+ unicast_peer {
+  10.77.0.3
+ }
+ virtual_routes {
+  default via 10.77.0.2 dev eth0 onlink table 1
+  10.77.0.0/24 dev eth0 src 10.77.0.1 scope link table 1
+ }
+ virtual_rules {
+  from 10.77.0.100/32 table 1 priority 100
+ }
+ notify_master";
+    let config =
+        CONFIG.replacen(" virtual_routes {\n  198.18.0.0/16 via 10.77.0.2 dev eth0\n }\n", "", 1);
+    let daemon = start(&namespace, &config.replacen(" notify_master", amphora, 1));
+    assert!(from_pid_file(&daemon, "parent.pid").lives());
+    let age =
+        |path: &Path| fs::metadata(path).and_then(|data| data.modified()).expect("it is there");
+    assert!(age(&daemon.directory().join("parent.pid")) >= age(&daemon.config()));
+    let rules = namespace.ip_json(&["-d", "-N", "rule", "show", "priority", "100"]);
+    assert_eq!((&rules[0]["src"], &rules[0]["table"]), (&"10.77.0.100".into(), &"1".into()));
+    assert_eq!(rules[0]["protocol"], "18", "{rules}");
+    let routes = namespace.ip_json(&["route", "show", "table", "1"]);
+    assert_eq!(routes.as_array().map(Vec::len), Some(2), "{routes}");
+}
+
+/// munin and ncollectd ask with SIGUSR1 and SIGUSR2 and look for the keys at the beginnings of lines, munin in a file of
+/// its own choice.
+#[test]
+fn munin_and_ncollectd() {
+    let namespace = namespace();
+    let scratch = Scratch::new();
+    let file = scratch.path().join("state");
+    let setting = format!("global_defs {{\n state_dump_file {}", file.display());
+    let daemon = start(&namespace, &CONFIG.replacen("global_defs {", &setting, 1));
+    kill(&from_pid_file(&daemon, "parent.pid"), 10);
+    let text =
+        lab::await_file(&file, |text| text.contains("State = MASTER").then(|| text.to_owned()));
+    for key in
+        ["VRRP Instance = first", "State = MASTER", "Priority = 150", "Virtual Router ID = 51"]
+    {
+        assert!(text.lines().any(|line| line.trim_start() == key), "{key}");
+    }
+    kill(&from_pid_file(&daemon, "parent.pid"), 12);
+    let wanted = ["Became master: 1", "Released master: 0"];
+    lab::await_file(&daemon.dump_path(Dump::Statistics), |text| {
+        wanted.iter().all(|key| text.lines().any(|line| line.trim() == *key)).then_some(())
+    });
+}
