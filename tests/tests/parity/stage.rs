@@ -7,7 +7,9 @@ use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use lab::{Binary, Captured, Content, Daemon, Float, Lan, Mark, Node, PATIENCE, Scratch, Timeline};
+use lab::{
+    Advert, Binary, Captured, Content, Daemon, Float, Lan, Mark, Node, PATIENCE, Scratch, Timeline,
+};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use serde_json::Value;
@@ -68,6 +70,9 @@ impl Stage {
             self.settle(&step.masters, &step.text);
             let mut seen = Seen::new(&step.text, self.nodes.len());
             self.listen(&told, expected, &mut seen);
+            if let Some(expected) = expected {
+                self.await_said(mark, expected);
+            }
             self.watch(mark, &step.masters, &mut seen);
             self.look(&mut seen);
             if let Some(expected) = expected {
@@ -192,21 +197,26 @@ impl Stage {
         seen.announced = announced.into_iter().collect();
     }
 
+    /// Waits for what is to be said: who takes leave is told of before the wire has it.
+    fn await_said(&self, mark: Mark, expected: &Seen) {
+        let mut missing: Vec<&String> = expected.said.iter().flatten().collect();
+        if missing.is_empty() {
+            return;
+        }
+        // What does not come is told by the comparison.
+        let _ = self.lan.capture().frames().wait(mark, PATIENCE / 4, |captured| {
+            let adverts = self.routers.iter().filter_map(|router| router.advert(&captured.frame));
+            for text in adverts.map(said) {
+                missing.retain(|&line| *line != text);
+            }
+            missing.is_empty().then_some(())
+        });
+    }
+
     fn note_said(&mut self, node: usize, captured: &Captured, seen: &mut Seen) {
         for (number, router) in self.routers.iter().enumerate() {
             let Some(advert) = router.advert(&captured.frame) else { continue };
-            let addresses: Vec<String> = advert.addresses.iter().map(IpAddr::to_string).collect();
-            let text = format!(
-                "version {} router {} priority {} interval {:?} ttl {} from {} to {} [{}]",
-                advert.version,
-                advert.vrid,
-                advert.priority,
-                advert.interval,
-                advert.ttl,
-                advert.source,
-                advert.destination,
-                addresses.join(" ")
-            );
+            let text = said(advert);
             let key = (number, advert.destination);
             let last = self.nodes[node].last_said.insert(key, text.clone());
             if last.as_ref() != Some(&text) {
@@ -320,6 +330,22 @@ fn read_lines(fifo: File, told: Timeline<String>) {
             told.push(line);
         }
     });
+}
+
+/// An advert as it is compared.
+fn said(advert: &Advert) -> String {
+    let addresses: Vec<String> = advert.addresses.iter().map(IpAddr::to_string).collect();
+    format!(
+        "version {} router {} priority {} interval {:?} ttl {} from {} to {} [{}]",
+        advert.version,
+        advert.vrid,
+        advert.priority,
+        advert.interval,
+        advert.ttl,
+        advert.source,
+        advert.destination,
+        addresses.join(" ")
+    )
 }
 
 /// Whether a line is about an advert of lower priority: whether one is heard depends on who speaks first.
