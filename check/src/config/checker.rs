@@ -108,16 +108,23 @@ pub(super) struct Common {
     pub(super) log_all_failures: bool,
 }
 
-/// What a check inherits from its real server, which has it from its virtual server where it says nothing itself.
-#[derive(Clone, Debug)]
-pub(super) struct Inherited {
-    /// The address of the real server, with its port as written or else that of the virtual server.
-    pub(super) server: SocketAddr,
-    pub(super) timeout: Duration,
-    pub(super) delay_loop: Duration,
-    pub(super) warmup: Option<Duration>,
-    pub(super) retry: Option<u32>,
-    pub(super) delay_before_retry: Option<Duration>,
+/// What a server hands down to its checks where they say nothing themselves: a virtual server by way of its real servers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandedDown {
+    /// Whether they count as failed until they have succeeded.
+    pub alpha: bool,
+    /// How long each phase may take.
+    pub timeout: Duration,
+    /// Time from one run to the next.
+    pub delay_loop: Duration,
+    /// The first run comes within this time.
+    pub warmup: Option<Duration>,
+    /// Further attempts before they have failed.
+    pub retry: Option<u32>,
+    /// Time between attempts.
+    pub delay_before_retry: Option<Duration>,
+    /// The host that those of HTTP ask for.
+    pub virtualhost: Option<String>,
 }
 
 /// What a kind of check falls back on.
@@ -170,8 +177,8 @@ impl Common {
         false
     }
 
-    pub(super) fn connection(&self, inherited: &Inherited) -> Connection {
-        let server = inherited.server;
+    /// `server` is the real server, with its port as written or else that of the virtual server.
+    pub(super) fn connection(&self, server: SocketAddr, inherited: &HandedDown) -> Connection {
         let address = self.connect_ip.unwrap_or(server.ip());
         let port = self.connect_port.unwrap_or(server.port());
         Connection {
@@ -183,7 +190,7 @@ impl Common {
         }
     }
 
-    pub(super) fn timing(&self, inherited: &Inherited, defaults: Defaults) -> Timing {
+    pub(super) fn timing(&self, inherited: &HandedDown, defaults: Defaults) -> Timing {
         let delay_loop = self.delay_loop.unwrap_or(inherited.delay_loop);
         Timing {
             delay_loop,

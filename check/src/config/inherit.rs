@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::block::{self, ServiceDraft};
-use super::checker::{Checker, Defaults, Inherited, Kind, Smtp};
+use super::checker::{Checker, Defaults, HandedDown, Kind, Smtp};
 use super::forwarding::Forwarding;
 use super::real::{self, CheckerDraft, KindDraft, RealServer};
 
@@ -35,15 +35,15 @@ pub(super) fn real_server(mut draft: real::Draft, parent: &block::Draft) -> Real
         smtp_alert,
         snmp_name: draft.snmp_name,
         checkers: drafts.into_iter().map(|draft| checks.complete(draft)).collect(),
+        handed_down: checks.inherited,
     }
 }
 
 /// What the checks of one real server inherit.
 struct Checks<'a> {
     parent: &'a block::Draft,
-    inherited: Inherited,
-    alpha: bool,
-    virtualhost: Option<String>,
+    server: SocketAddr,
+    inherited: HandedDown,
 }
 
 impl<'a> Checks<'a> {
@@ -56,27 +56,27 @@ impl<'a> Checks<'a> {
         let port = draft.port.or(service_port).unwrap_or(0);
         Self {
             parent,
-            inherited: Inherited {
-                server: SocketAddr::new(draft.address, port),
+            server: SocketAddr::new(draft.address, port),
+            inherited: HandedDown {
+                alpha: draft.alpha.unwrap_or(parent.alpha),
                 timeout: draft.timeout.unwrap_or(parent.timeout),
                 delay_loop: draft.delay_loop.unwrap_or(parent.delay_loop),
                 warmup: draft.warmup.or(parent.warmup),
                 retry: draft.retry.or(parent.retry),
                 delay_before_retry: draft.delay_before_retry.or(parent.delay_before_retry),
+                virtualhost: draft.virtualhost.clone().or(parent.virtualhost.clone()),
             },
-            alpha: draft.alpha.unwrap_or(parent.alpha),
-            virtualhost: draft.virtualhost.clone().or(parent.virtualhost.clone()),
         }
     }
 
     fn complete(&self, draft: CheckerDraft) -> Checker {
         let CheckerDraft { common, kind } = draft;
-        let to = common.connection(&self.inherited);
+        let to = common.connection(self.server, &self.inherited);
         let timing = |defaults| common.timing(&self.inherited, defaults);
         let kind = match kind {
             KindDraft::Tcp => Kind::Tcp(to, timing(USUAL)),
             KindDraft::Http(mut http) => {
-                http.virtualhost = http.virtualhost.or(self.virtualhost.clone());
+                http.virtualhost = http.virtualhost.or(self.inherited.virtualhost.clone());
                 Kind::Http(to, timing(HTTP), http)
             }
             KindDraft::Smtp(helo) => Kind::Smtp(to, timing(USUAL), Smtp { helo }),
@@ -94,7 +94,7 @@ impl<'a> Checks<'a> {
         };
         Checker {
             kind,
-            alpha: common.alpha.unwrap_or(self.alpha),
+            alpha: common.alpha.unwrap_or(self.inherited.alpha),
             log_all_failures: common.log_all_failures || self.parent.global.lvs.log_all_failures,
         }
     }

@@ -12,7 +12,7 @@ use runtime::global::{Global, Script};
 use serde::{Deserialize, Serialize};
 
 use super::block;
-use super::checker::{self, Checker, Common, DELAY, PERIOD, TIMEOUT};
+use super::checker::{self, Checker, Common, DELAY, HandedDown, PERIOD, TIMEOUT};
 use super::dns::{DNS_CHECK, Dns, DnsDraft};
 use super::forwarding::{Forwarding, METHOD, set_method};
 use super::http::{HTTP_GET, Http, HttpDraft, SSL_GET};
@@ -45,6 +45,8 @@ pub struct RealServer {
     pub smtp_alert: bool,
     /// Its name in SNMP.
     pub snmp_name: Option<String>,
+    /// What it hands down to its checks.
+    pub handed_down: HandedDown,
     /// Its checks. Without any it is up for good.
     pub checkers: Vec<Checker>,
 }

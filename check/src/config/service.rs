@@ -7,6 +7,8 @@ use std::time::Duration;
 use runtime::global::Script;
 use serde::{Deserialize, Serialize};
 
+use super::checker::HandedDown;
+use super::forwarding::Forwarding;
 use super::{Family, GroupId, RealServer, SorryServer};
 
 /// A service that real servers share the work of.
@@ -38,8 +40,6 @@ pub struct VirtualServer {
     pub quorum_up: Option<Script>,
     /// Run when the quorum is lost.
     pub quorum_down: Option<Script>,
-    /// Whether it is down until checks have succeeded.
-    pub alpha: bool,
     /// Whether its end is notified.
     pub omega: bool,
     /// Whether checks run only while its address is on this machine.
@@ -48,8 +48,12 @@ pub struct VirtualServer {
     pub smtp_alert: bool,
     /// Its name in SNMP.
     pub snmp_name: Option<String>,
-    /// Time between runs of its checks; the time that scripts may take by default.
-    pub delay_loop: Duration,
+    /// What it hands down to the checks of its servers; the time between runs is what scripts may take by default.
+    pub handed_down: HandedDown,
+    /// How packets reach servers that say nothing themselves.
+    pub forwarding: Forwarding,
+    /// Whether servers that say nothing themselves stay with weight 0 when they fail.
+    pub inhibit_on_failure: bool,
     /// What serves while there is no quorum.
     pub sorry_server: Option<SorryServer>,
     /// The servers; not empty, and no address twice.

@@ -3,7 +3,7 @@
 use conf_parser::{Class, Diagnostics};
 
 use super::block::{self, PERSISTENCE, ServiceDraft};
-use super::checker::Kind;
+use super::checker::{HandedDown, Kind};
 use super::inherit;
 use super::real::{self, RealServer, SorryServer};
 use super::service::{Protocol, Service, VirtualServer, trio};
@@ -139,12 +139,21 @@ impl Settling<'_> {
             hysteresis: server.hysteresis,
             quorum_up: server.quorum_up,
             quorum_down: server.quorum_down,
-            alpha: server.alpha,
             omega: server.omega,
             ha_suspend: server.ha_suspend,
             smtp_alert: server.smtp_alert.or(mail.alert_checker).or(mail.alert).unwrap_or(false),
             snmp_name: server.snmp_name,
-            delay_loop: server.delay_loop,
+            handed_down: HandedDown {
+                alpha: server.alpha,
+                timeout: server.timeout,
+                delay_loop: server.delay_loop,
+                warmup: server.warmup,
+                retry: server.retry,
+                delay_before_retry: server.delay_before_retry,
+                virtualhost: server.virtualhost,
+            },
+            forwarding: server.forwarding.unwrap_or(Forwarding::Nat),
+            inhibit_on_failure: server.inhibit,
             sorry_server,
             real_servers,
         }
