@@ -1,5 +1,7 @@
 //! Notification FIFOs: a line for each event, for whoever reads them.
 
+mod listeners;
+
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -17,6 +19,8 @@ use nix::unistd::{getuid, mkfifo};
 
 use crate::global;
 use crate::scripts::{self, Running};
+
+pub use listeners::{Listeners, Reader};
 
 /// So many lines wait for a reader that has fallen behind by more than the kernel holds.
 const WAITING: usize = 1000;

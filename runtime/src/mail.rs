@@ -5,6 +5,7 @@
 
 mod dialogue;
 mod message;
+mod outbox;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, ErrorKind, Read, Write};
@@ -21,6 +22,8 @@ use nix::unistd::{User, getuid};
 
 use crate::global::Mail;
 use dialogue::{Dialogue, Note, Progress};
+
+pub use outbox::Outbox;
 
 /// So many conversations are under way at once.
 const CONVERSATIONS: usize = 32;

@@ -11,7 +11,6 @@ mod firewall;
 mod identity;
 mod instance;
 mod links;
-mod listeners;
 mod machine;
 mod mail;
 mod notify;
@@ -39,9 +38,10 @@ use std::time::{Duration, Instant};
 use log::{error, info};
 use runtime::bfd_event::Receiver;
 use runtime::child::{self, ChildEnd, Received, Setup, ToChild, ToParent};
+use runtime::fifo::{self, Listeners};
 use runtime::global::{Global, Script};
 use runtime::machine::IfIndex;
-use runtime::mail::MailId;
+use runtime::mail::{MailId, Outbox};
 use runtime::netlink::{Client, Monitor};
 use runtime::options::Options;
 use runtime::process::Promotion;
@@ -54,8 +54,6 @@ use self::duplicates::Duplicates;
 use self::firewall::{Firewall, TableWatch};
 use self::instance::Instance;
 use self::links::Links;
-use self::listeners::Listeners;
-use self::mail::Mails;
 use self::notify::News;
 use self::own_links::SourceChecks;
 use self::refusals::Chatter;
@@ -113,7 +111,7 @@ enum Source {
     /// Events of BFD sessions.
     Sessions,
     /// The end of the program that reads a FIFO.
-    Reader(usize),
+    Reader(fifo::Reader),
     /// Tables of the firewall that somebody removes.
     Tables,
     /// A mail on its way.
@@ -147,6 +145,24 @@ enum Timer {
     Mail(MailId),
     /// The end of the time that scripts and mails have when the process stops.
     Grace,
+}
+
+impl From<MailId> for Source {
+    fn from(id: MailId) -> Self {
+        Self::Mail(id)
+    }
+}
+
+impl From<fifo::Reader> for Source {
+    fn from(reader: fifo::Reader) -> Self {
+        Self::Reader(reader)
+    }
+}
+
+impl From<MailId> for Timer {
+    fn from(id: MailId) -> Self {
+        Self::Mail(id)
+    }
 }
 
 /// A sync group while it runs.
@@ -217,7 +233,7 @@ struct Engine {
     next_script: u32,
     dumps: Dumps,
     listeners: Listeners,
-    mails: Mails,
+    mails: Outbox,
     tracked: Tracked,
     synchronisation: Synchronisation,
     /// Where process events come from, where the kernel has them.
@@ -285,7 +301,7 @@ impl Engine {
             Source::Files => self.hear_files(now),
             Source::Processes => self.hear_processes(now),
             Source::Sessions => self.hear_sessions(now),
-            Source::Reader(place) => self.listeners.reader_ended(place, &mut self.reactor),
+            Source::Reader(reader) => self.listeners.reader_ended(reader, &mut self.reactor),
             Source::Tables => self.hear_tables(),
             Source::Mail(id) => self.mails.serve(id, &mut self.reactor, now),
             Source::Dump => self.dump_ended(),

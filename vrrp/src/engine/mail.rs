@@ -1,84 +1,13 @@
 //! Mails about the states of instances and groups.
 
-use std::collections::HashMap;
-use std::time::Instant;
+use runtime::global::Mail;
+use runtime::mail::Alert;
 
-use log::error;
-use runtime::global::{Global, Mail};
-use runtime::mail::{Alert, Envelope, MailId, Mailer, Standing};
-use runtime::reactor::{Reactor, Readiness, Registration};
-
+use super::Engine;
 use super::notify::News;
-use super::{Engine, Source, Timer};
 use crate::config::instance::{Deleted, Notify};
 use crate::config::{GroupId, InstanceId};
 use crate::fsm::State;
-
-/// Mails on their way, and where they go.
-#[derive(Debug, Default)]
-pub(super) struct Mails {
-    /// `None` when no mail is sent.
-    envelope: Option<Envelope>,
-    mailer: Mailer,
-    registrations: HashMap<MailId, Registration>,
-}
-
-impl Mails {
-    /// Sends later mails to where the configuration wants them. Those on their way go on.
-    pub(super) fn address(&mut self, global: &Global) {
-        self.envelope = Envelope::new(&global.mail);
-    }
-
-    fn post(&mut self, alert: Alert) {
-        if let Some(envelope) = &self.envelope {
-            self.mailer.post(envelope, alert);
-        }
-    }
-
-    /// Begins the conversations that may begin.
-    pub(super) fn flush(&mut self, reactor: &mut Reactor<Source, Timer>, now: Instant) {
-        while let Some(id) = self.mailer.start(now) {
-            let descriptor = self.mailer.descriptor(id);
-            let registered = descriptor
-                .map(|socket| reactor.register(&socket, Source::Mail(id), Readiness::Both));
-            match registered {
-                Some(Ok(registration)) => {
-                    self.registrations.insert(id, registration);
-                    self.serve(id, reactor, now);
-                }
-                Some(Err(error)) => {
-                    error!("cannot watch the connection to the mail server: {error}");
-                    self.mailer.forget(id);
-                }
-                None => {}
-            }
-        }
-    }
-
-    /// Something has happened on a conversation, or it is due.
-    pub(super) fn serve(&mut self, id: MailId, reactor: &mut Reactor<Source, Timer>, now: Instant) {
-        match self.mailer.serve(id, now) {
-            Standing::Until(deadline) => reactor.arm(Timer::Mail(id), deadline),
-            Standing::Over => {
-                reactor.disarm(Timer::Mail(id));
-                let registration = self.registrations.remove(&id);
-                if let (Some(socket), Some(registration)) =
-                    (self.mailer.descriptor(id), registration)
-                {
-                    if let Err(error) = reactor.deregister(&socket, registration) {
-                        error!("cannot forget the connection to the mail server: {error}");
-                    }
-                }
-                self.mailer.forget(id);
-            }
-        }
-    }
-
-    /// Whether all has been sent.
-    pub(super) fn is_idle(&self) -> bool {
-        self.mailer.is_idle()
-    }
-}
 
 impl Engine {
     /// Mails that there is news of an instance, unless its last mail said the same.

@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use log::info;
 use runtime::bfd_event::Receiver;
 use runtime::child::Setup;
+use runtime::fifo::Listeners;
 use runtime::global::Global;
 use runtime::handover;
 use runtime::machine::{Address, AddressKey, IfIndex, Machine};
+use runtime::mail::Outbox;
 use runtime::netlink::{Client, Monitor};
 use runtime::process::{self, Promotion};
 use runtime::reactor::{Reactor, Readiness};
@@ -21,8 +23,6 @@ use super::duplicates::Duplicates;
 use super::firewall::Firewall;
 use super::instance::Instance;
 use super::links::Links;
-use super::listeners::Listeners;
-use super::mail::Mails;
 use super::receive::BATCH;
 use super::refusals::Chatter;
 use super::report::Dumps;
@@ -88,7 +88,7 @@ impl Engine {
             entered: Vec::new(),
             changed: Vec::new(),
             listeners: Listeners::default(),
-            mails: Mails::default(),
+            mails: Outbox::default(),
             tracked: Tracked::default(),
             synchronisation: Synchronisation::default(),
             process_events: setup.links.process_events,
@@ -152,7 +152,9 @@ impl Engine {
         self.choose_firewall();
         self.make_links();
         self.watch_links(now);
-        self.listeners.open(&self.global, &mut self.reactor);
+        let scripts = &self.global.scripts;
+        let fifos = [(&scripts.notify_fifo, ""), (&scripts.vrrp_notify_fifo, "vrrp ")];
+        self.listeners.open(fifos, &mut self.reactor);
         self.mails.address(&self.global);
         self.batch.grow(usize::try_from(self.largest_mtu())?);
         self.announcer.set_pacing(pacing(&self.global, &self.config, &self.interfaces));

@@ -1,20 +1,24 @@
 //! The FIFOs that hear of every state, and the programs that read them.
 
+use std::hash::Hash;
 use std::time::Duration;
 
 use log::error;
-use runtime::fifo::Fifo;
-use runtime::global::{self, Global};
-use runtime::reactor::{Reactor, Readiness, Registration};
 
-use super::{Source, Timer};
+use super::Fifo;
+use crate::global;
+use crate::reactor::{Reactor, Readiness, Registration};
 
 /// How long a reader has for the last lines when the process ends.
 const LAST_LINES: Duration = Duration::from_millis(100);
 
+/// The program that reads a FIFO, by the place of the FIFO among those that are open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Reader(usize);
+
 /// The FIFOs that are open.
 #[derive(Debug, Default)]
-pub(super) struct Listeners(Vec<Listener>);
+pub struct Listeners(Vec<Listener>);
 
 #[derive(Debug)]
 struct Listener {
@@ -25,11 +29,16 @@ struct Listener {
 }
 
 impl Listeners {
-    /// Opens the FIFOs of `global`. One that is open with the same settings stays as it is, so that its reader misses
-    /// nothing.
-    pub(super) fn open(&mut self, global: &Global, reactor: &mut Reactor<Source, Timer>) {
-        let scripts = &global.scripts;
-        let wanted = [(&scripts.notify_fifo, ""), (&scripts.vrrp_notify_fifo, "vrrp ")];
+    /// Opens the FIFOs that are `wanted`, with what goes before the word notify in messages about them. One that is open
+    /// with the same settings stays as it is, so that its reader misses nothing.
+    pub fn open<S, T>(
+        &mut self,
+        wanted: [(&Option<global::Fifo>, &'static str); 2],
+        reactor: &mut Reactor<S, T>,
+    ) where
+        S: Copy + From<Reader>,
+        T: Copy + Eq + Hash,
+    {
         let mut before = std::mem::take(&mut self.0);
         for (settings, kind) in wanted {
             let Some(settings) = settings else { continue };
@@ -44,7 +53,7 @@ impl Listeners {
             };
             self.0.extend(listener);
         }
-        // Nobody is waited for while adverts are due.
+        // Nobody is waited for while the process has other things to do.
         before.into_iter().for_each(|listener| listener.close(reactor, Duration::ZERO));
         for (place, listener) in (0..).zip(&mut self.0) {
             listener.watch(place, reactor);
@@ -52,29 +61,33 @@ impl Listeners {
     }
 
     /// Writes a line to all of them.
-    pub(super) fn write(&mut self, line: &str) {
+    pub fn write(&mut self, line: &str) {
         for listener in &mut self.0 {
             listener.fifo.write(line);
         }
     }
 
     /// Writes what waits for readers that were too slow.
-    pub(super) fn flush(&mut self) {
+    pub fn flush(&mut self) {
         for listener in &mut self.0 {
             listener.fifo.flush();
         }
     }
 
-    /// The reader of the FIFO at `place` has ended.
-    pub(super) fn reader_ended(&mut self, place: usize, reactor: &mut Reactor<Source, Timer>) {
-        if let Some(listener) = self.0.get_mut(place) {
+    /// The reader of a FIFO has ended.
+    pub fn reader_ended<S, T>(&mut self, reader: Reader, reactor: &mut Reactor<S, T>)
+    where
+        S: Copy,
+        T: Copy + Eq + Hash,
+    {
+        if let Some(listener) = self.0.get_mut(reader.0) {
             listener.forget(reactor);
             listener.fifo.reader_ended();
         }
     }
 
     /// Closes all of them. Their readers may take in the last lines.
-    pub(super) fn close(&mut self, reactor: &mut Reactor<Source, Timer>) {
+    pub fn close<S: Copy, T: Copy + Eq + Hash>(&mut self, reactor: &mut Reactor<S, T>) {
         let all = std::mem::take(&mut self.0);
         all.into_iter().for_each(|listener| listener.close(reactor, LAST_LINES));
     }
@@ -82,16 +95,20 @@ impl Listeners {
 
 impl Listener {
     /// Has the reactor say when the reader ends. After a reload the place may be another.
-    fn watch(&mut self, place: usize, reactor: &mut Reactor<Source, Timer>) {
+    fn watch<S, T>(&mut self, place: usize, reactor: &mut Reactor<S, T>)
+    where
+        S: Copy + From<Reader>,
+        T: Copy + Eq + Hash,
+    {
         self.forget(reactor);
         let Some(reader) = self.fifo.reader() else { return };
-        match reactor.register(reader, Source::Reader(place), Readiness::Readable) {
+        match reactor.register(reader, S::from(Reader(place)), Readiness::Readable) {
             Ok(registration) => self.registration = Some(registration),
             Err(error) => error!("cannot watch the reader of {}: {error}", self.settings.path),
         }
     }
 
-    fn forget(&mut self, reactor: &mut Reactor<Source, Timer>) {
+    fn forget<S: Copy, T: Copy + Eq + Hash>(&mut self, reactor: &mut Reactor<S, T>) {
         let (Some(registration), Some(reader)) = (self.registration.take(), self.fifo.reader())
         else {
             return;
@@ -101,7 +118,11 @@ impl Listener {
         }
     }
 
-    fn close(mut self, reactor: &mut Reactor<Source, Timer>, patience: Duration) {
+    fn close<S, T>(mut self, reactor: &mut Reactor<S, T>, patience: Duration)
+    where
+        S: Copy,
+        T: Copy + Eq + Hash,
+    {
         self.forget(reactor);
         self.fifo.close(patience);
     }
