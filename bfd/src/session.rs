@@ -167,8 +167,7 @@ impl Session {
 
     /// After how long without a packet the session falls (RFC 5880 §6.8.4); zero before anything was heard.
     pub fn detection_time(&self) -> Duration {
-        let interval = self.active_rx.max(self.remote.min_tx);
-        micros(interval) * u32::from(self.remote.multiplier)
+        detection_time(self.active_rx, &self.remote)
     }
 
     /// The detection time that the session last fell by.
@@ -288,6 +287,10 @@ impl Session {
             self.active_tx = parameters.idle_tx;
             self.active_rx = parameters.min_rx;
         }
+        // Who is told to send less often may do so from its next packet on.
+        if let (Some(expiry), Some(heard)) = (&mut self.expiry, self.heard) {
+            *expiry = heard + detection_time(self.active_rx, &self.remote);
+        }
         self.schedule(now);
     }
 
@@ -372,6 +375,10 @@ impl Session {
 enum Answer {
     None,
     Final,
+}
+
+fn detection_time(active_rx: Micros, remote: &Remote) -> Duration {
+    micros(active_rx.max(remote.min_tx)) * u32::from(remote.multiplier)
 }
 
 fn micros(value: Micros) -> Duration {

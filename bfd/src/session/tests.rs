@@ -171,6 +171,18 @@ fn slower_intervals_wait_for_the_poll_and_nothing_flaps() {
 }
 
 #[test]
+fn who_is_told_to_send_less_often_is_waited_for_longer_at_once() {
+    let mut wire = Wire::up(FAST, FAST);
+    wire.cut = [false, true];
+    wire.entered = Default::default();
+    let last = wire.sent[1].last().unwrap().0 + wire.delay;
+    wire.event(0, Event::Reconfigure(Parameters { min_rx: Micros(200_000), ..FAST }));
+    wire.run(Duration::from_secs(1));
+    let (at, state, _) = wire.entered[0][0];
+    assert_eq!((state, at - last), (State::Down, Duration::from_millis(600)));
+}
+
+#[test]
 fn a_passive_end_speaks_only_when_spoken_to() {
     let passive = Parameters { passive: true, ..FAST };
     let mut wire = Wire::new(passive, passive);
