@@ -9,6 +9,7 @@
 
 mod addresses;
 mod binary;
+mod bird;
 mod capture;
 mod daemon;
 mod dump;
@@ -16,6 +17,7 @@ mod file;
 mod flood;
 mod forge;
 mod frame;
+mod frr;
 mod lan;
 mod machine;
 mod mail_server;
@@ -30,6 +32,7 @@ mod tshark;
 
 pub use addresses::{AddressEvent, AddressWatch};
 pub use binary::{Binary, target_directory};
+pub use bird::Bird;
 pub use capture::{Capture, Captured};
 pub use daemon::{Daemon, LogLine, Verdict};
 pub use dump::Dump;
@@ -37,6 +40,7 @@ pub use file::{await_file, await_process};
 pub use flood::Flood;
 pub use forge::Forged;
 pub use frame::{Advert, Announcement, Content, Frame};
+pub use frr::Frr;
 pub use lan::{Lan, Node};
 pub use machine::on_machine;
 pub use mail_server::{MailServer, Session};
@@ -46,7 +50,7 @@ pub use process::Process;
 pub use scratch::Scratch;
 pub use tables::TableWatch;
 pub use timeline::{Mark, Timeline};
-pub use tshark::judge;
+pub use tshark::{judge, judge_sessions};
 
 use std::time::Duration;
 

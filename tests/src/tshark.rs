@@ -34,3 +34,21 @@ pub fn judge(capture: &Capture, checksum: bool) -> (usize, Vec<String>) {
     let complaints = listed.lines().filter(suspect).map(str::to_owned).collect();
     (listed.lines().filter(is_vrrp).count(), complaints)
 }
+
+/// As [`judge`], of the packets of BFD sessions: how many there are, and what is malformed about them.
+pub fn judge_sessions(capture: &Capture) -> (usize, Vec<String>) {
+    let scratch = Scratch::new();
+    let path = scratch.path().join("capture.pcap");
+    capture.write(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let file = path.to_str().expect("our paths are plain");
+    // Port 3785 has no dissector of its own: an echo packet means something to its sender only.
+    let filter = "(bfd || bfd_echo) && !icmp && !icmpv6";
+    let mut arguments = vec!["-n", "-r", file, "-Y", filter, "-T", "fields"];
+    let fields = ["frame.number", "frame.protocols", "_ws.malformed", "_ws.expert.message"];
+    for field in fields {
+        arguments.extend(["-e", field]);
+    }
+    let listed = run("tshark", &arguments);
+    let suspect = |line: &&str| line.split('\t').skip(2).any(|column| !column.is_empty());
+    (listed.lines().count(), listed.lines().filter(suspect).map(str::to_owned).collect())
+}

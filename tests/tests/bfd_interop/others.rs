@@ -1,0 +1,216 @@
+//! The other sides of a session, each made to do the same things.
+
+use std::net::IpAddr;
+
+use lab::{Binary, Bird, Daemon, Frr, LogLine, Namespace, PATIENCE};
+
+/// Both ends of a session as one of them sees them.
+#[derive(Clone, Copy)]
+pub(crate) struct Side {
+    pub own: IpAddr,
+    pub other: IpAddr,
+}
+
+/// Who is on the other side of a session, up and running at 50 ms from its making on.
+pub(crate) trait Other {
+    /// Whether it says that it takes the session down.
+    const SAYS_GOODBYE: bool;
+    fn set_interval(&mut self, interval: u32);
+    fn kill(&mut self);
+    fn start(&mut self);
+    fn leave(&mut self);
+    fn return_(&mut self);
+    fn await_up(&self, up: bool);
+}
+
+/// Whether a frame is a control packet over one hop.
+pub(crate) fn is_control(bytes: &[u8]) -> bool {
+    let header = match bytes.get(12..14) {
+        Some([0x08, 0x00]) => 20,
+        Some([0x86, 0xdd]) => 40,
+        _ => return false,
+    };
+    // Of an error message that quotes a packet, this is something else.
+    let protocol = if header == 20 { bytes.get(23) } else { bytes.get(20) };
+    protocol == Some(&17) && bytes.get(14 + header + 2..14 + header + 4) == Some(&[0x0e, 0xc8])
+}
+
+/// A session of keepalived.
+pub(crate) fn session(side: Side, interval: u32) -> String {
+    let Side { own, other } = side;
+    format!(
+        "bfd_instance other {{
+    neighbor_ip {other}
+    source_ip {own}
+    min_rx {interval}
+    min_tx {interval}
+    idle_tx 1000
+    multiplier 3
+}}\n"
+    )
+}
+
+pub(crate) struct BirdSide<'a> {
+    namespace: &'a Namespace,
+    side: Side,
+    bird: Option<Bird>,
+}
+
+impl<'a> BirdSide<'a> {
+    pub(crate) fn new(namespace: &'a Namespace, side: Side) -> Self {
+        let mut new = Self { namespace, side, bird: None };
+        new.start();
+        new
+    }
+
+    fn bird(&self) -> &Bird {
+        self.bird.as_ref().expect("it runs")
+    }
+}
+
+impl Other for BirdSide<'_> {
+    const SAYS_GOODBYE: bool = false;
+
+    fn set_interval(&mut self, interval: u32) {
+        self.bird().set_interval(interval);
+    }
+
+    fn kill(&mut self) {
+        self.bird = None;
+    }
+
+    fn start(&mut self) {
+        let ends = [self.side.own, self.side.other];
+        self.bird = Some(Bird::start(self.namespace, ends, 50, ""));
+    }
+
+    fn leave(&mut self) {
+        self.bird().ask(&["disable", "bfd1"]);
+    }
+
+    fn return_(&mut self) {
+        self.bird().ask(&["enable", "bfd1"]);
+    }
+
+    fn await_up(&self, up: bool) {
+        self.bird().await_state(if up { "Up" } else { "Down" });
+    }
+}
+
+pub(crate) struct FrrSide<'a> {
+    namespace: &'a Namespace,
+    side: Side,
+    frr: Option<Frr>,
+}
+
+impl<'a> FrrSide<'a> {
+    pub(crate) fn new(namespace: &'a Namespace, side: Side) -> Self {
+        let mut new = Self { namespace, side, frr: None };
+        new.start();
+        new
+    }
+
+    fn frr(&self) -> &Frr {
+        self.frr.as_ref().expect("it runs")
+    }
+}
+
+impl Other for FrrSide<'_> {
+    const SAYS_GOODBYE: bool = true;
+
+    fn set_interval(&mut self, interval: u32) {
+        let lines = ["receive", "transmit"].map(|which| format!("{which}-interval {interval}"));
+        self.frr().configure(&lines.each_ref().map(String::as_str));
+    }
+
+    fn kill(&mut self) {
+        self.frr = None;
+    }
+
+    fn start(&mut self) {
+        let ends = [self.side.own, self.side.other];
+        self.frr = Some(Frr::start(self.namespace, ends, 50, ""));
+    }
+
+    fn leave(&mut self) {
+        self.frr().configure(&["shutdown"]);
+    }
+
+    fn return_(&mut self) {
+        self.frr().configure(&["no shutdown"]);
+    }
+
+    fn await_up(&self, up: bool) {
+        self.frr().await_state(if up { "up" } else { "down" });
+    }
+}
+
+/// A keepalived; one of ours says good-bye, the original does not.
+pub(crate) struct Keepalived<'a, const OURS: bool> {
+    binary: Binary,
+    namespace: &'a Namespace,
+    side: Side,
+    daemon: Option<Daemon>,
+}
+
+impl<'a, const OURS: bool> Keepalived<'a, OURS> {
+    pub(crate) fn new(namespace: &'a Namespace, side: Side) -> Self {
+        let binary = if OURS { Binary::under_test() } else { Binary::peer() };
+        let mut new = Self { binary, namespace, side, daemon: None };
+        new.start();
+        new
+    }
+
+    fn daemon(&self) -> &Daemon {
+        self.daemon.as_ref().expect("it runs")
+    }
+
+    fn config(&self, interval: u32) -> String {
+        // The original does nothing at all without another engine.
+        session(self.side, interval)
+            + "vrrp_instance idle {
+    interface eth0
+    virtual_router_id 52
+    virtual_ipaddress {
+        10.9.0.101/24
+    }
+}\n"
+    }
+}
+
+impl<const OURS: bool> Other for Keepalived<'_, OURS> {
+    const SAYS_GOODBYE: bool = OURS;
+
+    fn set_interval(&mut self, interval: u32) {
+        self.daemon().reload(&self.config(interval));
+    }
+
+    fn kill(&mut self) {
+        self.daemon = None;
+    }
+
+    fn start(&mut self) {
+        self.daemon = Some(Daemon::start(&self.binary, self.namespace, &self.config(50)));
+    }
+
+    fn leave(&mut self) {
+        self.daemon.take().expect("it runs").stop();
+    }
+
+    fn return_(&mut self) {
+        self.start();
+    }
+
+    fn await_up(&self, up: bool) {
+        let states = [false, true]
+            .map(|up| format!("(other) Entering {} state", if up { "Up" } else { "Down" }));
+        let says = |line: &LogLine| states.iter().position(|state| line.text.starts_with(state));
+        let log = self.daemon().log();
+        let mark = log.mark();
+        let now = log.all().iter().rev().find_map(says).unwrap_or(0);
+        if now != usize::from(up) {
+            let found = log.wait(mark, PATIENCE, |line| says(line).filter(|&s| s != now));
+            assert!(found.is_some(), "up is not {up}:\n{}", self.daemon().log_text());
+        }
+    }
+}
