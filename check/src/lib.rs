@@ -1,5 +1,6 @@
 //! The load-balancing side: virtual servers, real servers and their health checks.
 
+pub mod balance;
 pub mod config;
 
 pub mod genhash;

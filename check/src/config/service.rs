@@ -32,7 +32,7 @@ pub struct VirtualServer {
     pub granularity: Option<Granularity>,
     /// What tells clients apart above the addresses, such as `sip`.
     pub persistence_engine: Option<String>,
-    /// The weight of live real servers that makes a quorum; 0 is any live server.
+    /// The weight of live real servers that makes a quorum; 0 where all weights are 0.
     pub quorum: u32,
     /// By how much the quorum must be missed, or exceeded, to be lost or gained.
     pub hysteresis: u32,
@@ -72,7 +72,7 @@ pub enum Service {
 }
 
 /// Protocols that IPVS balances.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Protocol {
     /// TCP.
     Tcp,
@@ -93,7 +93,7 @@ impl fmt::Display for Protocol {
 }
 
 /// An address with protocol and port, as logs show it.
-pub(super) fn trio(address: IpAddr, protocol: Option<Protocol>, port: Option<u16>) -> String {
+pub(crate) fn trio(address: IpAddr, protocol: Option<Protocol>, port: Option<u16>) -> String {
     let port = port.unwrap_or(0);
     match protocol {
         Some(protocol) => format!("[{address}]:{protocol}:{port}"),
