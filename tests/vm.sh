@@ -65,8 +65,9 @@ mount -t overlay -o lowerdir=/lower,upperdir=/upper/data,workdir=/upper/work roo
 cd /root
 for place in proc sys; do mount -t ${place}${place#proc} none $place 2>/dev/null || mount -t ${place}fs none $place; done
 mount -t devtmpfs dev dev; mkdir -p dev/shm dev/pts; mount -t devpts pts dev/pts; mount -t tmpfs run run
-mkdir -p run/vm "run/modules/lib/modules/$(uname -r)"
-mount -t 9p -o $options,ro,cache=loose modules "run/modules/lib/modules/$(uname -r)"
+# Where the kernel looks for modules by itself.
+mkdir -p run/vm "lib/modules/$(uname -r)"
+mount -t 9p -o $options,ro,cache=loose modules "lib/modules/$(uname -r)"
 mount -t 9p -o $options,cache=none exchange run/vm
 exec switch_root /root /bin/sh /run/vm/main
 INIT
@@ -77,7 +78,7 @@ printf '%q ' "$@" >"$work/exchange/command"
 cat >"$work/exchange/main" <<MAIN
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 ip link set lo up
-for module in ip_vs ip_vs_rr ip_vs_wrr veth bridge macvlan ipvlan; do modprobe -d /run/modules \$module; done 2>/dev/null
+for module in ip_vs veth bridge macvlan ipvlan; do modprobe \$module; done 2>/dev/null
 cd $(printf %q "$PWD")
 /bin/bash /run/vm/command >/run/vm/output 2>&1 </dev/null
 echo \$? >/run/vm/status
