@@ -225,8 +225,6 @@ impl Session {
         }
         self.expiry = Some(now + self.detection_time());
         if packet.poll {
-            self.polling = false;
-            self.settle_intervals();
             out.push(Action::Send(self.packet(Answer::Final)));
         }
         self.schedule(now);
@@ -315,14 +313,11 @@ impl Session {
         self.schedule(now);
     }
 
+    /// The other side has agreed to our intervals.
     fn end_poll(&mut self) {
-        if self.polling {
-            self.polling = false;
-            self.settle_intervals();
+        if !std::mem::take(&mut self.polling) {
+            return;
         }
-    }
-
-    fn settle_intervals(&mut self) {
         if self.state == State::Up {
             self.active_tx = self.parameters.min_tx;
         }

@@ -183,6 +183,42 @@ fn who_is_told_to_send_less_often_is_waited_for_longer_at_once() {
 }
 
 #[test]
+fn a_poll_of_the_other_side_is_no_answer_to_ours() {
+    let mut wire = Wire::up(FAST, FAST);
+    wire.cut = [true, false];
+    wire.event(0, Event::Reconfigure(Parameters { min_tx: Micros(400_000), ..FAST }));
+    wire.event(1, Event::Reconfigure(Parameters { min_tx: Micros(60_000), ..FAST }));
+    wire.run(Duration::from_millis(70));
+    assert!(wire.sent[0].iter().any(|(_, packet)| packet.final_), "it was asked");
+    assert_eq!(wire.ends[0].transmit_interval(), Duration::from_millis(50), "nobody has answered");
+}
+
+#[test]
+fn new_intervals_are_not_polled_for_while_down() {
+    let mut wire = Wire::new(FAST, FAST);
+    wire.cut = [true, true];
+    wire.event(0, Event::Reconfigure(Parameters { min_tx: Micros(70_000), ..FAST }));
+    wire.run(Duration::from_secs(5));
+    assert!(wire.sent[0].iter().all(|(_, packet)| !packet.poll && packet.state == State::Down));
+}
+
+#[test]
+fn in_init_every_packet_prolongs_the_wait() {
+    let mut wire = Wire::new(FAST, FAST);
+    // The second end hears the first one, but not the other way round.
+    wire.cut = [false, true];
+    wire.run(Duration::from_secs(5));
+    assert_eq!(wire.states(), [State::Down, State::Init]);
+    let last = wire.sent[0].last().unwrap().0 + wire.delay;
+    wire.cut = [true, true];
+    wire.entered = Default::default();
+    wire.run(Duration::from_secs(5));
+    let (at, state, diagnostic) = wire.entered[1][0];
+    assert_eq!((state, diagnostic), (State::Down, Diagnostic::DetectionTimeExpired));
+    assert_eq!(at - last, Duration::from_secs(3), "3 × the idle interval");
+}
+
+#[test]
 fn a_passive_end_speaks_only_when_spoken_to() {
     let passive = Parameters { passive: true, ..FAST };
     let mut wire = Wire::new(passive, passive);
