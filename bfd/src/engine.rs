@@ -458,3 +458,6 @@ fn tell(trackers: &mut [(Tracker, Sender)], sessions: &BTreeMap<SessionId, Live>
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ mod others;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use lab::{Binary, Daemon, Lan, Mark, Namespace, judge_sessions};
+use lab::{Binary, Control, Daemon, Lan, Mark, Namespace, judge_sessions};
 use others::{BirdSide, FrrSide, Keepalived, Other, Side};
 
 /// An instance with which one sees what becomes of the session.
@@ -73,6 +73,10 @@ fn converse<O: Other>(lan: &Lan, ours: Side, mut other: O) {
     let late =
         late.unwrap_or_else(|early| panic!("{:?} early\n{}", early.duration(), daemon.log_text()));
     assert!(late < Duration::from_millis(400), "{late:?}");
+    let expired = daemon.await_log(mark, "(other) Expired after 450 ms (").text;
+    let overdue = expired.split('(').next_back().and_then(|text| text.split(' ').next());
+    let overdue = overdue.and_then(|number| number.parse::<u32>().ok());
+    assert!(overdue.is_some_and(|overdue| overdue < 400_000), "{expired}");
     println!("noticed {late:?} after the detection time");
 
     // It comes back, and takes its leave in an orderly way.
@@ -121,7 +125,7 @@ fn last_heard(lan: &Lan, noticed: SystemTime) -> SystemTime {
     let heard = frames.iter().rev().find(|captured| {
         captured.at < noticed
             && lan.sender(captured) == Some(1)
-            && others::is_control(&captured.frame.bytes)
+            && Control::read(&captured.frame.bytes).is_some()
     });
     heard.expect("it has spoken").at
 }

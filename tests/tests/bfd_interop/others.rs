@@ -23,18 +23,6 @@ pub(crate) trait Other {
     fn await_up(&self, up: bool);
 }
 
-/// Whether a frame is a control packet over one hop.
-pub(crate) fn is_control(bytes: &[u8]) -> bool {
-    let header = match bytes.get(12..14) {
-        Some([0x08, 0x00]) => 20,
-        Some([0x86, 0xdd]) => 40,
-        _ => return false,
-    };
-    // Of an error message that quotes a packet, this is something else.
-    let protocol = if header == 20 { bytes.get(23) } else { bytes.get(20) };
-    protocol == Some(&17) && bytes.get(14 + header + 2..14 + header + 4) == Some(&[0x0e, 0xc8])
-}
-
 /// A session of keepalived.
 pub(crate) fn session(side: Side, interval: u32) -> String {
     let Side { own, other } = side;

@@ -1,36 +1,23 @@
 //! What the packets of BFD sessions say (RFC 5880 §4.1), and who hears of their state.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
-use lab::{Binary, Captured, Daemon, Lan, Mark, PATIENCE};
+use lab::{Binary, Captured, Control, Daemon, Lan, Mark, PATIENCE};
 
 use crate::{await_frames, between, instance, says, start};
 
-/// A control packet: how it was sent, and what it says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Control {
-    source: Ipv4Addr,
-    ttl: u8,
-    port: u16,
-    multiplier: u8,
-    min_tx: u32,
-    min_rx: u32,
+/// What a test looks at.
+fn told(said: &Control) -> (IpAddr, [u8; 3], u16, u32, u32) {
+    (said.source, [said.ttl, said.class, said.multiplier], said.port, said.min_tx, said.min_rx)
 }
 
-/// Reads a control packet over IPv4, with where it goes.
-fn control(bytes: &[u8]) -> Option<(Ipv4Addr, Control)> {
-    let (ip, rest) = bytes.get(14..)?.split_first_chunk::<20>()?;
-    let (udp, bfd) = rest.split_first_chunk::<8>()?;
-    let port = u16::from_be_bytes([udp[2], udp[3]]);
-    let is_control = bytes[12..14] == [8, 0] && ip[9] == 17 && [3784, 4784].contains(&port);
-    let word = |at: usize| Some(u32::from_be_bytes(*bfd.get(at..)?.first_chunk::<4>()?));
-    let address = |at: usize| Some(Ipv4Addr::from(*ip.get(at..)?.first_chunk::<4>()?));
-    let [multiplier, min_tx, min_rx] = [u32::from(*bfd.get(2)?), word(12)?, word(16)?];
-    let multiplier = u8::try_from(multiplier).ok()?;
-    let said = Control { source: address(12)?, ttl: ip[8], port, multiplier, min_tx, min_rx };
-    is_control.then_some((address(16)?, said))
+fn last_byte(address: IpAddr) -> u8 {
+    match address {
+        IpAddr::V4(address) => address.octets()[3],
+        IpAddr::V6(address) => address.octets()[15],
+    }
 }
 
 fn session(name: &str, neighbour: &str, lines: &str) -> String {
@@ -53,36 +40,28 @@ fn packets_say_what_is_configured() {
         + &session("quiet", "10.9.0.103", "    source_ip 10.9.0.1\n    passive")
         + &session("slow", "10.9.0.104", "    source_ip 10.9.0.1\n    idle_tx 2000");
     let _daemon = start(&lan, &(config + &instance("web", 51, "priority 255")));
-    let mut heard: HashMap<u8, Control> = HashMap::new();
+    let mut heard: HashMap<u8, _> = HashMap::new();
     let mut slow = Vec::new();
     lan.capture().frames().wait(Mark::default(), PATIENCE, |captured| {
-        let (to, said) = control(&captured.frame.bytes)?;
-        if to.octets()[3] == 104 {
+        let said = Control::read(&captured.frame.bytes)?;
+        let to = last_byte(said.destination);
+        if to == 104 {
             slow.push(captured.at);
         }
-        heard.insert(to.octets()[3], said);
+        heard.insert(to, told(&said));
         (slow.len() == 2).then_some(())
     });
-    let usual = Control {
-        source: Ipv4Addr::new(10, 9, 0, 1),
-        ttl: 255,
-        port: 3784,
-        multiplier: 5,
-        min_tx: 1_000_000,
-        min_rx: 10_000,
-    };
-    let own = Control {
-        source: Ipv4Addr::new(10, 9, 0, 41),
-        ttl: 254,
-        multiplier: 4,
-        min_rx: 70_000,
-        ..usual.clone()
-    };
+    let from = |last: u8| IpAddr::from([10, 9, 0, last]);
+    let second = 1_000_000;
+    // Network control (RFC 4594 §3.1) is what other implementations send it as.
+    let own = (from(41), [254, 0xc0, 4], 3784, second, 70_000);
     assert_eq!(heard.get(&101), Some(&own));
-    assert_eq!(heard.get(&102), Some(&Control { ttl: 33, port: 4784, ..usual.clone() }));
+    let far = (from(1), [33, 0xc0, 5], 4784, second, 10_000);
+    assert_eq!(heard.get(&102), Some(&far));
     assert_eq!(heard.get(&103), None, "it speaks only when spoken to");
     // Up to a quarter of the time is left out, so that nobody beats time with others (§6.8.7).
-    assert_eq!(heard.get(&104), Some(&Control { min_tx: 2_000_000, ..usual }));
+    let usual = (from(1), [255, 0xc0, 5], 3784, 2 * second, 10_000);
+    assert_eq!(heard.get(&104), Some(&usual));
     assert!(between(slow[0], slow[1]) > Duration::from_millis(1450));
 }
 
@@ -119,8 +98,8 @@ fn a_session_is_up_with_neighbours_within_reach_and_those_hear_of_it_who_are_to(
     let daemon = start(&lan, &config);
     daemon.await_log(Mark::default(), "(web) Changing effective priority from 100 to 107");
     let is_up = |captured: &Captured| {
-        control(&captured.frame.bytes)
-            .is_some_and(|(to, said)| to.octets()[3] == 42 && said.min_tx == 60_000)
+        Control::read(&captured.frame.bytes)
+            .is_some_and(|said| last_byte(said.destination) == 42 && said.min_tx == 60_000)
     };
     await_frames(&lan, Mark::default(), 5, is_up);
     daemon.await_log(Mark::default(), "Packet ttl(250) < 251 - discarding");
