@@ -117,12 +117,29 @@ impl Pair {
     /// adverts, or has been heard for a second, while the other one sent none.
     #[track_caller]
     pub fn await_master(&self, float: &Float, node: usize) {
-        let other = 1 - node;
-        self.await_addresses(float, node, true);
-        if self.daemons[other].is_some() {
-            self.await_addresses(float, other, false);
+        self.await_masters([(float, node)]);
+    }
+
+    /// Waits for the masters of several floats, which are listened to side by side.
+    #[track_caller]
+    pub fn await_masters<'a>(&self, masters: impl IntoIterator<Item = (&'a Float, usize)> + Clone) {
+        for (float, node) in masters.clone() {
+            let other = 1 - node;
+            self.await_addresses(float, node, true);
+            if self.daemons[other].is_some() {
+                self.await_addresses(float, other, false);
+            }
         }
         let (settled, mark) = (SystemTime::now(), self.lan.capture().frames().mark());
+        for (float, node) in masters {
+            self.assert_heard_alone(float, node, settled, mark);
+        }
+    }
+
+    /// Waits until `node` has been heard as the master of `float`, and asserts that the other one has not.
+    #[track_caller]
+    fn assert_heard_alone(&self, float: &Float, node: usize, settled: SystemTime, mark: Mark) {
+        let other = 1 - node;
         let (mut adverts, mut strangers) = (0, 0);
         let heard = self.lan.capture().frames().wait(mark, PATIENCE, |captured| {
             // What was sent before may be read only now.

@@ -214,9 +214,8 @@ impl Play {
     }
 
     fn settle(&self, pair: &Pair) {
-        for (router, master) in self.scenario.routers.iter().zip(&self.masters) {
-            pair.await_master(&router.float, *master);
-        }
+        let routers = self.scenario.routers.iter().map(|router| &router.float);
+        pair.await_masters(routers.zip(self.masters.iter().copied()));
     }
 
     fn mastered_by(&self, node: usize) -> Vec<usize> {
