@@ -87,6 +87,9 @@ echo o >/proc/sysrq-trigger
 sleep 60
 MAIN
 
+# One machine at a time: two would be slower together than one after the other, and what else runs would be too.
+exec 8>"$cache/running"
+flock 8
 timeout -k 5 "${VM_TIMEOUT:-120}" qemu-system-x86_64 -accel tcg -cpu max -m 1024 -display none -monitor none -no-reboot \
     -nic none -no-user-config -kernel "$kernel" -initrd "$work/initrd" -serial "file:$work/console" \
     -append "console=ttyS0 quiet panic=-1 sysrq_always_enabled" \
