@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # tests/vm.sh COMMAND [ARGUMENT...]: runs a command as root on a virtual machine with a distribution's kernel, for what the
-# kernel of this machine may lack: IPVS. Prints what it prints, and ends with its status; 125 when it never ran.
+# kernel of this machine may lack: IPVS, VRFs. Prints what it prints, and ends with its status; 125 when it never ran.
 #
 # The machine has this one's root file system, under an overlay that goes with it, and no network but loopback. It is
 # emulated in software: it boots in some seconds and is ten times slower than this one.
@@ -78,7 +78,7 @@ printf '%q ' "$@" >"$work/exchange/command"
 cat >"$work/exchange/main" <<MAIN
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 ip link set lo up
-for module in ip_vs veth bridge macvlan ipvlan; do modprobe \$module; done 2>/dev/null
+for module in ip_vs veth bridge macvlan ipvlan vrf; do modprobe \$module; done 2>/dev/null
 cd $(printf %q "$PWD")
 /bin/bash /run/vm/command >/run/vm/output 2>&1 </dev/null
 echo \$? >/run/vm/status

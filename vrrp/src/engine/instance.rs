@@ -72,7 +72,7 @@ impl Instance {
             base: None,
             own: None,
             interface: None,
-            source: config.source,
+            source: None,
             socket: None,
             packets: Vec::new(),
             identification: 0,

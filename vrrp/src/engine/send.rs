@@ -22,11 +22,12 @@ impl Engine {
     pub(super) fn advertise(&mut self, id: InstanceId, priority: Priority) {
         let Some(instance) = self.instances.get_mut(id) else { return };
         // Nothing is sent where nothing can be heard.
-        if instance.socket.is_none() || instance.source.is_none() {
-            return;
-        }
+        let Some(socket) = instance.socket.filter(|_| instance.source.is_some()) else { return };
         instance.seal(priority);
-        let (interface, hop_limit) = (instance.interface, hop_limit(&instance.config));
+        // Without an interface the way out is that of the VRF.
+        let vrf = || self.sockets.key(socket)?.vrf();
+        let interface = instance.interface.or_else(vrf);
+        let hop_limit = hop_limit(&instance.config);
         for (packet, to, source) in instance.outgoing() {
             let outgoing = Outgoing { to, source, interface, hop_limit };
             let tag = super::Sent { instance: id, to, stop: priority == Priority::STOP };

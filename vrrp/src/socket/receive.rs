@@ -52,6 +52,14 @@ impl Key {
         }
     }
 
+    /// The VRF that it is tied to.
+    pub fn vrf(&self) -> Option<IfIndex> {
+        match self.cast {
+            Cast::Unicast { vrf, .. } => vrf,
+            Cast::Multicast { .. } => None,
+        }
+    }
+
     /// The interface that the adverts arrive on; `None` where it may be any.
     pub fn interface(&self) -> Option<IfIndex> {
         match self.cast {
