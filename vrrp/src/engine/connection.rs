@@ -89,7 +89,8 @@ impl Engine {
         let endpoint = Endpoint::of(&instance.config, self.surroundings());
         let connected = instance.socket.is_some();
         let before = instance.socket.and_then(|socket| self.sockets.key(socket));
-        let buffer = endpoint.key.and_then(|key| self.receive_buffer(key));
+        let unopened = endpoint.key.filter(|&key| !self.sockets.is_open(key));
+        let buffer = unopened.and_then(|key| self.receive_buffer(key));
         let instance = self.instances.get_mut(id)?;
         (instance.base, instance.own) = (endpoint.base, endpoint.own);
         if (instance.interface, instance.source) != (endpoint.interface, endpoint.source) {

@@ -58,7 +58,8 @@ impl fmt::Display for OpenError {
 }
 
 impl Sockets {
-    /// Has `instance` listen on the socket for `key`, which is opened if it is not.
+    /// Has `instance` listen on the socket for `key`. If that is not open yet, it is opened with a receive buffer of
+    /// `buffer` octets.
     pub(super) fn join(
         &mut self,
         key: Key,
@@ -120,6 +121,11 @@ impl Sockets {
                 error!("cannot close a socket for adverts: {error}");
             }
         }
+    }
+
+    /// Whether the socket for `key` is open.
+    pub(super) fn is_open(&self, key: Key) -> bool {
+        self.by_key.contains_key(&key)
     }
 
     /// What a socket listens to.
