@@ -34,6 +34,8 @@ const GENERIC_HEADER: usize = 4;
 
 /// Requests that leave in one datagram: their answers must fit the socket's buffer.
 const BATCH: usize = 64;
+/// Longer than any datagram that the kernel makes up.
+const DATAGRAM: usize = 1 << 16;
 /// How long the kernel may take for an answer.
 const PATIENCE: TimeVal = TimeVal::new(5, 0);
 
@@ -75,6 +77,8 @@ pub struct Client {
     socket: OwnedFd,
     family: u16,
     sequence: u32,
+    /// Room for what the kernel sends.
+    room: Vec<u8>,
 }
 
 impl Client {
@@ -84,7 +88,8 @@ impl Client {
         let socket =
             socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)?;
         setsockopt(&socket, sockopt::ReceiveTimeout, &PATIENCE)?;
-        let mut client = Self { socket, family: CONTROL_FAMILY, sequence: 0 };
+        let room = vec![0; DATAGRAM];
+        let mut client = Self { socket, family: CONTROL_FAMILY, sequence: 0, room };
         client.family = client.resolve()?;
         Ok(client)
     }
@@ -107,7 +112,7 @@ impl Client {
             let mut pending = vec![None; batch.len()];
             while pending.iter().any(Option::is_none) {
                 let received = self.receive()?;
-                for message in messages(&received) {
+                for message in messages(received) {
                     let slot = usize::try_from(message.sequence.wrapping_sub(first)).ok();
                     let slot = slot.and_then(|index| pending.get_mut(index));
                     if let (Some(slot), Some(code)) = (slot, message.error_code()) {
@@ -179,8 +184,9 @@ impl Client {
         self.send(&datagram)?;
         let mut found = Vec::new();
         loop {
+            let sequence = self.sequence;
             let received = self.receive()?;
-            for message in messages(&received).filter(|message| message.sequence == self.sequence) {
+            for message in messages(received).filter(|message| message.sequence == sequence) {
                 match message.error_code() {
                     Some(0) => return Ok(found),
                     Some(code) => {
@@ -214,13 +220,12 @@ impl Client {
     }
 
     /// The next datagram of the kernel; anybody else's is dropped.
-    fn receive(&self) -> Result<Vec<u8>, Error> {
-        let mut buffer = vec![0; 1 << 16];
+    fn receive(&mut self) -> Result<&[u8], Error> {
         loop {
-            let (length, sender) = recvfrom::<NetlinkAddr>(self.socket.as_raw_fd(), &mut buffer)?;
+            let (length, sender) =
+                recvfrom::<NetlinkAddr>(self.socket.as_raw_fd(), &mut self.room)?;
             if sender.is_some_and(|sender| sender.pid() == 0) {
-                buffer.truncate(length);
-                return Ok(buffer);
+                return self.room.get(..length).ok_or(Error::Garbled);
             }
         }
     }

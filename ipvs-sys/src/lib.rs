@@ -7,13 +7,17 @@ mod attribute;
 mod client;
 mod daemon;
 mod destination;
+mod refusal;
 mod request;
 mod service;
 mod statistics;
+mod synchronisation;
 
 pub use client::{Client, Error};
 pub use daemon::{Role, SyncDaemon};
 pub use destination::{Destination, Forwarding, Tunnel, TunnelChecksum, TunnelKind};
+pub use refusal::Refusal;
 pub use request::{Request, Timeouts};
-pub use service::{Flags, Key, Persistence, Protocol, Service};
+pub use service::{Flags, Granularity, Key, Persistence, Protocol, Service};
 pub use statistics::Statistics;
+pub use synchronisation::Synchronisation;

@@ -119,7 +119,9 @@ fn with(fill: impl FnOnce(&mut Writer)) -> Writer {
 mod tests {
     use super::*;
     use crate::attribute::Attributes;
-    use crate::{Flags, Forwarding, Persistence, Protocol, Tunnel, TunnelChecksum, TunnelKind};
+    use crate::{
+        Flags, Forwarding, Granularity, Persistence, Protocol, Tunnel, TunnelChecksum, TunnelKind,
+    };
 
     fn service() -> Service {
         let key = Key::Address { protocol: Protocol::Tcp, address: [10, 0, 0, 1].into(), port: 80 };
@@ -143,7 +145,9 @@ mod tests {
 
     #[test]
     fn services_survive_the_round_trip() {
-        let sticky = Persistence { timeout: 300, prefix: 24 };
+        let masked = |mask: [u8; 4]| Granularity::Mask(mask.into());
+        let sticky = Persistence { timeout: 300, granularity: masked([255, 255, 255, 0]) };
+        let odd = Persistence { timeout: 300, granularity: masked([255, 0, 255, 3]) };
         let flags = Flags { one_packet: true, scheduler: [false, true, false] };
         let v6 =
             Key::Address { protocol: Protocol::Sctp, address: "fd00::1".parse().unwrap(), port: 0 };
@@ -153,11 +157,11 @@ mod tests {
             Service {
                 key: v6,
                 flags,
-                persistence: Some(Persistence { timeout: 1, prefix: 64 }),
+                persistence: Some(Persistence { timeout: 1, granularity: Granularity::Prefix(64) }),
                 ..service()
             },
             Service { key: Key::Mark { mark: 7, ipv6: true }, ..service() },
-            Service { persistence: Some(Persistence { timeout: 9, prefix: 0 }), ..service() },
+            Service { persistence: Some(odd), ..service() },
         ] {
             let payload = Request::AddService(service.clone()).payload();
             let attributes = Attributes(&payload).find(SERVICE).unwrap().attributes();

@@ -1,6 +1,6 @@
 //! Virtual services.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::attribute::{Attributes, FAMILY_INET, FAMILY_INET6, Writer};
 
@@ -31,6 +31,15 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// Its name, in small letters.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Sctp => "sctp",
+        }
+    }
+
     fn number(self) -> u16 {
         match self {
             Self::Tcp => 6,
@@ -88,8 +97,27 @@ impl Key {
 pub struct Persistence {
     /// Seconds.
     pub timeout: u32,
-    /// Prefix length that counts as one client: 0 to 32, or to 128.
-    pub prefix: u8,
+    /// Which clients count as one.
+    pub granularity: Granularity,
+}
+
+/// Which clients count as one; for a service of IPv6 it must be a prefix, and for one of IPv4 a mask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Granularity {
+    /// Those of IPv4 that are equal under this mask, which need not be contiguous.
+    Mask(Ipv4Addr),
+    /// Those of IPv6 whose first bits are equal: 1 to 128.
+    Prefix(u8),
+}
+
+impl Granularity {
+    /// Each client counts by itself.
+    pub fn single(key: Key) -> Self {
+        match key.family() {
+            FAMILY_INET6 => Self::Prefix(128),
+            _ => Self::Mask(Ipv4Addr::BROADCAST),
+        }
+    }
 }
 
 /// Flags of a service that schedulers look at, and one-packet scheduling.
@@ -145,7 +173,11 @@ impl Service {
         let persistent = if self.persistence.is_some() { FLAG_PERSISTENT } else { 0 };
         write_flags(self.flags.bits() | persistent, writer);
         writer.u32(TIMEOUT, self.persistence.map_or(0, |persistence| persistence.timeout));
-        write_netmask(self.key, self.persistence.map(|persistence| persistence.prefix), writer);
+        let given = self.persistence.map(|persistence| persistence.granularity);
+        match given.unwrap_or(Granularity::single(self.key)) {
+            Granularity::Mask(mask) => writer.put(NETMASK, &mask.octets()),
+            Granularity::Prefix(prefix) => writer.u32(NETMASK, u32::from(prefix)),
+        }
     }
 
     pub(crate) fn read(attributes: Attributes<'_>) -> Option<Self> {
@@ -154,15 +186,16 @@ impl Service {
         let flags = attributes.find(FLAGS)?.u32()? & !FLAG_HASHED;
         let timeout = attributes.find(TIMEOUT)?.u32()?;
         let netmask = attributes.find(NETMASK)?.payload.first_chunk::<4>()?;
-        let prefix = match family {
-            FAMILY_INET6 => u8::try_from(u32::from_ne_bytes(*netmask)).ok()?,
-            _ => u8::try_from(u32::from_be_bytes(*netmask).leading_ones()).ok()?,
+        let granularity = match family {
+            FAMILY_INET6 => Granularity::Prefix(u8::try_from(u32::from_ne_bytes(*netmask)).ok()?),
+            _ => Granularity::Mask(Ipv4Addr::from(*netmask)),
         };
+        let persistence = Persistence { timeout, granularity };
         Some(Self {
             key,
             scheduler: attributes.find(SCHED_NAME)?.text()?,
             flags: Flags::from_bits(flags),
-            persistence: (flags & FLAG_PERSISTENT != 0).then_some(Persistence { timeout, prefix }),
+            persistence: (flags & FLAG_PERSISTENT != 0).then_some(persistence),
             engine: attributes
                 .find(PE_NAME)
                 .and_then(|attribute| attribute.text())
@@ -200,15 +233,4 @@ fn read_key(family: u16, attributes: Attributes<'_>) -> Option<Key> {
 fn write_flags(flags: u32, writer: &mut Writer) {
     let [f0, f1, f2, f3] = flags.to_ne_bytes();
     writer.put(FLAGS, &[f0, f1, f2, f3, 0xff, 0xff, 0xff, 0xff]);
-}
-
-/// IPv4 wants a mask in network order, IPv6 a prefix length in host order.
-fn write_netmask(key: Key, prefix: Option<u8>, writer: &mut Writer) {
-    if key.family() == FAMILY_INET6 {
-        writer.u32(NETMASK, prefix.map_or(128, u32::from));
-    } else {
-        let zeros = 32 - prefix.map_or(32, u32::from).min(32);
-        let mask = u32::MAX.checked_shl(zeros).unwrap_or(0);
-        writer.put(NETMASK, &mask.to_be_bytes());
-    }
 }

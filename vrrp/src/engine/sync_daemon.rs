@@ -1,68 +1,45 @@
 //! The daemon of the kernel that keeps the connections of two IPVS directors in step: it sends while its instance is
 //! master, and listens otherwise (`lvs_sync_daemon`).
 
-use ipvs_sys::{Client, Request, Role, SyncDaemon};
-use log::{debug, error, info};
-use nix::errno::Errno;
+use ipvs_sys::{Client, Refusal, Role, SyncDaemon};
+use log::{error, info};
 use runtime::global;
 
 use super::Engine;
 use crate::fsm::State;
 
-/// The daemon, as we have left it.
+/// The daemon, and how we speak to the kernel.
 #[derive(Debug, Default)]
 pub(super) struct Synchronisation {
     client: Option<Client>,
-    running: Option<SyncDaemon>,
+    daemons: ipvs_sys::Synchronisation,
 }
 
 impl Synchronisation {
     /// Has the kernel run `wanted`, and nothing else.
     fn run(&mut self, wanted: Option<SyncDaemon>) {
-        if wanted == self.running {
+        let wanted: Vec<SyncDaemon> = wanted.into_iter().collect();
+        if !self.daemons.differs_from(&wanted) {
             return;
         }
-        let first = self.running.is_none();
-        // Whatever comes of it, it is tried again only when something else is wanted.
-        let before = std::mem::replace(&mut self.running, wanted);
-        let mut requests: Vec<Request> = match before {
-            // What a process before us has left behind would be in the way.
-            None if first => vec![Role::Master, Role::Backup],
-            before => before.into_iter().map(|daemon| daemon.role).collect(),
-        }
-        .into_iter()
-        .map(Request::StopDaemon)
-        .collect();
-        let stops = requests.len();
-        requests.extend(self.running.clone().map(Request::StartDaemon));
-        let Some(client) = self.connect() else { return };
-        let answers = match client.execute(&requests) {
-            Ok(answers) => answers,
-            Err(failure) => {
-                error!("IPVS: {failure}");
-                self.client = None;
-                return;
-            }
-        };
-        for (place, answer) in answers.into_iter().enumerate() {
-            match answer {
-                Ok(()) | Err(Errno::ESRCH) if place < stops => {}
-                Ok(()) => {
-                    debug!("IPVS: sync daemon started as {}", role(self.running.as_ref()));
-                }
-                Err(errno) => info!("IPVS: sync daemon: {}", errno.desc()),
-            }
-        }
-    }
-
-    fn connect(&mut self) -> Option<&mut Client> {
         if self.client.is_none() {
             match Client::open() {
                 Ok(client) => self.client = Some(client),
                 Err(failure) => error!("IPVS: cannot run the sync daemon: {failure}"),
             }
         }
-        self.client.as_mut()
+        let Some(client) = &mut self.client else { return self.daemons.give_up(wanted) };
+        match self.daemons.run(wanted, client) {
+            Ok(refused) => {
+                for (request, errno) in refused {
+                    info!("{}", Refusal { request: &request, errno });
+                }
+            }
+            Err(failure) => {
+                error!("IPVS: {failure}");
+                self.client = None;
+            }
+        }
     }
 }
 
@@ -102,13 +79,5 @@ fn daemon(configured: &global::SyncDaemon, role: Role, vrid: u8) -> SyncDaemon {
         group: configured.group,
         port: configured.port.unwrap_or(0),
         ttl: configured.ttl.unwrap_or(0),
-    }
-}
-
-fn role(daemon: Option<&SyncDaemon>) -> &'static str {
-    match daemon.map(|daemon| daemon.role) {
-        Some(Role::Master) => "master",
-        Some(Role::Backup) => "backup",
-        None => "nothing",
     }
 }
