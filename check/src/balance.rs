@@ -134,6 +134,11 @@ impl Balance {
         &self.config
     }
 
+    /// Whether everything has [ended](Self::stop).
+    pub fn is_stopped(&self) -> bool {
+        self.pools.len() < self.config.virtual_servers.len()
+    }
+
     /// The virtual servers.
     pub fn pools(&self) -> impl Iterator<Item = PoolId> + use<> {
         (0..self.config.virtual_servers.len()).map(PoolId)

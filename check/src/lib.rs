@@ -4,3 +4,5 @@ pub mod balance;
 pub mod config;
 
 pub mod genhash;
+
+pub mod table;
