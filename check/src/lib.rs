@@ -2,7 +2,6 @@
 
 pub mod balance;
 pub mod config;
-
 pub mod genhash;
-
+pub mod probe;
 pub mod table;

@@ -5,6 +5,7 @@ pub mod descriptor;
 pub mod environment;
 pub mod link;
 pub mod name;
+pub mod openssl;
 pub mod process;
 pub mod random;
 pub mod receive;
