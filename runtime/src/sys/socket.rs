@@ -66,9 +66,14 @@ pub fn join_group6(socket: BorrowedFd<'_>, group: Ipv6Addr, interface: IfIndex) 
 
 /// Makes the kernel drop whatever arrives, before it is queued.
 pub fn receive_nothing(socket: BorrowedFd<'_>) -> Result<()> {
-    // BPF_RET | BPF_K with the value 0: pass on no octet of any packet.
-    let mut program = [libc::sock_filter { code: 0x06, jt: 0, jf: 0, k: 0 }];
-    let request = libc::sock_fprog { len: 1, filter: program.as_mut_ptr() };
+    attach_filter(socket, &[libc::sock_filter { code: 0x06, jt: 0, jf: 0, k: 0 }])
+}
+
+/// Has a program decide what is queued (`bpf(4)`). The kernel checks it.
+pub fn attach_filter(socket: BorrowedFd<'_>, program: &[libc::sock_filter]) -> Result<()> {
+    let mut program = program.to_vec();
+    let len = libc::c_ushort::try_from(program.len()).map_err(|_| Errno::EINVAL)?;
+    let request = libc::sock_fprog { len, filter: program.as_mut_ptr() };
     set(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &request)
 }
 
