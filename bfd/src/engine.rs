@@ -1,5 +1,6 @@
 //! The BFD child: sockets, clock and log around the [sessions](crate::session).
 
+mod echoing;
 mod live;
 mod report;
 
@@ -20,9 +21,11 @@ use runtime::signals::{Signal, Signals};
 use runtime::sys::receive::RecvBatch;
 
 use crate::config::Config;
+use crate::echo::Echoes;
 use crate::packet::ControlPacket;
 use crate::session::Event;
 use crate::socket::Arrival;
+use echoing::Family;
 use live::Live;
 use report::Dump;
 
@@ -53,6 +56,8 @@ enum Source {
     Signals,
     Control,
     Arrival(Arrival),
+    /// Echo packets of a family.
+    Echoes(Family),
     Tracker(Tracker),
     /// The end of a dump.
     Dump,
@@ -74,6 +79,7 @@ struct Engine {
     by_discriminator: HashMap<u32, SessionId>,
     next_id: u32,
     arrivals: HashMap<Arrival, (OwnedFd, Registration)>,
+    echoes: HashMap<Family, (Echoes, Registration)>,
     trackers: Vec<(Tracker, Sender)>,
     received: RecvBatch,
     /// The settings of the whole daemon.
@@ -130,6 +136,7 @@ impl Engine {
             by_discriminator: HashMap::new(),
             next_id: 0,
             arrivals: HashMap::new(),
+            echoes: HashMap::new(),
             trackers,
             received: RecvBatch::new(BATCH, ROOM),
             global: Global::default(),
@@ -158,6 +165,7 @@ impl Engine {
                         }
                     }
                     Source::Arrival(arrival) => self.receive(arrival),
+                    Source::Echoes(family) => self.hear_echoes(family),
                     Source::Tracker(tracker) => self.hear_tracker(tracker),
                     Source::Dump => self.dump_ended(),
                 }
@@ -220,13 +228,14 @@ impl Engine {
             self.remove(id, now);
         }
         self.open_arrivals(&config)?;
+        self.open_echoes(&config)?;
         for instance in &config.sessions {
             let known =
                 self.sessions.iter_mut().find(|(_, live)| live.is(instance)).map(|(&id, _)| id);
             match known {
                 Some(id) => {
                     if let Some(live) = self.sessions.get_mut(&id) {
-                        live.adopt(instance);
+                        live.adopt(instance)?;
                     }
                     self.event(id, Event::Reconfigure(instance.parameters), now);
                 }
@@ -370,7 +379,11 @@ impl Engine {
             debug!("Packet {field}({ttl}) < {least} - discarding");
             return;
         }
-        self.event(id, Event::Packet(packet), now);
+        let Some(live) = self.sessions.get_mut(&id) else { return };
+        match live.take(packet, data, now) {
+            Ok(changed) => self.follow(id, changed),
+            Err(rejected) => debug!("Discarding packet from [{source}] ({rejected})"),
+        }
     }
 
     /// RFC 5880 §6.8.6 and §6.3. A number alone is not enough: the packet must come from the session's other side.
@@ -397,10 +410,17 @@ impl Engine {
     fn event(&mut self, id: SessionId, event: Event, now: Instant) {
         let Some(live) = self.sessions.get_mut(&id) else { return };
         let changed = live.event(event, now);
+        self.follow(id, changed);
+    }
+
+    /// Arms the timer of a session again, and tells those who track it if its state has `changed`.
+    fn follow(&mut self, id: SessionId, changed: bool) {
+        let Some(live) = self.sessions.get(&id) else { return };
         match live.deadline() {
             Some(deadline) => self.reactor.arm(Timer::Session(id), deadline),
             None => self.reactor.disarm(Timer::Session(id)),
         }
+        self.send_echo(id);
         if changed {
             tell(&mut self.trackers, &self.sessions, id);
         }

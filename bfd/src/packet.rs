@@ -109,7 +109,7 @@ impl fmt::Display for Diagnostic {
 )]
 pub struct Micros(pub u32);
 
-/// A control packet without authentication.
+/// The header of a control packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ControlPacket {
     /// Why the sender's session last fell.
@@ -122,6 +122,8 @@ pub struct ControlPacket {
     pub final_: bool,
     /// C: the sender's BFD survives the loss of its control plane.
     pub control_plane_independent: bool,
+    /// A: an authentication section follows.
+    pub authenticated: bool,
     /// D: the sender wishes that we send nothing periodically.
     pub demand: bool,
     /// How many missed packets make a failure.
@@ -162,8 +164,6 @@ pub enum Refused {
     NoYourDiscriminator,
     /// P and F are both set.
     PollAndFinal,
-    /// The packet is authenticated and the session is not.
-    Authenticated,
 }
 
 impl fmt::Display for Refused {
@@ -182,9 +182,6 @@ impl fmt::Display for Refused {
                 "Packet 'your discriminator' field is zero and 'state' field is not Down or AdminDown",
             ),
             Self::PollAndFinal => f.write_str("Packet has both poll and final  flags set"),
-            Self::Authenticated => {
-                f.write_str("auth bit is set, but no authentication  is in use")
-            }
         }
     }
 }
@@ -196,7 +193,8 @@ impl ControlPacket {
             return Err(Refused::Short(data.len()));
         };
         let &[version_diag, state_flags, detect_multiplier, length, ref words @ ..] = head;
-        if usize::from(length) < LENGTH || usize::from(length) > data.len() {
+        let least = if state_flags & 0x04 == 0 { LENGTH } else { LENGTH + 2 };
+        if usize::from(length) < least || usize::from(length) > data.len() {
             return Err(Refused::Length { field: length, received: data.len() });
         }
         if version_diag >> 5 != 1 {
@@ -223,15 +221,13 @@ impl ControlPacket {
         if flag(0x20) && flag(0x10) {
             return Err(Refused::PollAndFinal);
         }
-        if flag(0x04) {
-            return Err(Refused::Authenticated);
-        }
         Ok(Self {
             diagnostic: Diagnostic::from_wire(version_diag & 0x1f),
             state,
             poll: flag(0x20),
             final_: flag(0x10),
             control_plane_independent: flag(0x08),
+            authenticated: flag(0x04),
             demand: flag(0x02),
             detect_multiplier,
             my_discriminator,
@@ -242,7 +238,7 @@ impl ControlPacket {
         })
     }
 
-    /// The packet as bytes.
+    /// The packet as bytes, without the authentication section.
     pub fn encode(&self) -> [u8; LENGTH] {
         let state = match self.state {
             State::AdminDown => 0,
@@ -254,6 +250,7 @@ impl ControlPacket {
         let flags = flag(self.poll, 0x20)
             | flag(self.final_, 0x10)
             | flag(self.control_plane_independent, 0x08)
+            | flag(self.authenticated, 0x04)
             | flag(self.demand, 0x02);
         let [m0, m1, m2, m3] = self.my_discriminator.get().to_be_bytes();
         let [y0, y1, y2, y3] = self.your_discriminator.to_be_bytes();
@@ -286,6 +283,49 @@ impl ControlPacket {
             e2,
             e3,
         ]
+    }
+}
+
+/// A packet ready to be sent, with its authentication section if it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Datagram {
+    bytes: [u8; Self::LONGEST],
+    length: usize,
+}
+
+impl Datagram {
+    /// The longest one, in octets: a header, and a section with a SHA1 digest (RFC 5880 §4.4).
+    pub const LONGEST: usize = LENGTH + 28;
+
+    /// What is sent.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    /// Appends to it; what does not fit is left out.
+    pub(crate) fn extend(&mut self, more: &[u8]) {
+        let room = self.bytes.iter_mut().skip(self.length);
+        self.length += room.zip(more).map(|(to, from)| *to = *from).count();
+    }
+
+    /// Overwrites what is there from `at` on.
+    pub(crate) fn replace(&mut self, at: usize, with: &[u8]) {
+        let room = self.bytes[..self.length].iter_mut().skip(at);
+        room.zip(with).for_each(|(to, from)| *to = *from);
+    }
+
+    /// The same, with its length in the header.
+    pub(crate) fn finish(mut self) -> Self {
+        self.bytes[3] = u8::try_from(self.length).unwrap_or(u8::MAX);
+        self
+    }
+}
+
+impl From<[u8; LENGTH]> for Datagram {
+    fn from(header: [u8; LENGTH]) -> Self {
+        let mut datagram = Self { bytes: [0; Self::LONGEST], length: 0 };
+        datagram.extend(&header);
+        datagram
     }
 }
 
@@ -346,7 +386,11 @@ mod tests {
         assert_eq!(with(2, 0), Err(Refused::NoMultiplier));
         assert_eq!(with(1, 0xc1), Err(Refused::Multipoint));
         assert_eq!(with(1, 0xf0), Err(Refused::PollAndFinal));
-        assert_eq!(with(1, 0xc4), Err(Refused::Authenticated));
+        assert_eq!(
+            with(1, 0xc4),
+            Err(Refused::Length { field: 24, received: 24 }),
+            "A needs a section"
+        );
         let mut data = good.clone();
         data[4..8].fill(0);
         assert_eq!(ControlPacket::decode(&data), Err(Refused::NoDiscriminator));
@@ -369,6 +413,7 @@ mod tests {
         #[test]
         fn any_bytes_decode_or_are_refused(data in proptest::collection::vec(any::<u8>(), 0..64)) {
             if let Ok(packet) = ControlPacket::decode(&data) {
+                let packet = ControlPacket { authenticated: false, ..packet };
                 let again = packet.encode();
                 prop_assert_eq!(ControlPacket::decode(&again), Ok(packet));
             }

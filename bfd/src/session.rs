@@ -3,6 +3,7 @@
 //! It opens no socket and reads no clock. The engine performs the [`Action`]s and re-arms [`Session::deadline`] after
 //! every event.
 
+mod echo;
 mod report;
 
 use std::num::NonZeroU32;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::packet::{ControlPacket, Diagnostic, Micros, State};
+use echo::Echo;
 
 /// What the configuration says of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +27,12 @@ pub struct Parameters {
     pub multiplier: u8,
     /// Whether to stay silent until the other side is heard (RFC 5880 §6.1).
     pub passive: bool,
+    /// Demand mode: how often to ask whether the other side, which is to be silent while up, is still there.
+    pub demand: Option<Micros>,
+    /// How often to send echo packets, at most, if at all.
+    pub echo_tx: Option<Micros>,
+    /// How often we can reflect echo packets of the other side; 0: not at all.
+    pub echo_rx: Micros,
 }
 
 /// What happens to a session.
@@ -32,6 +40,8 @@ pub struct Parameters {
 pub enum Event {
     /// A packet that belongs to this session came.
     Packet(ControlPacket),
+    /// The echo packet of this number has come back.
+    Echo(u32),
     /// [`Session::deadline`] has come.
     Deadline,
     /// The configuration changed.
@@ -47,6 +57,8 @@ pub enum Event {
 pub enum Action {
     /// Send this packet.
     Send(ControlPacket),
+    /// Send an echo packet of this number.
+    Echo(u32),
     /// The state changed: log it, and tell those who watch the session.
     Enter {
         /// The new state.
@@ -73,6 +85,7 @@ struct Remote {
     min_tx: Micros,
     min_rx: Micros,
     multiplier: u8,
+    min_echo_rx: Micros,
     demand: bool,
     diagnostic: Diagnostic,
 }
@@ -85,6 +98,7 @@ impl Remote {
         min_tx: Micros(0),
         min_rx: Micros(1),
         multiplier: 0,
+        min_echo_rx: Micros(0),
         demand: false,
         diagnostic: Diagnostic::None,
     };
@@ -100,6 +114,11 @@ pub struct Session {
     remote: Remote,
     /// A poll sequence is under way (RFC 5880 §6.5).
     polling: bool,
+    /// When the first packet of that poll sequence left.
+    poll_began: Option<Instant>,
+    /// When the next poll sequence of demand mode begins.
+    next_poll: Option<Instant>,
+    echo: Echo,
     /// The intervals that are in force; a change to the slower side waits for the end of its poll sequence (§6.8.3).
     active_tx: Micros,
     active_rx: Micros,
@@ -124,6 +143,9 @@ impl Session {
             discriminator,
             remote: Remote::UNKNOWN,
             polling: false,
+            poll_began: None,
+            next_poll: None,
+            echo: Echo::default(),
             active_tx: parameters.idle_tx,
             active_rx: parameters.min_rx,
             sent: None,
@@ -162,7 +184,8 @@ impl Session {
 
     /// When [`Event::Deadline`] is due.
     pub fn deadline(&self) -> Option<Instant> {
-        [self.next_send, self.expiry].into_iter().flatten().min()
+        let echo = self.echo.deadline();
+        [self.next_send, self.expiry, self.next_poll, echo].into_iter().flatten().min()
     }
 
     /// After how long without a packet the session falls (RFC 5880 §6.8.4); zero before anything was heard.
@@ -184,8 +207,13 @@ impl Session {
     pub fn on_event(&mut self, event: Event, now: Instant, out: &mut Vec<Action>) {
         let detection_before = self.detection_time();
         match event {
-            Event::Packet(_) | Event::Deadline if self.state == State::AdminDown => {}
+            Event::Packet(_) | Event::Echo(_) | Event::Deadline
+                if self.state == State::AdminDown => {}
             Event::Packet(packet) => self.receive(&packet, now, out),
+            Event::Echo(number) => {
+                let (window, patience) = (self.parameters.multiplier, self.echo_patience());
+                self.echo.came_back(number, window, now, patience);
+            }
             Event::Deadline => self.serve_deadlines(now, out),
             Event::Reconfigure(parameters) => self.reconfigure(parameters, now),
             Event::Disable => self.disable(out),
@@ -206,6 +234,7 @@ impl Session {
             min_tx: packet.desired_min_tx,
             min_rx: packet.required_min_rx,
             multiplier: packet.detect_multiplier,
+            min_echo_rx: packet.required_min_echo_rx,
             demand: packet.demand,
             diagnostic: packet.diagnostic,
         };
@@ -227,20 +256,78 @@ impl Session {
         if packet.poll {
             out.push(Action::Send(self.packet(Answer::Final)));
         }
-        self.schedule(now);
+        self.settle(now);
     }
 
     fn serve_deadlines(&mut self, now: Instant, out: &mut Vec<Action>) {
         if self.expiry.is_some_and(|at| at <= now) {
             self.expire(out);
         }
+        if self.echo.has_expired(now) {
+            self.enter(State::Down, Diagnostic::EchoFailed, out);
+        }
+        if self.next_poll.is_some_and(|at| at <= now) {
+            self.polling = true;
+            self.settle(now);
+        }
         if self.next_send.is_some_and(|at| at <= now) {
             out.push(Action::Send(self.packet(Answer::None)));
             self.sent = Some(now);
             self.next_send = None;
             self.jitter.draw(self.parameters.multiplier);
+            if self.polling {
+                self.poll_began.get_or_insert(now);
+            }
+        }
+        let gap = self.jitter.shorten(self.echo_interval());
+        if let Some(number) = self.echo.take_due(now, gap, self.echo_patience()) {
+            out.push(Action::Echo(number));
+        }
+        self.settle(now);
+    }
+
+    /// Brings into line with the state what runs beside packets in both directions.
+    fn settle(&mut self, now: Instant) {
+        match self.parameters.demand.filter(|_| self.demands()) {
+            // RFC 5880 §6.8.4: only the answer to a poll is awaited, from the first packet of the poll on.
+            Some(rest) => {
+                let patience = self.transmit_interval() * u32::from(self.parameters.multiplier);
+                self.expiry = self.poll_began.filter(|_| self.polling).map(|at| at + patience);
+                self.next_poll = match self.polling {
+                    true => None,
+                    false => self.next_poll.or(Some(now + micros(rest))),
+                };
+            }
+            None => self.next_poll = None,
+        }
+        if self.echoes() {
+            self.echo.run(now);
+        } else {
+            self.echo.stop();
         }
         self.schedule(now);
+    }
+
+    /// Whether the other side is to be silent but for answers (§6.6).
+    fn demands(&self) -> bool {
+        let both_up = self.state == State::Up && self.remote.state == State::Up;
+        self.parameters.demand.is_some() && both_up
+    }
+
+    /// Whether echo packets are sent (§6.8.9).
+    fn echoes(&self) -> bool {
+        let can = self.parameters.echo_tx.is_some() && self.remote.min_echo_rx != Micros(0);
+        can && self.state == State::Up && self.remote.state == State::Up
+    }
+
+    /// How often echo packets are sent, before jitter.
+    fn echo_interval(&self) -> Duration {
+        micros(self.parameters.echo_tx.unwrap_or_default().max(self.remote.min_echo_rx))
+    }
+
+    /// How long an echo may be missing.
+    fn echo_patience(&self) -> Duration {
+        self.echo_interval() * u32::from(self.parameters.multiplier)
     }
 
     /// The other side was silent for the detection time (RFC 5880 §6.8.4). In Down only its number is forgotten (§6.8.1).
@@ -257,6 +344,8 @@ impl Session {
         let from = self.state;
         self.state = state;
         self.diagnostic = diagnostic;
+        (self.poll_began, self.next_poll) = (None, None);
+        self.echo.stop();
         match state {
             // Faster from now on; the poll tells the other side, which may still expect the idle interval.
             State::Up => {
@@ -274,11 +363,13 @@ impl Session {
 
     /// RFC 5880 §6.8.3: while up, sending less often and receiving more often wait until the other side has agreed.
     fn reconfigure(&mut self, parameters: Parameters, now: Instant) {
-        let intervals = |p: &Parameters| (p.min_tx, p.min_rx);
+        let intervals = |p: &Parameters| (p.min_tx, p.min_rx, p.demand.is_some(), p.echo_rx);
         let changed = intervals(&self.parameters) != intervals(&parameters);
         self.parameters = parameters;
         if self.state == State::Up {
-            self.polling |= changed;
+            if changed {
+                (self.polling, self.poll_began) = (true, None);
+            }
             self.active_tx = self.active_tx.min(parameters.min_tx);
             self.active_rx = self.active_rx.max(parameters.min_rx);
         } else {
@@ -289,7 +380,12 @@ impl Session {
         if let (Some(expiry), Some(heard)) = (&mut self.expiry, self.heard) {
             *expiry = heard + detection_time(self.active_rx, &self.remote);
         }
-        self.schedule(now);
+        // Who was to be silent until now will speak once it has heard of the change.
+        if self.state == State::Up && self.expiry.is_none() {
+            self.expiry = Some(now + self.detection_time());
+        }
+        self.next_poll = None;
+        self.settle(now);
     }
 
     fn disable(&mut self, out: &mut Vec<Action>) {
@@ -310,7 +406,7 @@ impl Session {
         }
         self.remote = Remote::UNKNOWN;
         self.enter(State::Down, Diagnostic::None, out);
-        self.schedule(now);
+        self.settle(now);
     }
 
     /// The other side has agreed to our intervals.
@@ -318,6 +414,7 @@ impl Session {
         if !std::mem::take(&mut self.polling) {
             return;
         }
+        self.poll_began = None;
         if self.state == State::Up {
             self.active_tx = self.parameters.min_tx;
         }
@@ -355,13 +452,14 @@ impl Session {
             poll: self.polling && answer == Answer::None,
             final_: answer == Answer::Final,
             control_plane_independent: false,
-            demand: false,
+            authenticated: false,
+            demand: self.demands(),
             detect_multiplier: self.parameters.multiplier,
             my_discriminator: self.discriminator,
             your_discriminator: self.remote.discriminator,
             desired_min_tx,
             required_min_rx: self.parameters.min_rx,
-            required_min_echo_rx: Micros(0),
+            required_min_echo_rx: self.parameters.echo_rx,
         }
     }
 }

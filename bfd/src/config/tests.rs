@@ -3,6 +3,7 @@
 use conf_parser::{Options, parse_text};
 
 use super::*;
+use crate::auth::{Key, Kind};
 
 fn loaded(text: &str) -> (Config, Diagnostics) {
     let mut diagnostics = Diagnostics::for_test();
@@ -38,10 +39,14 @@ fn little_said_is_defaults() {
         idle_tx: Micros(1_000_000),
         multiplier: 5,
         passive: false,
+        demand: None,
+        echo_tx: None,
+        echo_rx: Micros(0),
     };
     assert_eq!(session.parameters, expected);
     assert_eq!((session.ttl, session.accepted_ttl), (255, Some(255)));
     assert!(session.vrrp && session.checker && !session.multihop);
+    assert_eq!(session.authentication, None);
 }
 
 #[test]
@@ -168,4 +173,75 @@ fn sessions_differ_in_neighbor_source_or_hops() {
     assert_eq!(count(&["source_ip 192.0.2.5", "source_ip 192.0.2.6"]), 2);
     assert_eq!(count(&["", "multihop"]), 2);
     assert_eq!(count(&["", "multihop no"]), 1);
+}
+
+#[test]
+fn keys_are_text_or_hexadecimal_and_the_first_one_signs() {
+    let auth = good(
+        "neighbor_ip 192.0.2.1\nauth_key 2 hex:00fF1\nauth_type keyed_sha1\nauth_key 0 secret",
+    );
+    let auth = auth.authentication.unwrap();
+    assert_eq!(auth.kind, Kind::KeyedSha1);
+    assert_eq!(auth.key, Key { id: 2, secret: vec![0, 255, 1] });
+    assert_eq!(auth.accepted, [Key { id: 0, secret: b"secret".into() }]);
+}
+
+#[test]
+fn a_session_whose_authentication_cannot_be_used_does_not_run() {
+    let long = format!("auth_type simple\nauth_key 1 {}", "x".repeat(17));
+    for lines in [
+        "auth_key 1 secret",
+        "auth_type simple",
+        "auth_type keyed_md4\nauth_key 1 secret",
+        "auth_type simple\nauth_key 256 secret",
+        "auth_type simple\nauth_key 1 hex:0g",
+        long.as_str(),
+    ] {
+        let text = format!("bfd_instance b {{\nneighbor_ip 192.0.2.1\n{lines}\n}}\n");
+        let (config, diagnostics) = loaded(&text);
+        assert_eq!(config.sessions, [], "{lines}");
+        assert_eq!(diagnostics.worst(), Some(Class::GeneralError), "{lines}");
+        assert!(!diagnostics.items().iter().any(|item| item.message.contains("secret")));
+    }
+}
+
+#[test]
+fn a_profile_gives_what_the_block_does_not() {
+    let text = "bfd_instance b {
+min_tx 30
+neighbor_ip 192.0.2.1
+profile fast
+}
+bfd_profile fast {
+min_tx 20
+min_rx 20
+idle_tx 2000
+multiplier 3
+passive
+multihop
+hoplimit 64
+max_hops 3
+demand 500
+echo_tx 5
+echo_rx 6
+auth_type simple
+auth_key 1 secret
+}
+";
+    let (config, diagnostics) = loaded(text);
+    assert_eq!(messages(&diagnostics), [""; 0]);
+    let parameters = config.sessions[0].parameters;
+    assert_eq!((parameters.min_tx, parameters.min_rx), (Micros(30_000), Micros(20_000)));
+    assert_eq!((parameters.multiplier, parameters.passive), (3, true));
+    assert_eq!((parameters.idle_tx, parameters.demand), (Micros(2_000_000), Some(Micros(500_000))));
+    assert_eq!((parameters.echo_tx, parameters.echo_rx), (Some(Micros(5000)), Micros(6000)));
+    let session = &config.sessions[0];
+    assert_eq!((session.multihop, session.ttl, session.accepted_ttl), (true, 64, Some(61)));
+    assert!(session.authentication.is_some());
+    assert_eq!(
+        said("neighbor_ip 192.0.2.1\nprofile none"),
+        ["Configuration error: BFD instance b profile none not found, ignoring"]
+    );
+    let (config, _) = loaded("bfd_profile unused {\nmin_tx 20\n}\n");
+    assert!(!config.needs_child());
 }

@@ -10,8 +10,10 @@ use nix::time::{ClockId, clock_gettime};
 use runtime::bfd_event::BfdEvent;
 use runtime::sys::random::random;
 
+use crate::auth::{Guard, Rejected};
 use crate::config::Instance;
-use crate::packet::{Diagnostic, State};
+use crate::echo::Payload;
+use crate::packet::{ControlPacket, Datagram, Diagnostic, State};
 use crate::session::{Action, Event, Session};
 use crate::socket::Departure;
 
@@ -20,9 +22,12 @@ use crate::socket::Departure;
 pub(super) struct Live {
     instance: Instance,
     session: Session,
+    guard: Option<Guard>,
     socket: Option<Departure>,
     /// The last packet could not be sent; the next failure is not worth a line.
     failing: bool,
+    /// The echo packet that is to be sent.
+    echo: Option<u32>,
     actions: Vec<Action>,
 }
 
@@ -40,7 +45,17 @@ impl Live {
             }
         };
         let session = Session::new(instance.parameters, discriminator, random()?, now);
-        Ok(Self { instance, session, socket: None, failing: false, actions: Vec::new() })
+        let number = random()?;
+        let guard = instance.authentication.clone().map(|auth| Guard::new(auth, number));
+        Ok(Self {
+            instance,
+            session,
+            guard,
+            socket: None,
+            failing: false,
+            echo: None,
+            actions: Vec::new(),
+        })
     }
 
     pub(super) fn instance(&self) -> &Instance {
@@ -65,6 +80,12 @@ impl Live {
         self.session.discriminator().get()
     }
 
+    /// The echo packet that is to be sent, once.
+    pub(super) fn take_echo(&mut self) -> Option<Payload> {
+        let discriminator = self.discriminator();
+        self.echo.take().map(|number| Payload { discriminator, number })
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.session.deadline()
     }
@@ -76,8 +97,39 @@ impl Live {
     }
 
     /// Takes over settings that the session itself does not know.
-    pub(super) fn adopt(&mut self, instance: &Instance) {
+    pub(super) fn adopt(&mut self, instance: &Instance) -> io::Result<()> {
+        let number = random()?;
+        self.guard = match (self.guard.take(), &instance.authentication) {
+            (Some(mut guard), Some(authentication)) => {
+                guard.adopt(authentication);
+                Some(guard)
+            }
+            (None, Some(authentication)) => Some(Guard::new(authentication.clone(), number)),
+            (_, None) => None,
+        };
         self.instance = instance.clone();
+        Ok(())
+    }
+
+    /// Takes a packet that was assigned to the session, if it is to be believed. Whether those who track it are to be
+    /// told.
+    pub(super) fn take(
+        &mut self,
+        packet: ControlPacket,
+        data: &[u8],
+        now: Instant,
+    ) -> Result<bool, Rejected> {
+        match (&mut self.guard, packet.authenticated) {
+            (None, false) => {}
+            (None, true) => return Err(Rejected::Unexpected),
+            (Some(_), false) => return Err(Rejected::Missing),
+            (Some(guard), true) => guard.check(&packet, data, now)?,
+        }
+        let changed = self.event(Event::Packet(packet), now);
+        if let Some(guard) = &mut self.guard {
+            guard.hold(self.session.detection_time(), now);
+        }
+        Ok(changed)
     }
 
     /// Opens the socket; `false` when it cannot be had now.
@@ -105,7 +157,14 @@ impl Live {
         self.session.on_event(event, now, &mut actions);
         for action in actions.drain(..) {
             match action {
-                Action::Send(packet) => self.send(&packet.encode()),
+                Action::Send(packet) => {
+                    let datagram = match &mut self.guard {
+                        Some(guard) => guard.sign(&packet),
+                        None => Datagram::from(packet.encode()),
+                    };
+                    self.send(datagram.as_bytes());
+                }
+                Action::Echo(number) => self.echo = Some(number),
                 Action::Enter { state, from, diagnostic } => {
                     self.log_entry(state, from, diagnostic, overdue.unwrap_or_default());
                 }
@@ -130,12 +189,18 @@ impl Live {
 
     fn send(&mut self, packet: &[u8]) {
         let Some(socket) = &self.socket else { return };
-        let failed = socket.send(packet).err();
-        if let (Some(failure), false) = (&failed, self.failing) {
+        match socket.send(packet) {
+            Ok(()) => self.failing = false,
+            Err(failure) => self.failed(&failure),
+        }
+    }
+
+    /// A packet could not be sent: the first of a row is worth a line.
+    pub(super) fn failed(&mut self, failure: &io::Error) {
+        if !std::mem::replace(&mut self.failing, true) {
             let name = &self.instance.name;
             error!("({name}) Error sending packet ({failure})");
         }
-        self.failing = failed.is_some();
     }
 
     fn log_entry(&self, state: State, from: State, diagnostic: Diagnostic, overdue: Duration) {

@@ -20,8 +20,7 @@ impl Session {
         out.field("remote min tx intv", interval(Duration::from_micros(remote.min_tx.0.into())));
         let min_rx = if self.heard.is_some() { remote.min_rx.0 } else { 0 };
         out.field("remote min rx intv", interval(Duration::from_micros(min_rx.into())));
-        // We never ask for it (RFC 5880 §6.6).
-        out.field("local demand", 0);
+        out.field("local demand", u8::from(self.demands()));
         out.field("remote demand", u8::from(remote.demand));
         out.field("remote detect multiplier", remote.multiplier);
         let poll = if self.polling { "poll" } else { "!poll" };

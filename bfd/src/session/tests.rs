@@ -10,6 +10,9 @@ const FAST: Parameters = Parameters {
     idle_tx: Micros(1_000_000),
     multiplier: 3,
     passive: false,
+    demand: None,
+    echo_tx: None,
+    echo_rx: Micros(0),
 };
 
 /// Two sessions, the packets under way between them, and what each was told to do.
@@ -21,6 +24,9 @@ struct Wire {
     cut: [bool; 2],
     sent: [Vec<(Instant, ControlPacket)>; 2],
     entered: [Vec<(Instant, State, Diagnostic)>; 2],
+    /// Echo packets on their way to the other end and back.
+    echoes: Vec<(Instant, usize, u32)>,
+    reflects: bool,
 }
 
 impl Wire {
@@ -37,6 +43,8 @@ impl Wire {
             cut: [false; 2],
             sent: Default::default(),
             entered: Default::default(),
+            echoes: vec![],
+            reflects: true,
         }
     }
 
@@ -54,6 +62,11 @@ impl Wire {
                 Action::Enter { state, diagnostic, .. } => {
                     self.entered[end].push((self.now, state, diagnostic))
                 }
+                Action::Echo(number) => {
+                    if self.reflects {
+                        self.echoes.push((self.now + 2 * self.delay, end, number));
+                    }
+                }
                 Action::DetectionTime { .. } => {}
             }
         }
@@ -64,11 +77,10 @@ impl Wire {
         let end = self.now + time;
         loop {
             let packet = self.flying.iter().map(|&(at, ..)| at).min();
+            let echo = self.echoes.iter().map(|&(at, ..)| at).min();
             let deadlines = [self.ends[0].deadline(), self.ends[1].deadline()];
-            let Some(next) = [packet, deadlines[0], deadlines[1]].into_iter().flatten().min()
-            else {
-                break;
-            };
+            let due = [packet, echo, deadlines[0], deadlines[1]];
+            let Some(next) = due.into_iter().flatten().min() else { break };
             if next > end {
                 break;
             }
@@ -77,6 +89,10 @@ impl Wire {
                 let index = self.flying.iter().position(|&(at, ..)| at <= self.now).unwrap();
                 let (_, to, packet) = self.flying.remove(index);
                 self.event(to, Event::Packet(packet));
+            } else if echo.is_some_and(|at| at <= self.now) {
+                let index = self.echoes.iter().position(|&(at, ..)| at <= self.now).unwrap();
+                let (_, end, number) = self.echoes.remove(index);
+                self.event(end, Event::Echo(number));
             } else {
                 let due = (0..2).find(|&i| deadlines[i].is_some_and(|at| at <= self.now)).unwrap();
                 self.event(due, Event::Deadline);
@@ -216,6 +232,80 @@ fn in_init_every_packet_prolongs_the_wait() {
     let (at, state, diagnostic) = wire.entered[1][0];
     assert_eq!((state, diagnostic), (State::Down, Diagnostic::DetectionTimeExpired));
     assert_eq!(at - last, Duration::from_secs(3), "3 × the idle interval");
+}
+
+#[test]
+fn in_demand_mode_the_other_end_is_silent_but_for_answers_and_its_death_is_noticed() {
+    let demanding = Parameters { demand: Some(Micros(1_000_000)), ..FAST };
+    for other in [FAST, demanding] {
+        let mut wire = Wire::up(demanding, other);
+        wire.sent = Default::default();
+        wire.entered = Default::default();
+        wire.run(Duration::from_secs(20));
+        assert_eq!(wire.entered, [vec![], vec![]]);
+        let polls = wire.sent[0].iter().filter(|(_, packet)| packet.poll).count();
+        assert!((15..=21).contains(&polls), "{polls} in 20 s");
+        if other.demand.is_none() {
+            assert!(
+                wire.sent[1].iter().all(|(_, packet)| packet.final_),
+                "it was asked for silence"
+            );
+            assert!(wire.sent[0].iter().all(|(_, packet)| packet.demand));
+        }
+        // One second until the next poll, and a detection time from there.
+        let began = wire.now;
+        wire.cut = [false, true];
+        wire.run(Duration::from_secs(3));
+        let (at, state, diagnostic) = wire.entered[0][0];
+        assert_eq!((state, diagnostic), (State::Down, Diagnostic::DetectionTimeExpired));
+        assert!(
+            at - began <= Duration::from_millis(1150) && at - began >= Duration::from_millis(100)
+        );
+        wire.cut = [false, false];
+        wire.run(Duration::from_secs(10));
+        assert_eq!(wire.states(), [State::Up; 2]);
+    }
+}
+
+#[test]
+fn demand_mode_comes_and_goes_without_a_fall() {
+    let mut wire = Wire::up(FAST, FAST);
+    wire.entered = Default::default();
+    let demanding = Parameters { demand: Some(Micros(2_000_000)), ..FAST };
+    for parameters in [demanding, FAST, demanding, FAST] {
+        wire.event(0, Event::Reconfigure(parameters));
+        wire.run(Duration::from_millis(2500));
+        wire.sent = Default::default();
+        wire.run(Duration::from_secs(1));
+        let heard = wire.sent[1].iter().filter(|(_, packet)| !packet.final_).count();
+        assert_eq!(heard > 0, parameters.demand.is_none());
+    }
+    assert_eq!(wire.entered, [vec![], vec![]]);
+}
+
+#[test]
+fn a_session_falls_when_its_echoes_stay_away() {
+    let echoing = Parameters { echo_tx: Some(Micros(20_000)), ..FAST };
+    // Nothing is sent to one that does not reflect.
+    let mut wire = Wire::up(echoing, FAST);
+    wire.reflects = false;
+    wire.entered = Default::default();
+    wire.run(Duration::from_secs(5));
+    assert_eq!(wire.entered, [vec![], vec![]]);
+
+    let reflecting = Parameters { echo_rx: Micros(30_000), ..FAST };
+    let mut wire = Wire::up(echoing, reflecting);
+    wire.run(Duration::from_secs(20));
+    assert_eq!(wire.states(), [State::Up; 2]);
+    wire.entered = Default::default();
+    wire.reflects = false;
+    let began = wire.now;
+    wire.run(Duration::from_secs(1));
+    let (at, state, diagnostic) = wire.entered[0][0];
+    assert_eq!((state, diagnostic), (State::Down, Diagnostic::EchoFailed));
+    assert!(at - began <= Duration::from_millis(90), "3 × max(20, 30): {:?}", at - began);
+    let (_, _, diagnostic) = wire.entered[1][0];
+    assert_eq!(diagnostic, Diagnostic::NeighborSignaledDown);
 }
 
 #[test]

@@ -1,0 +1,56 @@
+//! The echo function of a session (RFC 5880 §6.4): packets that the other side's forwarding plane sends back to us.
+
+use std::time::{Duration, Instant};
+
+/// What is under way.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Echo {
+    number: u32,
+    next: Option<Instant>,
+    expiry: Option<Instant>,
+}
+
+impl Echo {
+    /// When something is due.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        [self.next, self.expiry].into_iter().flatten().min()
+    }
+
+    /// Begins, or goes on.
+    pub(super) fn run(&mut self, now: Instant) {
+        self.next.get_or_insert(now);
+    }
+
+    /// Ends, and forgets what is under way.
+    pub(super) fn stop(&mut self) {
+        (self.next, self.expiry) = (None, None);
+    }
+
+    /// Whether nothing has come back for too long.
+    pub(super) fn has_expired(&self, now: Instant) -> bool {
+        self.expiry.is_some_and(|at| at <= now)
+    }
+
+    /// The number of the packet that is due, if one is; the next one follows after `gap`. What is missing for `patience`
+    /// from now on, where nothing was awaited yet, is lost.
+    pub(super) fn take_due(
+        &mut self,
+        now: Instant,
+        gap: Duration,
+        patience: Duration,
+    ) -> Option<u32> {
+        self.next.filter(|&at| at <= now)?;
+        self.next = Some(now + gap);
+        self.expiry.get_or_insert(now + patience);
+        self.number = self.number.wrapping_add(1);
+        Some(self.number)
+    }
+
+    /// Packet `number` has come back. One that is older than the last `window` proves nothing.
+    pub(super) fn came_back(&mut self, number: u32, window: u8, now: Instant, patience: Duration) {
+        let age = self.number.wrapping_sub(number);
+        if self.next.is_some() && age < u32::from(window) {
+            self.expiry = Some(now + patience);
+        }
+    }
+}
