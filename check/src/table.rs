@@ -6,6 +6,7 @@
 
 mod desired;
 mod marks;
+mod nftables;
 mod service;
 mod settings;
 mod socket;
@@ -59,6 +60,7 @@ pub struct Table {
     namespace: Option<IpvsNamespace>,
     entries: HashMap<Key, Entry>,
     marks: Marks,
+    nftables: nftables::Tables,
     settings: settings::Settings,
     /// What the claims of the entries belong to.
     config: Rc<Config>,
@@ -81,6 +83,7 @@ impl Table {
             namespace,
             entries: HashMap::new(),
             marks: Marks::default(),
+            nftables: nftables::Tables::default(),
             settings: settings::Settings::default(),
             config: Rc::default(),
             is_configured: false,
@@ -92,6 +95,7 @@ impl Table {
     /// [`open`](Self::open) and at each reload, before [`reconcile`](Self::reconcile).
     pub fn configure(&mut self, global: &Global) {
         self.marks.configure(global.firewall.ipvs_nftables.as_ref());
+        self.nftables.configure(&global.firewall, self.namespace.as_ref());
         if std::mem::replace(&mut self.is_configured, true) {
             debug!("Reinitializing ipvs");
         }
@@ -114,7 +118,9 @@ impl Table {
             return;
         }
         let mut keys = Vec::new();
+        let mut is_new = false;
         if balance.is_stopped() || !Rc::ptr_eq(&self.config, balance.config()) {
+            is_new = true;
             self.config = Rc::clone(balance.config());
             self.warn_of_wide_groups();
             for (key, entry) in &mut self.entries {
@@ -134,7 +140,18 @@ impl Table {
                 keys.push(key);
             }
         }
+        if balance.is_stopped() {
+            self.nftables.remove(self.namespace.as_ref());
+        }
         self.settle(keys);
+        if is_new && !balance.is_stopped() {
+            self.mark_packets();
+        }
+    }
+
+    fn mark_packets(&mut self) {
+        let wanted = self.marks.elements(&self.config);
+        self.nftables.apply(&wanted, self.namespace.as_ref());
     }
 
     /// Sees whether somebody else has changed our part of the table, repairs it, and tries again what was refused. Of the
@@ -163,6 +180,7 @@ impl Table {
             info!("IPVS: somebody else has changed {key} - repairing it");
         }
         self.settle(changed);
+        self.mark_packets();
     }
 
     /// The end: removes what is ours, and puts settings back. With `keep` (`--dont-release-ipvs`) the services stay; else
@@ -170,6 +188,7 @@ impl Table {
     pub fn close(&mut self, balance: &mut Balance, global: &Global, keep: bool) {
         if !keep {
             if global.lvs.flush_on_stop == FlushOnStop::Everything {
+                self.nftables.remove(self.namespace.as_ref());
                 self.execute_each(&[Request::Flush]);
                 self.entries.clear();
             } else {

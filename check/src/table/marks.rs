@@ -1,11 +1,13 @@
 //! The firewall marks that stand for groups of addresses (`nftables_ipvs`), and what nftables is to mark with them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use runtime::global::IpvsNftables;
+use runtime::netlink::nftables::{Element, Family as Packets};
 
-use crate::config::Group;
+use crate::config::group::Entry;
 use crate::config::service::Protocol;
+use crate::config::{Config, Group, Service};
 
 /// The marks that have been given out. A group keeps its mark, and none is used again.
 #[derive(Debug, Default)]
@@ -14,6 +16,9 @@ pub(super) struct Marks {
     next: Option<u32>,
     given: BTreeMap<(String, &'static str), u32>,
 }
+
+/// What each map of each table is to have.
+pub(super) type Elements = BTreeMap<Packets, BTreeMap<&'static str, BTreeSet<Element>>>;
 
 impl Marks {
     /// Uses nftables, or does not.
@@ -37,7 +42,40 @@ impl Marks {
         });
         Some(mark)
     }
+
+    /// What is to be marked for the virtual servers of a configuration.
+    pub(super) fn elements(&mut self, config: &Config) -> Elements {
+        let mut elements = Elements::new();
+        for server in &config.virtual_servers {
+            let Service::Group(group) = server.service else { continue };
+            let (Some(group), Some(protocol)) = (config.group(group), server.protocol) else {
+                continue;
+            };
+            let Some(mark) = self.mark(group, Some(protocol)) else { continue };
+            for entry in &group.entries {
+                let Entry::Range { first, last, port } = *entry else { continue };
+                let packets = if first.is_ipv4() { Packets::Ip } else { Packets::Ip6 };
+                let key = |address: std::net::IpAddr| {
+                    let mut key = match address {
+                        std::net::IpAddr::V4(address) => address.octets().to_vec(),
+                        std::net::IpAddr::V6(address) => address.octets().to_vec(),
+                    };
+                    key.extend(port.unwrap_or(0).to_be_bytes());
+                    key.extend([0; 2]);
+                    key
+                };
+                let value = Some(mark.to_ne_bytes().to_vec());
+                let element = Element { key: key(first), end: Some(key(last)), value };
+                let maps = elements.entry(packets).or_default();
+                maps.entry(map_of(protocol)).or_default().insert(element);
+            }
+        }
+        elements
+    }
 }
+
+/// The maps, each with the number of its protocol.
+pub(super) const MAPS: [(&str, u8); 3] = [("tcp_map", 6), ("udp_map", 17), ("sctp_map", 132)];
 
 /// The name of the map of a protocol.
 pub(super) fn map_of(protocol: Protocol) -> &'static str {

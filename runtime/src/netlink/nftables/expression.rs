@@ -20,6 +20,8 @@ pub enum Register {
     First,
     /// The one behind it. What is in both is one key.
     Second,
+    /// The second four octets of the first one.
+    SecondWord,
 }
 
 impl Register {
@@ -27,6 +29,7 @@ impl Register {
         match self {
             Register::First => 1,
             Register::Second => 2,
+            Register::SecondWord => 9,
         }
     }
 }
@@ -89,6 +92,8 @@ pub enum Verdict {
     Drop,
     /// Another chain decides.
     Goto(String),
+    /// This chain is done with it.
+    Return,
 }
 
 /// A step of a rule. The first that does not match ends it.
@@ -106,6 +111,8 @@ pub enum Expression {
     In(Register, String),
     /// Matches what is in a map, and loads what it stands for there into the same register.
     MappedBy(Register, String),
+    /// Marks the packet with what is in the register.
+    SetMark(Register),
     /// Counts.
     Counter,
     /// Sends a copy by the interface in the second register to the address in the first.
@@ -135,7 +142,7 @@ impl Expression {
     fn name(&self) -> &'static str {
         match self {
             Expression::Payload(..) => "payload",
-            Expression::Meta(..) => "meta",
+            Expression::Meta(..) | Expression::SetMark(_) => "meta",
             Expression::Equal(..) => "cmp",
             Expression::Mask(..) => "bitwise",
             Expression::In(..) | Expression::MappedBy(..) => "lookup",
@@ -146,10 +153,13 @@ impl Expression {
     }
 
     pub(super) fn encode(&self, out: &mut AttributeWriter) {
-        out.nest(NFTA_LIST_ELEM | NESTED, |out| {
-            out.put_text(NFTA_EXPR_NAME, self.name());
-            out.nest(NFTA_EXPR_DATA | NESTED, |out| self.encode_data(out));
-        });
+        out.nest(NFTA_LIST_ELEM | NESTED, |out| self.encode_bare(out));
+    }
+
+    /// Without the frame of an element of a list.
+    pub(super) fn encode_bare(&self, out: &mut AttributeWriter) {
+        out.put_text(NFTA_EXPR_NAME, self.name());
+        out.nest(NFTA_EXPR_DATA | NESTED, |out| self.encode_data(out));
     }
 
     fn encode_data(&self, out: &mut AttributeWriter) {
@@ -188,6 +198,11 @@ impl Expression {
                 out.put_be32(3, register.number());
                 out.put_text(1, map);
             }
+            Expression::SetMark(register) => {
+                const MARK: u32 = 3;
+                out.put_be32(2, MARK);
+                out.put_be32(3, register.number());
+            }
             Expression::Counter => {}
             Expression::Duplicate => {
                 out.put_be32(1, Register::First.number());
@@ -206,11 +221,13 @@ impl Expression {
 fn put_verdict(verdict: &Verdict, out: &mut AttributeWriter) {
     const DROP: u32 = 0;
     const ACCEPT: u32 = 1;
-    // -4 as the kernel counts.
+    // -4 and -5 as the kernel counts.
     const GOTO: u32 = u32::MAX - 3;
+    const RETURN: u32 = u32::MAX - 4;
     match verdict {
         Verdict::Drop => out.put_be32(1, DROP),
         Verdict::Accept => out.put_be32(1, ACCEPT),
+        Verdict::Return => out.put_be32(1, RETURN),
         Verdict::Goto(chain) => {
             out.put_be32(1, GOTO);
             out.put_text(2, chain);

@@ -28,11 +28,12 @@ fn table() -> Table {
 }
 
 fn set(name: &'static str, id: u32, key: KeyType, is_map: bool) -> Change {
-    Change::AddSet(table(), Set { name, id, key, is_map, is_constant: false })
+    let value = is_map.then_some(KeyType::InterfaceIndex);
+    Change::AddSet(table(), Set { id, value, ..Set::of(name, key) })
 }
 
 fn element(key: &[u8], value: Option<&[u8]>) -> Element {
-    Element { key: key.into(), value: value.map(Into::into) }
+    Element { key: key.into(), end: None, value: value.map(Into::into) }
 }
 
 #[test]

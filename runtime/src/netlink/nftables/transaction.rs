@@ -26,7 +26,9 @@ const NFT_MSG_NEWSETELEM: u8 = 12;
 const NFT_MSG_DELSETELEM: u8 = 14;
 
 const NFT_SET_CONSTANT: u32 = 2;
+const NFT_SET_INTERVAL: u32 = 4;
 const NFT_SET_MAP: u32 = 8;
+const NFT_SET_CONCAT: u32 = 0x80;
 const NFTA_LIST_ELEM: u16 = 1;
 
 /// Elements of one message: an attribute has at most 64 kB.
@@ -89,30 +91,52 @@ pub enum KeyType {
     Ipv6AndIndex,
     /// An IPv6 address and the name of an interface.
     Ipv6AndName,
+    /// An IPv4 address and a port.
+    Ipv4AndPort,
+    /// An IPv6 address and a port.
+    Ipv6AndPort,
+    /// A firewall mark.
+    Mark,
 }
 
 impl KeyType {
     /// The number by which `nft` knows it, six bits for each part.
     fn number(self) -> u32 {
         const NAME: u32 = 41;
+        const PORT: u32 = 13;
         match self {
             KeyType::Ipv4 => 7,
             KeyType::Ipv6 => 8,
             KeyType::InterfaceIndex => 20,
             KeyType::Icmpv6Type => 29,
+            KeyType::Mark => 19,
             KeyType::Ipv6AndIndex => KeyType::Ipv6.number() << 6 | KeyType::InterfaceIndex.number(),
             KeyType::Ipv6AndName => KeyType::Ipv6.number() << 6 | NAME,
+            KeyType::Ipv4AndPort => KeyType::Ipv4.number() << 6 | PORT,
+            KeyType::Ipv6AndPort => KeyType::Ipv6.number() << 6 | PORT,
         }
     }
 
     /// Octets of an element. Each part fills up four.
     fn len(self) -> usize {
         match self {
-            KeyType::Ipv4 | KeyType::InterfaceIndex => 4,
+            KeyType::Ipv4 | KeyType::InterfaceIndex | KeyType::Mark => 4,
             KeyType::Ipv6 => 16,
             KeyType::Icmpv6Type => 1,
-            KeyType::Ipv6AndIndex => 20,
+            KeyType::Ipv4AndPort => 8,
+            KeyType::Ipv6AndIndex | KeyType::Ipv6AndPort => 20,
             KeyType::Ipv6AndName => 16 + IFNAME_LEN,
+        }
+    }
+
+    /// Octets of each of its parts, without what fills them up.
+    fn parts(self) -> Vec<u32> {
+        let all = u32::try_from(self.len()).expect("keys are short");
+        match self {
+            KeyType::Ipv4AndPort => vec![4, 2],
+            KeyType::Ipv6AndPort => vec![16, 2],
+            KeyType::Ipv6AndIndex | KeyType::Ipv6AndName => vec![16, all - 16],
+            _ => vec![all],
         }
     }
 
@@ -121,7 +145,7 @@ impl KeyType {
     }
 }
 
-/// A set, or a map to numbers of interfaces.
+/// A set, or a map.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Set {
     /// Its name.
@@ -130,17 +154,31 @@ pub struct Set {
     pub id: u32,
     /// What its elements are.
     pub key: KeyType,
-    /// Whether they stand for numbers of interfaces.
-    pub is_map: bool,
+    /// What they stand for in a map.
+    pub value: Option<KeyType>,
     /// Whether it stays as it is.
     pub is_constant: bool,
+    /// Whether elements are ranges: each part of the key has an end of its own.
+    pub is_ranged: bool,
+    /// Whether each element counts.
+    pub counts: bool,
+}
+
+impl Set {
+    /// A set of single elements, which may change.
+    pub fn of(name: &'static str, key: KeyType) -> Self {
+        let (value, is_constant, is_ranged, counts) = (None, false, false, false);
+        Self { name, id: 0, key, value, is_constant, is_ranged, counts }
+    }
 }
 
 /// An element of a set or a map.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Element {
-    /// What it is.
+    /// What it is; in a set of ranges, where it begins.
     pub key: Vec<u8>,
+    /// Where it ends in a set of ranges, that included.
+    pub end: Option<Vec<u8>>,
     /// What it stands for in a map.
     pub value: Option<Vec<u8>>,
 }
@@ -279,19 +317,33 @@ impl Hook {
 impl Set {
     fn encode(&self, out: &mut AttributeWriter) {
         let flag = |wanted: bool, flag| if wanted { flag } else { 0 };
-        let flags = flag(self.is_constant, NFT_SET_CONSTANT) | flag(self.is_map, NFT_SET_MAP);
+        let flags = flag(self.is_constant, NFT_SET_CONSTANT)
+            | flag(self.value.is_some(), NFT_SET_MAP)
+            | flag(self.is_ranged, NFT_SET_INTERVAL | NFT_SET_CONCAT);
         let len = |key: KeyType| u32::try_from(key.len()).expect("keys are short");
         out.put_text(2, self.name);
         out.put_be32(3, flags);
         out.put_be32(4, self.key.number());
         out.put_be32(5, len(self.key));
-        if self.is_map {
-            out.put_be32(6, KeyType::InterfaceIndex.number());
-            out.put_be32(7, len(KeyType::InterfaceIndex));
+        if let Some(value) = self.value {
+            out.put_be32(6, value.number());
+            out.put_be32(7, len(value));
+        }
+        if self.is_ranged {
+            out.nest(9 | NESTED, |out| {
+                out.nest(2 | NESTED, |out| {
+                    for part in self.key.parts() {
+                        out.nest(NFTA_LIST_ELEM | NESTED, |out| out.put_be32(1, part));
+                    }
+                });
+            });
         }
         out.put_be32(10, self.id);
         // Without it `nft` shows numbers the wrong way round.
         out.put(13, &byte_orders(self));
+        if self.counts {
+            out.nest(17 | NESTED, |out| Expression::Counter.encode_bare(out));
+        }
     }
 }
 
@@ -307,7 +359,7 @@ fn byte_orders(set: &Set) -> Vec<u8> {
         notes.extend(order.to_ne_bytes());
     };
     note(KEY, if set.key.is_big_endian() { BIG } else { HOST });
-    if set.is_map {
+    if set.value.is_some() {
         note(VALUE, HOST);
     }
     notes
@@ -323,6 +375,9 @@ fn list(table: &Table, set: &str, elements: &[Element]) -> AttributeWriter {
                 put_value(1, &element.key, out);
                 if let Some(value) = &element.value {
                     put_value(2, value, out);
+                }
+                if let Some(end) = &element.end {
+                    put_value(10, end, out);
                 }
             });
         }

@@ -243,7 +243,7 @@ impl KnownTable {
 fn wanted(family: Family, desired: &Desired, settings: &Settings) -> (Shape, Elements) {
     let (mut shape, mut elements) = (Shape::default(), Elements::new());
     let mut put = |set, key: Vec<u8>, value: Option<Vec<u8>>| {
-        elements.entry(set).or_default().insert(Element { key, value });
+        elements.entry(set).or_default().insert(Element { key, end: None, value });
     };
     for blocked in &desired.blocked {
         match (family, blocked) {

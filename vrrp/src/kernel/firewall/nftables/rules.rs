@@ -180,19 +180,20 @@ impl Contents<'_> {
 
     fn set(&mut self, name: &'static str, key: KeyType) {
         let elements = self.elements.get(name).into_iter().flatten().cloned().collect();
-        self.add(Set { name, id: 0, key, is_map: false, is_constant: false }, elements);
+        self.add(Set::of(name, key), elements);
     }
 
     fn map(&mut self, name: &'static str, key: KeyType) {
         let elements = self.elements.get(name).into_iter().flatten().cloned().collect();
-        self.add(Set { name, id: 0, key, is_map: true, is_constant: false }, elements);
+        self.add(Set { value: Some(KeyType::InterfaceIndex), ..Set::of(name, key) }, elements);
     }
 
     /// A set of types of ICMPv6 messages.
     fn types(&mut self, name: &'static str, types: &[u8]) {
-        let elements = types.iter().map(|&kind| Element { key: vec![kind], value: None });
-        let key = KeyType::Icmpv6Type;
-        self.add(Set { name, id: 0, key, is_map: false, is_constant: true }, elements.collect());
+        let elements =
+            types.iter().map(|&kind| Element { key: vec![kind], end: None, value: None });
+        let set = Set { is_constant: true, ..Set::of(name, KeyType::Icmpv6Type) };
+        self.add(set, elements.collect());
     }
 
     fn add(&mut self, set: Set, elements: Vec<Element>) {

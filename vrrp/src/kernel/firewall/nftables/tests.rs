@@ -19,7 +19,10 @@ fn blocking(addresses: &[&str]) -> Desired {
 }
 
 fn elements(addresses: &[[u8; 4]]) -> Vec<Element> {
-    addresses.iter().map(|octets| Element { key: octets.to_vec(), value: None }).collect()
+    addresses
+        .iter()
+        .map(|octets| Element { key: octets.to_vec(), end: None, value: None })
+        .collect()
 }
 
 /// What the tables ask for.
