@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use conf_parser::{
     Args, Class, Diagnostics, Joined, Keyword, Statement, Value, Word, keyword, split_escaped,
 };
+use runtime::sys::pcre2::{self, NoPattern, Pattern};
 use serde::{Deserialize, Serialize};
 
 use super::checker::Draft;
@@ -75,6 +76,18 @@ pub struct Regex {
     pub max_offset: Option<u64>,
     /// First and greatest size of the matcher's stack, in bytes.
     pub stack: Option<(u64, u64)>,
+}
+
+impl Regex {
+    /// The options as PCRE2 has them.
+    pub(crate) fn flags(&self) -> u32 {
+        let given = |at: &usize| self.options.checked_shr(u32::try_from(*at).unwrap_or(u32::MAX));
+        let names = REGEX_OPTIONS.iter().enumerate();
+        names
+            .filter(|(at, _)| given(at).is_some_and(|bits| bits & 1 != 0))
+            .filter_map(|(_, name)| pcre2::flag(name))
+            .fold(0, |flags, flag| flags | flag)
+    }
 }
 
 /// The names of the options of patterns, which are those of PCRE2.
@@ -464,13 +477,25 @@ impl UrlDraft {
             report(format!("regex min offset {min_offset} > regex_max_offset {max} - ignoring"));
             (min_offset, max_offset) = (0, None);
         }
-        Some(Regex {
+        let regex = Regex {
             pattern,
             negated: self.negated,
             options: self.options,
             min_offset,
             max_offset,
             stack: self.stack,
-        })
+        };
+        let text = match Pattern::compile(&regex.pattern, regex.flags()) {
+            Ok(_) => return Some(regex),
+            Err(NoPattern::Invalid { offset, text }) => {
+                let pattern = String::from_utf8_lossy(&regex.pattern);
+                format!("Invalid regex: '{pattern}' at offset {offset}: {text}")
+            }
+            Err(NoPattern::Unavailable) => {
+                "regex - this program was built without regular expressions".to_owned()
+            }
+        };
+        diagnostics.report_block(Class::GeneralError, statement.extent(), text);
+        None
     }
 }

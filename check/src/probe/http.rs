@@ -1,6 +1,7 @@
 //! HTTP_GET and SSL_GET: a page is served as it should be.
 
 mod header;
+mod matcher;
 pub(crate) mod request;
 
 use std::net::SocketAddr;
@@ -13,6 +14,10 @@ use super::failure::{Good, HttpFailure, LastTest, Notice};
 use super::tools::Tools;
 use crate::config::http::{Http, Url};
 use header::{Head, Header, Search};
+use matcher::Matcher;
+
+/// Looking for a pattern may take so many times longer than reading.
+const MATCHING_COST: usize = 16;
 
 /// What has been said about a page, so that it is said once.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,6 +41,7 @@ pub(crate) struct Exchange {
     /// How much of a body has come.
     received: u64,
     digest: Option<Md5>,
+    matcher: Option<Matcher>,
     page: usize,
     said: Said,
 }
@@ -63,7 +69,7 @@ impl Exchange {
         http: &Http,
         page: usize,
         server: SocketAddr,
-        _tools: &mut Tools,
+        tools: &Tools,
         kept: &Kept,
     ) -> Self {
         let url = http.urls.get(page).or(http.urls.first()).expect("a check has pages");
@@ -82,6 +88,10 @@ impl Exchange {
             answered: false,
             received: 0,
             digest: url.digest.map(|_| Md5::new()),
+            matcher: url
+                .regex
+                .as_ref()
+                .and_then(|regex| tools.pattern(regex).map(|pattern| Matcher::new(regex, pattern))),
             page,
             said: kept.pages.get(page).copied().unwrap_or_default(),
         }
@@ -105,10 +115,19 @@ impl Exchange {
         !self.answered
     }
 
-    pub(super) fn received(&mut self, bytes: &[u8]) -> Result<(), HttpFailure> {
+    /// How much dearer each byte is than one that is only counted.
+    pub(super) fn cost(&self) -> usize {
+        if self.matcher.is_some() { MATCHING_COST } else { 1 }
+    }
+
+    pub(super) fn received(
+        &mut self,
+        bytes: &[u8],
+        notices: &mut Vec<Notice>,
+    ) -> Result<(), HttpFailure> {
         self.answered = true;
         if self.head.is_some() {
-            self.body(bytes);
+            self.body(bytes, notices);
             return Ok(());
         }
         match self.header.push(bytes, |_| {}) {
@@ -116,19 +135,22 @@ impl Exchange {
             Search::TooLong => Err(HttpFailure::NoHeader),
             Search::End(head, end) => {
                 self.head = Some(head);
-                self.body(bytes.get(end..).unwrap_or_default());
+                self.body(bytes.get(end..).unwrap_or_default(), notices);
                 Ok(())
             }
         }
     }
 
-    fn body(&mut self, bytes: &[u8]) {
+    fn body(&mut self, bytes: &[u8], notices: &mut Vec<Notice>) {
         if let Some(digest) = &mut self.digest {
             // What is longer than announced is not part of the page.
             let announced = self.head.and_then(|head| head.length).unwrap_or(u64::MAX);
             let rest = announced.saturating_sub(self.received);
             let rest = usize::try_from(rest).unwrap_or(usize::MAX);
             digest.update(bytes.get(..rest).unwrap_or(bytes));
+        }
+        if let Some(matcher) = &mut self.matcher {
+            matcher.push(bytes, notices);
         }
         self.received = self.received.saturating_add(bytes.len() as u64);
     }
@@ -153,6 +175,12 @@ impl Exchange {
                 return Err(HttpFailure::Digest);
             }
             last = LastTest::Digest;
+        }
+        if let Some(matcher) = &mut self.matcher {
+            if !matcher.ended(notices) {
+                return Err(HttpFailure::Regex);
+            }
+            last = LastTest::Regex;
         }
         Ok(Good::Page(last))
     }

@@ -55,11 +55,16 @@ impl Dialogue {
         }
     }
 
-    fn received(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Option<Verdict> {
+    fn received(
+        &mut self,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+        notices: &mut Vec<Notice>,
+    ) -> Option<Verdict> {
         match self {
             Self::Tcp => None,
             Self::Http(exchange) => {
-                exchange.received(bytes).err().map(|failure| Err(Failure::Http(failure)))
+                exchange.received(bytes, notices).err().map(|failure| Err(Failure::Http(failure)))
             }
             Self::Smtp(dialogue, server) => dialogue
                 .received(bytes, out)
@@ -103,6 +108,13 @@ impl Dialogue {
         match self {
             Self::Http(exchange) => exchange.tls().is_none() || exchange.unanswered(),
             Self::Tcp | Self::Smtp(..) => false,
+        }
+    }
+
+    fn cost(&self) -> usize {
+        match self {
+            Self::Http(exchange) => exchange.cost(),
+            Self::Tcp | Self::Smtp(..) => 1,
         }
     }
 
@@ -294,10 +306,10 @@ impl Stream {
             Moved::Closed => return Step::Over(self.dialogue.ended(true, &mut self.notices)),
             Moved::Cut(why) => return Step::Over(self.dialogue.cut(why, &mut self.notices)),
         };
-        *share = share.saturating_sub(length);
+        *share = share.saturating_sub(length * self.dialogue.cost());
         let moves = self.dialogue.moves_deadline();
         let bytes = buffer.get(..length).unwrap_or_default();
-        if let Some(verdict) = self.dialogue.received(bytes, &mut self.out) {
+        if let Some(verdict) = self.dialogue.received(bytes, &mut self.out, &mut self.notices) {
             return Step::Over(verdict);
         }
         if !self.out.is_empty() {

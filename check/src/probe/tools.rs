@@ -1,14 +1,19 @@
 //! What the attempts of one configuration share.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
+use std::rc::Rc;
 
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslMode};
 use runtime::sys;
+use runtime::sys::pcre2::{Pattern, Stack};
 
 use super::http::Tls;
 use crate::config::checker::Kind;
+use crate::config::http::Regex;
 use crate::config::{self, Config};
 
 /// So much is read at once; as much as a record of TLS holds, four times.
@@ -21,7 +26,11 @@ pub struct Tools {
     buffer: Box<[u8]>,
     random: Vec<u16>,
     tls: Option<SslContext>,
+    patterns: Patterns,
 }
+
+/// Each pattern once, by its text, and then its options.
+type Patterns = HashMap<Vec<u8>, Vec<(u32, Rc<RefCell<Pattern>>)>>;
 
 /// Why the checker process cannot work with its configuration.
 #[derive(Debug)]
@@ -42,24 +51,22 @@ enum TlsError {
 impl Tools {
     /// Reads keys and certificates, if there is an SSL_GET.
     pub fn new(config: &Config) -> Result<Self, ToolsError> {
-        let mut checks = config
-            .virtual_servers
-            .iter()
-            .flat_map(|service| &service.real_servers)
-            .flat_map(|server| &server.checkers);
-        let wants_tls =
-            checks.any(|check| matches!(&check.kind, Kind::Http(_, _, http) if http.tls));
+        let pages = || {
+            let servers = config.virtual_servers.iter().flat_map(|service| &service.real_servers);
+            servers.flat_map(|server| &server.checkers).filter_map(|check| match &check.kind {
+                Kind::Http(_, _, http) => Some(http),
+                _ => None,
+            })
+        };
+        let wants_tls = pages().any(|http| http.tls);
         let settings = config.ssl.clone().unwrap_or_default();
         let tls = match wants_tls.then(|| context(&settings)).transpose() {
             Ok(tls) => tls,
             Err(cause) => return Err(ToolsError { cause, settings }),
         };
-        Ok(Self { tls, ..Self::plain() })
-    }
-
-    /// Without TLS.
-    fn plain() -> Self {
-        Self { buffer: vec![0; BUFFER].into_boxed_slice(), random: Vec::new(), tls: None }
+        let urls = pages().flat_map(|http| &http.urls);
+        let patterns = patterns(urls.filter_map(|url| url.regex.as_ref()));
+        Ok(Self { buffer: vec![0; BUFFER].into_boxed_slice(), random: Vec::new(), tls, patterns })
     }
 
     pub(super) fn buffer(&mut self) -> &mut [u8] {
@@ -75,6 +82,12 @@ impl Tools {
         self.random.pop().unwrap_or_default()
     }
 
+    /// A pattern of the configuration, compiled.
+    pub(super) fn pattern(&self, regex: &Regex) -> Option<Rc<RefCell<Pattern>>> {
+        let mut known = self.patterns.get(&regex.pattern)?.iter();
+        known.find(|(options, _)| *options == regex.options).map(|(_, pattern)| Rc::clone(pattern))
+    }
+
     /// Our end of a connection over TLS. `None` if the library refuses.
     pub(super) fn tls(&self, tls: &Tls) -> Option<Ssl> {
         let mut ssl = Ssl::new(self.tls.as_ref()?).ok()?;
@@ -83,6 +96,30 @@ impl Tools {
         }
         Some(ssl)
     }
+}
+
+/// Compiles each pattern once. They share one stack, as large as the largest that is asked for.
+fn patterns<'a>(all: impl Iterator<Item = &'a Regex> + Clone) -> Patterns {
+    let sizes = all.clone().filter_map(|regex| regex.stack);
+    let largest = sizes.reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)));
+    let stack = largest.and_then(|(first, most)| {
+        let bytes = |size| usize::try_from(size).unwrap_or(usize::MAX);
+        Stack::new(bytes(first), bytes(most)).map(Rc::new)
+    });
+    let mut patterns = Patterns::new();
+    for regex in all {
+        let known = patterns.entry(regex.pattern.clone()).or_default();
+        if known.iter().any(|(options, _)| *options == regex.options) {
+            continue;
+        }
+        // The loader has compiled it before, and dropped what cannot be.
+        let Ok(mut pattern) = Pattern::compile(&regex.pattern, regex.flags()) else { continue };
+        if let Some(stack) = &stack {
+            pattern.use_stack(stack);
+        }
+        known.push((regex.options, Rc::new(RefCell::new(pattern))));
+    }
+    patterns
 }
 
 /// The peer is not verified: as ever, a server is good that speaks TLS at all.

@@ -6,6 +6,7 @@ pub mod environment;
 pub mod link;
 pub mod name;
 pub mod openssl;
+pub mod pcre2;
 pub mod process;
 pub mod random;
 pub mod receive;
