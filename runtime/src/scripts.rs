@@ -3,6 +3,7 @@
 //! A script runs as its configured user, in a process group of its own, with default signals, the daemon's standard
 //! input and output closed off, and it is told to stop when the daemon's process ends.
 
+mod notifiers;
 mod patience;
 mod security;
 
@@ -25,6 +26,7 @@ use crate::global::{Account, Script};
 use crate::process::{self, Ending, Side, fork, pidfd_open, reap_one, wait_for};
 use crate::sys::{self, process::exit_now};
 
+pub use notifiers::{NotifierId, Notifiers};
 pub use patience::{Patience, Step};
 pub use security::ScriptChecker;
 

@@ -29,7 +29,6 @@ mod table;
 mod tracking;
 mod transition;
 
-use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
@@ -39,14 +38,14 @@ use log::{error, info};
 use runtime::bfd_event::Receiver;
 use runtime::child::{self, ChildEnd, Received, Setup, ToChild, ToParent};
 use runtime::fifo::{self, Listeners};
-use runtime::global::{Global, Script};
+use runtime::global::Global;
 use runtime::machine::IfIndex;
 use runtime::mail::{MailId, Outbox};
 use runtime::netlink::{Client, Monitor};
 use runtime::options::Options;
 use runtime::process::Promotion;
 use runtime::reactor::{Reactor, Registration};
-use runtime::scripts::Running;
+use runtime::scripts::{NotifierId, Notifiers};
 use runtime::signals::{Signal, Signals};
 use runtime::sys::receive::RecvBatch;
 
@@ -101,7 +100,7 @@ enum Source {
     /// Adverts.
     Socket(SocketId),
     /// The end of a script that was told something.
-    Script(u32),
+    Script(NotifierId),
     /// The end of a run of a tracked script.
     Tracked(ScriptId),
     /// Changes of tracked files.
@@ -150,6 +149,12 @@ enum Timer {
 impl From<MailId> for Source {
     fn from(id: MailId) -> Self {
         Self::Mail(id)
+    }
+}
+
+impl From<NotifierId> for Source {
+    fn from(id: NotifierId) -> Self {
+        Self::Script(id)
     }
 }
 
@@ -226,11 +231,8 @@ struct Engine {
     started: Instant,
     /// The end of the start-up delay.
     delayed_until: Option<Instant>,
-    /// Scripts to be started, with what is appended to their arguments.
-    launches: Vec<(Script, Vec<String>)>,
-    /// Scripts that run.
-    scripts: HashMap<u32, (Running, Registration)>,
-    next_script: u32,
+    /// Scripts that are told of states.
+    notifiers: Notifiers,
     dumps: Dumps,
     listeners: Listeners,
     mails: Outbox,
@@ -296,7 +298,7 @@ impl Engine {
             Source::Monitor => self.hear_machine(now),
             Source::Control => self.hear_parent(now),
             Source::Signals => self.hear_signals(now),
-            Source::Script(number) => self.script_ended(number),
+            Source::Script(id) => self.notifiers.ended(id, &mut self.reactor),
             Source::Tracked(id) => self.run_ended(id, now),
             Source::Files => self.hear_files(now),
             Source::Processes => self.hear_processes(now),

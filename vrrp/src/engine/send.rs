@@ -3,14 +3,12 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
-use log::{debug, error, info};
+use log::{debug, info};
 use nix::errno::Errno;
 use runtime::machine::IfIndex;
-use runtime::reactor::Readiness;
-use runtime::scripts;
 
 use super::instance::Instance;
-use super::{Engine, Source, Timer};
+use super::{Engine, Timer};
 use crate::announce::Target;
 use crate::config::instance::Transport;
 use crate::config::{self, InstanceId};
@@ -43,7 +41,7 @@ impl Engine {
         self.reconcile();
         self.announce(now);
         self.synchronise();
-        self.start_scripts();
+        self.notifiers.start(&mut self.reactor);
         self.listeners.flush();
         self.mails.flush(&mut self.reactor, now);
     }
@@ -169,37 +167,6 @@ impl Engine {
         debug!("{}: sending gratuitous {kind} for {address}", instance.name());
         let target = Target { address, interface: base, paced_by: base };
         self.announcer.once(id, target, now);
-    }
-
-    fn start_scripts(&mut self) {
-        for (script, arguments) in std::mem::take(&mut self.launches) {
-            let number = self.next_script;
-            let started = scripts::start(&script, &arguments).and_then(|running| {
-                let registration =
-                    self.reactor.register(&running, Source::Script(number), Readiness::Readable)?;
-                Ok((running, registration))
-            });
-            match started {
-                Ok(started) => {
-                    self.next_script = self.next_script.wrapping_add(1);
-                    self.scripts.insert(number, started);
-                }
-                Err(error) => {
-                    error!("cannot start script {}: {error}", script.program.to_string_lossy());
-                }
-            }
-        }
-    }
-
-    /// A script has ended; nobody asks how.
-    pub(super) fn script_ended(&mut self, number: u32) {
-        let Some((running, registration)) = self.scripts.remove(&number) else { return };
-        if let Err(error) = running.ending() {
-            error!("cannot take leave of script {}: {error}", running.pid());
-        }
-        if let Err(error) = self.reactor.deregister(&running, registration) {
-            error!("cannot forget script {}: {error}", running.pid());
-        }
     }
 }
 

@@ -16,6 +16,7 @@ use runtime::mail::Outbox;
 use runtime::netlink::{Client, Monitor};
 use runtime::process::{self, Promotion};
 use runtime::reactor::{Reactor, Readiness};
+use runtime::scripts::Notifiers;
 use runtime::signals::{Signal, Signals};
 use runtime::sys::receive::RecvBatch;
 
@@ -97,9 +98,7 @@ impl Engine {
             groups: Table::default(),
             started: now,
             delayed_until: None,
-            launches: Vec::new(),
-            scripts: HashMap::new(),
-            next_script: 0,
+            notifiers: Notifiers::default(),
             dumps: Dumps::default(),
             actions: Vec::new(),
             running: true,

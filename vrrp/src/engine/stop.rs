@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use log::error;
 use nix::sys::signal::Signal;
+use runtime::scripts::NotifierId;
 
 use super::notify::News;
 use super::{Engine, Source, Timer};
@@ -28,7 +29,7 @@ impl Engine {
         }
         self.flush(now);
         // Those that were told something else before may run on until the process is gone.
-        let before = self.next_script;
+        let before = self.notifiers.next();
         for id in self.instances.keys() {
             self.tell(id, News::Stopped);
         }
@@ -49,12 +50,12 @@ impl Engine {
         self.listeners.close(&mut self.reactor);
     }
 
-    /// Waits until the scripts from number `first` on have ended and all mails are sent, and kills those scripts that
+    /// Waits until the scripts from `first` on have ended and all mails are sent, and kills those scripts that
     /// have not at `deadline`.
-    fn await_told(&mut self, first: u32, deadline: Instant) {
+    fn await_told(&mut self, first: NotifierId, deadline: Instant) {
         self.reactor.arm(Timer::Grace, deadline);
         let mut ready = Vec::new();
-        while (self.scripts.keys().any(|&number| number >= first) || !self.mails.is_idle())
+        while (self.notifiers.running_since(first) > 0 || !self.mails.is_idle())
             && Instant::now() < deadline
         {
             if let Err(error) = self.reactor.wait(&mut ready) {
@@ -63,7 +64,7 @@ impl Engine {
             }
             for source in ready.drain(..) {
                 match source {
-                    Source::Script(number) => self.script_ended(number),
+                    Source::Script(id) => self.notifiers.ended(id, &mut self.reactor),
                     Source::Mail(id) => self.mails.serve(id, &mut self.reactor, Instant::now()),
                     _ => {}
                 }
@@ -76,10 +77,6 @@ impl Engine {
             }
             self.mails.flush(&mut self.reactor, now);
         }
-        let late = self.scripts.iter().filter(|&(&number, _)| number >= first);
-        for (_, (running, _)) in late {
-            // It may have ended just now.
-            let _ = running.signal(Signal::SIGKILL);
-        }
+        self.notifiers.signal_since(first, Signal::SIGKILL);
     }
 }

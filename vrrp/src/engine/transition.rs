@@ -203,7 +203,9 @@ impl Engine {
         let priority = instance.router.effective_priority();
         let config = &instance.config;
         let launches = notify::for_instance(&config.notify, &config.name, priority, news);
-        self.launches.extend(launches.into_iter().map(Launch::into_owned));
+        for (script, arguments) in launches.into_iter().map(Launch::into_owned) {
+            self.notifiers.add(script, arguments);
+        }
         let word = notify::word(news, &config.notify);
         self.listeners.write(&notify::instance_line(&config.name, word, priority));
         self.mail_instance(id, news);
@@ -226,7 +228,9 @@ impl Engine {
         let Some(running) = self.groups.get(group) else { return };
         let config = &running.config;
         let launches = notify::for_group(&config.notify, &config.name, news);
-        self.launches.extend(launches.into_iter().map(Launch::into_owned));
+        for (script, arguments) in launches.into_iter().map(Launch::into_owned) {
+            self.notifiers.add(script, arguments);
+        }
         self.listeners.write(&notify::group_line(&config.name, news.word()));
         self.mail_group(group, news);
     }

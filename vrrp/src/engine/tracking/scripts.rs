@@ -167,17 +167,10 @@ impl Engine {
         let Some(Run { running, registration, .. }) = script.run else { return };
         // It may have ended just now.
         let _ = running.signal(nix::sys::signal::Signal::SIGTERM);
-        let number = self.next_script;
-        let renamed = self.reactor.deregister(&running, registration).and_then(|()| {
-            self.reactor.register(&running, Source::Script(number), Readiness::Readable)
-        });
-        match renamed {
-            Ok(registration) => {
-                self.next_script = self.next_script.wrapping_add(1);
-                self.scripts.insert(number, (running, registration));
-            }
-            Err(error) => error!("cannot watch script {}: {error}", script.config.name),
+        if let Err(error) = self.reactor.deregister(&running, registration) {
+            error!("cannot forget script {}: {error}", script.config.name);
         }
+        self.notifiers.adopt(running, &mut self.reactor);
     }
 
     /// Runs a script, unless it still runs. The next run is due an interval after this one, however long it takes.
