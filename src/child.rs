@@ -101,12 +101,12 @@ impl Kind {
         }
     }
 
-    /// What does its work; `None` when this build has nothing for it.
-    pub(crate) fn engine(self) -> Option<fn(Setup) -> i32> {
+    /// What does its work.
+    fn engine(self) -> fn(Setup) -> i32 {
         match self {
-            Self::Checker => None,
-            Self::Vrrp => Some(vrrp::engine::run),
-            Self::Bfd => Some(bfd::engine::run),
+            Self::Checker => check::engine::run,
+            Self::Vrrp => vrrp::engine::run,
+            Self::Bfd => bfd::engine::run,
         }
     }
 
@@ -147,7 +147,7 @@ impl Born {
             // It has nothing to do with files, and keeps no directory busy.
             let _ = chdir("/");
         }
-        let Some(engine) = self.kind.engine() else { return BUG };
+        let engine = self.kind.engine();
         let setup = self.setup;
         let status = catch_unwind(AssertUnwindSafe(|| engine(setup))).unwrap_or(BUG);
         if let Some(file) = &self.pid_file {

@@ -3,6 +3,7 @@
 //! The parent stays small: the tree of statements lives and dies in the loader, as would a crash over a file that nobody
 //! thought of, while the daemon goes on. What comes back is sealed: a report for the parent, and for each child its part.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::fs;
 use std::io::{self, Write};
@@ -293,10 +294,24 @@ fn deliver(
         Ok::<_, Error>(send_packet(socket, &[tag], Some(&memory.map_err(Error::Handover)?))?)
     };
     let [to_parent, to_vrrp, to_checker, to_bfd] = TAGS;
-    seal(to_vrrp, handover::seal(&(global, &configuration.vrrp)))?;
+    seal(to_vrrp, handover::seal(&(for_vrrp(order.options, configuration), &configuration.vrrp)))?;
     seal(to_checker, handover::seal(&(global, &configuration.checker)))?;
     seal(to_bfd, handover::seal(&(global, &configuration.bfd)))?;
     seal(to_parent, handover::seal(&report))
+}
+
+/// The settings of the whole daemon, as the VRRP child is to see them: the program that reads the FIFO for all
+/// notifications is started once, by the checker child where there is one.
+fn for_vrrp<'a>(options: &Options, configuration: &'a Configuration) -> Cow<'a, Global> {
+    let global = &configuration.global;
+    if !options.children.checker || !configuration.needs().checker {
+        return Cow::Borrowed(global);
+    }
+    let mut global = global.clone();
+    if let Some(fifo) = &mut global.scripts.notify_fifo {
+        fifo.script = None;
+    }
+    Cow::Owned(global)
 }
 
 /// Replaces what an earlier check has left in the file.

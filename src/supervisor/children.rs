@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use log::{debug, error, info, warn};
+use log::{debug, error, info};
 use nix::unistd::Pid;
 use runtime::child::{self, ParentEnd, Received, Setup, ToChild, ToParent};
 use runtime::process::{self, Ending, Side};
@@ -35,7 +35,6 @@ impl Supervisor {
                 file.remove();
             }
         }
-        self.warn_of_missing_engines();
         if !any {
             info!("Warning - keepalived has no configuration to run");
         }
@@ -45,23 +44,8 @@ impl Supervisor {
 
     /// Whether a child of this kind has something to do, and may.
     pub(super) fn is_wanted(&self, kind: Kind) -> bool {
-        self.is_asked_for(kind) && kind.engine().is_some()
-    }
-
-    fn is_asked_for(&self, kind: Kind) -> bool {
         let children = self.options.children;
         kind.is_allowed(children) && (kind.is_needed(self.needs) || children.unconfigured)
-    }
-
-    pub(super) fn warn_of_missing_engines(&self) {
-        for kind in Kind::ALL {
-            if self.is_asked_for(kind) && kind.engine().is_none() {
-                warn!(
-                    "WARNING - this build does not run the {} child process: its part of the configuration is checked, and nothing else",
-                    kind.title()
-                );
-            }
-        }
     }
 
     /// Starts a child now, whatever its delay was. It returns twice, as a fork does.

@@ -157,7 +157,6 @@ impl Supervisor {
         self.global = report.global;
         self.needs = report.needs;
         self.parts = parts;
-        self.warn_of_missing_engines();
         self.restart_monitor();
         self.completing = true;
         for kind in Kind::ALL {

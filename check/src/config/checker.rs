@@ -46,6 +46,22 @@ pub enum Kind {
     Bfd(String),
 }
 
+impl Kind {
+    /// When it runs; `None` for what others decide.
+    pub fn timing(&self) -> Option<Timing> {
+        match *self {
+            Self::Tcp(_, timing)
+            | Self::Http(_, timing, _)
+            | Self::Smtp(_, timing, _)
+            | Self::Dns(_, timing, _)
+            | Self::Udp(_, timing, _)
+            | Self::Ping(_, timing)
+            | Self::Misc(timing, _) => Some(timing),
+            Self::File(_) | Self::Bfd(_) => None,
+        }
+    }
+}
+
 /// What a mail server is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Smtp {

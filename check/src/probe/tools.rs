@@ -48,6 +48,18 @@ enum TlsError {
     Authorities,
 }
 
+impl Default for Tools {
+    /// Without TLS and patterns.
+    fn default() -> Self {
+        Self {
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+            random: Vec::new(),
+            tls: None,
+            patterns: Patterns::default(),
+        }
+    }
+}
+
 impl Tools {
     /// Reads keys and certificates, if there is an SSL_GET.
     pub fn new(config: &Config) -> Result<Self, ToolsError> {
@@ -66,7 +78,7 @@ impl Tools {
         };
         let urls = pages().flat_map(|http| &http.urls);
         let patterns = patterns(urls.filter_map(|url| url.regex.as_ref()));
-        Ok(Self { buffer: vec![0; BUFFER].into_boxed_slice(), random: Vec::new(), tls, patterns })
+        Ok(Self { tls, patterns, ..Self::default() })
     }
 
     pub(super) fn buffer(&mut self) -> &mut [u8] {
