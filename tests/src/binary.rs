@@ -12,6 +12,7 @@ pub struct Binary {
     /// Seconds that the clock since boot is ahead of that of the machine.
     boot_offset: Option<i64>,
     version: String,
+    original: bool,
 }
 
 impl Binary {
@@ -37,8 +38,14 @@ impl Binary {
     }
 
     fn new(path: PathBuf, libraries: Option<PathBuf>) -> Self {
-        let mut binary =
-            Self { path, libraries, programs: None, boot_offset: None, version: String::new() };
+        let mut binary = Self {
+            path,
+            libraries,
+            programs: None,
+            boot_offset: None,
+            version: String::new(),
+            original: false,
+        };
         let output = binary.command().arg("--version").output();
         let output = output.unwrap_or_else(|error| {
             panic!("{}: {error} (tests/fetch-peers.sh fetches the peer)", binary.path.display())
@@ -48,6 +55,7 @@ impl Binary {
         let version =
             version.unwrap_or_else(|| panic!("{} told no version: {text}", binary.path.display()));
         binary.version = version.to_owned();
+        binary.original = text.contains("Alexandre Cassen");
         binary
     }
 
@@ -71,6 +79,11 @@ impl Binary {
     /// Its version, such as `2.4.3`.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Whether it is the C daemon.
+    pub fn is_original(&self) -> bool {
+        self.original
     }
 
     /// A command that runs it.

@@ -139,6 +139,12 @@ impl Daemon {
         Process::new(text.trim().parse().ok()?)
     }
 
+    /// The checker child, once it has written its pid file.
+    pub fn checker(&self) -> Option<Process> {
+        let text = fs::read_to_string(self.scratch.path().join("checkers.pid")).ok()?;
+        Process::new(text.trim().parse().ok()?)
+    }
+
     /// Its directory: configuration, pid files, dumps.
     pub fn directory(&self) -> &Path {
         self.scratch.path()

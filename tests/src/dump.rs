@@ -14,6 +14,8 @@ pub enum Dump {
     Parent,
     /// The state of BFD.
     Bfd,
+    /// The state of virtual servers and their checks.
+    Checker,
     /// Counters.
     Statistics,
     /// JSON.
@@ -27,6 +29,7 @@ impl Dump {
             Self::State => "keepalived.data",
             Self::Parent => "keepalived_parent.data",
             Self::Bfd => "keepalived_bfd.data",
+            Self::Checker => "keepalived_check.data",
             Self::Statistics => "keepalived.stats",
             Self::Json => "keepalived.json",
         }
@@ -35,7 +38,7 @@ impl Dump {
     /// The name of the signal, as `--signum` knows it.
     pub fn signal(self) -> &'static str {
         match self {
-            Self::State | Self::Parent | Self::Bfd => "DATA",
+            Self::State | Self::Parent | Self::Bfd | Self::Checker => "DATA",
             Self::Statistics => "STATS",
             Self::Json => "JSON",
         }
@@ -44,7 +47,7 @@ impl Dump {
     /// The number of the signal. Readers have that of JSON built in: SIGRTMIN+2 as glibc counts.
     pub fn number(self) -> i32 {
         match self {
-            Self::State | Self::Parent | Self::Bfd => 10,
+            Self::State | Self::Parent | Self::Bfd | Self::Checker => 10,
             Self::Statistics => 12,
             Self::Json => 36,
         }

@@ -8,6 +8,7 @@
 //! killed process left behind is swept by the next one. A failed set-up panics: there is nothing else to do in a test.
 
 mod addresses;
+mod backend;
 mod binary;
 mod bird;
 mod capture;
@@ -32,6 +33,7 @@ mod timeline;
 mod tshark;
 
 pub use addresses::{AddressEvent, AddressWatch};
+pub use backend::{Backend, Service};
 pub use binary::{Binary, target_directory};
 pub use bird::Bird;
 pub use capture::{Capture, Captured};
@@ -44,7 +46,7 @@ pub use forge::Forged;
 pub use frame::{Advert, Announcement, Content, Frame};
 pub use frr::Frr;
 pub use lan::{Lan, Node};
-pub use machine::on_machine;
+pub use machine::{machine, on_machine, on_machine_for};
 pub use mail_server::{MailServer, Session};
 pub use namespace::{Namespace, run};
 pub use pair::{Failover, Float, Pair};

@@ -8,18 +8,32 @@ use crate::target_directory;
 /// Tells a test that it runs on the virtual machine.
 const INSIDE: &str = "LAB_MACHINE";
 
+/// What a test is told from outside, and shall know inside as well.
+const PASSED_ON: [&str; 5] = ["KEEPALIVED", "PEER", "RECORD", "STORIES", "LAB_KEEP"];
+
 /// Does `work` on a virtual machine whose kernel has IPVS. The test that calls this is started there once more, by its
 /// `name`, and must then do the same.
 #[track_caller]
 pub fn on_machine(name: &str, work: impl FnOnce()) {
+    on_machine_for(name, 120, work);
+}
+
+/// [`on_machine`], for as many `seconds` at most. Returns what was printed there, and nothing inside.
+#[track_caller]
+pub fn on_machine_for(name: &str, seconds: u32, work: impl FnOnce()) -> Option<String> {
     if std::env::var_os(INSIDE).is_some() {
-        return work();
+        work();
+        return None;
     }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("vm.sh");
     let program = std::env::current_exe().expect("a running program has a path");
-    let output = Command::new(script)
-        .args(["env", &format!("{INSIDE}=1"), "RUST_BACKTRACE=0"])
-        .envs([("VM_CACHE", target_directory().join("vm"))])
+    let output = machine(seconds)
+        .args([&format!("{INSIDE}=1"), "RUST_BACKTRACE=0"])
+        .args(PASSED_ON.iter().filter_map(|name| {
+            let value = std::env::var(name).ok()?;
+            // Files of this machine are there, under the same path.
+            let path = std::fs::canonicalize(&value).ok().filter(|_| value.contains('/'));
+            Some(format!("{name}={}", path.map_or(value, |path| path.display().to_string())))
+        }))
         .arg(program)
         .args(["--exact", name, "--nocapture"])
         .output()
@@ -28,4 +42,14 @@ pub fn on_machine(name: &str, work: impl FnOnce()) {
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "on the virtual machine:\n{text}\n{complaint}");
     assert!(text.contains("1 passed"), "it did not run there:\n{text}");
+    Some(text.into_owned())
+}
+
+/// A command that runs another one (`env` with the arguments that are still to come) on the virtual machine, for as many
+/// `seconds` at most.
+pub fn machine(seconds: u32) -> Command {
+    let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("vm.sh"));
+    command.env("VM_CACHE", target_directory().join("vm"));
+    command.env("VM_TIMEOUT", seconds.to_string()).arg("env");
+    command
 }
