@@ -5,14 +5,14 @@ set -euo pipefail
 
 declare -A provides=(
     [cc]=gcc [c++]=g++ [make]=make [ip]=iproute2 [ping]=iputils-ping [tc]=iproute2 [tshark]=tshark [tcpdump]=tcpdump [nft]=nftables
-    [iptables]=iptables [ipset]=ipset [ipvsadm]=ipvsadm
+    [openssl]=openssl [iptables]=iptables [ipset]=ipset [ipvsadm]=ipvsadm
     [qemu-system-x86_64]=qemu-system-x86 [busybox]=busybox-static [cpio]=cpio [depmod]=kmod [xz]=xz-utils
     [ps]=procps [pkg-config]=pkg-config
 )
 case "${1:-build}" in
     build) commands=(cc pkg-config) ;;
     demo) commands=(cc pkg-config ip) ;;
-    test) commands=(cc c++ pkg-config ip ping tc tshark tcpdump nft iptables ipset ipvsadm ps
+    test) commands=(cc c++ pkg-config ip ping tc tshark tcpdump nft iptables ipset ipvsadm openssl ps
         qemu-system-x86_64 busybox cpio depmod xz) ;;
     *) echo "usage: $0 build|demo|test" >&2; exit 2 ;;
 esac

@@ -5,7 +5,8 @@
 # The machine has this one's root file system, under an overlay that goes with it, and no network but loopback. It is
 # emulated in software: it boots in some seconds and is ten times slower than this one.
 #
-# VM_CACHE is where the kernel is kept (default: target/vm), VM_TIMEOUT the seconds that it may run (default: 120).
+# VM_CACHE is where the kernel is kept (default: target/vm), VM_TIMEOUT the seconds that it may run (default: 120),
+# VM_PROCESSORS how many it has (default: 1).
 set -euo pipefail
 
 fail() { echo "vm.sh: $*" >&2; exit 125; }
@@ -90,7 +91,7 @@ MAIN
 # One machine at a time: two would be slower together than one after the other, and what else runs would be too.
 exec 8>"$cache/running"
 flock 8
-timeout -k 5 "${VM_TIMEOUT:-120}" qemu-system-x86_64 -accel tcg -cpu max -m 1024 -display none -monitor none -no-reboot \
+timeout -k 5 "${VM_TIMEOUT:-120}" qemu-system-x86_64 -accel tcg -cpu max -m 1024 -smp "${VM_PROCESSORS:-1}" -display none -monitor none -no-reboot \
     -nic none -no-user-config -kernel "$kernel" -initrd "$work/initrd" -serial "file:$work/console" \
     -append "console=ttyS0 quiet panic=-1 sysrq_always_enabled" \
     -virtfs "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap" \

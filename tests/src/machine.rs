@@ -35,7 +35,7 @@ pub fn on_machine_for(name: &str, seconds: u32, work: impl FnOnce()) -> Option<S
             Some(format!("{name}={}", path.map_or(value, |path| path.display().to_string())))
         }))
         .arg(program)
-        .args(["--exact", name, "--nocapture"])
+        .args(["--exact", name, "--nocapture", "--include-ignored"])
         .output()
         .expect("the script is in the tree");
     let text = String::from_utf8_lossy(&output.stdout);

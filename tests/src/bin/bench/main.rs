@@ -1,7 +1,9 @@
 //! `make bench`: the binary under test beside the C daemon, in one run, on one machine.
 //!
-//! Prints one table: what was measured, both figures, and how the first relates to the second.
+//! Prints one table: what was measured, both figures, and how the first relates to the second. The argument `only-lvs` leaves
+//! out what is not about virtual servers.
 
+mod lvs;
 mod measures;
 mod subject;
 mod takeover;
@@ -18,10 +20,18 @@ const ROUNDS: usize = 5;
 
 fn main() {
     let (ours, theirs) = (Binary::under_test(), Binary::peer());
+    let part = std::env::args().nth(1);
+    if part.as_deref() == Some(lvs::INSIDE) {
+        return lvs::inside(&ours, &theirs);
+    }
     println!("ours: {} {}", ours.version(), ours.path().display());
     println!("C:    {} {}\n", theirs.version(), theirs.path().display());
     println!("{:54} {:>12} {:>12} {:>7}", "", "ours", "C", "ratio");
 
+    lvs::measure(&ours, &theirs);
+    if part.as_deref() == Some("only-lvs") {
+        return;
+    }
     for instances in [1, 255, 1000, 5000] {
         let [ours, theirs] =
             [&ours, &theirs].map(|binary| median(ROUNDS, || check(binary, instances)));
