@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use log::Level;
 
@@ -12,7 +13,9 @@ use super::line::Clock;
 
 const SOCKET: &str = "/dev/log";
 /// So many lines wait for a daemon that is away or slow.
-const WAITING: usize = 1000;
+const WAITING: usize = 250;
+/// Whoever writes many lines asks for a daemon that is away no more often than this.
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// Where syslog files a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +54,8 @@ pub(super) struct Syslog {
     facility: Facility,
     socket: Option<UnixDatagram>,
     waiting: VecDeque<Vec<u8>>,
+    /// When the daemon was last found to be away.
+    away: Option<Instant>,
     dropped: u64,
 }
 
@@ -62,13 +67,15 @@ impl Syslog {
             facility,
             socket: None,
             waiting: VecDeque::new(),
+            away: None,
             dropped: 0,
         }
     }
 
     /// Sends a line, or keeps it. Whether the daemon has fallen behind, and may take more soon.
     pub(super) fn write(&mut self, level: Level, clock: &Clock, text: &str) -> bool {
-        if !self.waiting.is_empty() {
+        let away = self.away.is_some_and(|since| since.elapsed() < AGAIN);
+        if !self.waiting.is_empty() && !away {
             self.flush();
         }
         if self.dropped > 0 && self.waiting.len() < WAITING {
@@ -80,7 +87,7 @@ impl Syslog {
         } else {
             self.dropped += 1;
         }
-        self.flush()
+        if away { false } else { self.flush() }
     }
 
     /// Sends what waits, as far as the daemon takes it now. Whether it has fallen behind, and may take more soon.
@@ -89,8 +96,13 @@ impl Syslog {
             match send(&mut self.socket, &self.path, line).map_err(|error| error.raw_os_error()) {
                 // No daemon would ever take a line that is too long.
                 Ok(()) | Err(Some(libc::EMSGSIZE)) => self.waiting.pop_front(),
-                Err(reason) => return matches!(reason, Some(libc::EAGAIN | libc::ENOBUFS)),
+                Err(reason) => {
+                    let behind = matches!(reason, Some(libc::EAGAIN | libc::ENOBUFS));
+                    self.away = if behind { None } else { Some(Instant::now()) };
+                    return behind;
+                }
             };
+            self.away = None;
         }
         false
     }
