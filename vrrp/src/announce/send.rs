@@ -14,6 +14,9 @@ use crate::interfaces::Interfaces;
 const ETH_P_ARP: u16 = 0x0806;
 const ETH_P_IPV6: u16 = 0x86dd;
 
+/// So many frames wait at most.
+const BATCH: usize = 64;
+
 /// Frames that leave together. They are given to the interfaces as they are, so the socket must be of the same network
 /// namespace.
 #[derive(Debug)]
@@ -21,6 +24,8 @@ pub struct Frames {
     socket: OwnedFd,
     batch: SendBatch,
     targets: Vec<Target>,
+    /// What could not be sent since the last [`Frames::send`].
+    failures: Vec<(Target, Errno)>,
     forwarding: Forwarding,
 }
 
@@ -34,6 +39,7 @@ impl Frames {
             socket,
             batch: SendBatch::new(),
             targets: Vec::new(),
+            failures: Vec::new(),
             forwarding: Forwarding::default(),
         })
     }
@@ -43,7 +49,7 @@ impl Frames {
         self.forwarding.last(interface)
     }
 
-    /// Makes the frame that announces `target` and has it wait for [`Frames::send`]. False where there is none: the
+    /// Makes the frame that announces `target` and has it wait for [`Frames::send`], or until there are many. False where there is none: the
     /// interface is gone, or knows no announcements.
     pub fn push(&mut self, target: Target, interfaces: &Interfaces, now: Instant) -> bool {
         let Some(interface) = interfaces.get(target.interface) else { return false };
@@ -59,17 +65,25 @@ impl Frames {
         let Some(frame) = frame else { return false };
         self.batch.push(Destination::Frame { interface: link.index, protocol }, &frame);
         self.targets.push(target);
+        if self.targets.len() >= BATCH {
+            self.send_batch();
+        }
         true
     }
 
-    /// Sends what waits. Returns what could not be sent.
+    /// Sends what waits. Returns what could not be sent, now or earlier.
     pub fn send(&mut self) -> Vec<(Target, Errno)> {
-        let targets = std::mem::take(&mut self.targets);
+        self.send_batch();
+        std::mem::take(&mut self.failures)
+    }
+
+    fn send_batch(&mut self) {
         let unsent = self.batch.send(self.socket.as_fd(), MsgFlags::empty());
-        unsent
+        let told = unsent
             .into_iter()
-            .filter_map(|unsent| Some((*targets.get(unsent.position)?, unsent.errno)))
-            .collect()
+            .filter_map(|unsent| Some((*self.targets.get(unsent.position)?, unsent.errno)));
+        self.failures.extend(told);
+        self.targets.clear();
     }
 }
 

@@ -19,6 +19,9 @@ const RAW: u8 = 255;
 /// Adverts to a group are never forwarded (RFC 9568 §5.1.1.3).
 const HOP_LIMIT: libc::c_int = 255;
 
+/// So many adverts wait at most.
+const BATCH: usize = 64;
+
 /// An advert on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outgoing {
@@ -36,13 +39,16 @@ pub struct Outgoing {
 /// The sockets by which all adverts leave: one for each family. Adverts gather until [`Sender::send`], and carry tags
 /// `T` by which failures are told.
 ///
-/// A socket serves all interfaces, since every datagram says by which one it leaves; so all adverts of a wake-up leave
-/// in one system call for each family, or two where there are both groups and peers.
+/// A socket serves all interfaces, since every datagram says by which one it leaves; so the adverts of a wake-up leave
+/// in one system call for each family, or two where there are both groups and peers. Where they are many, each
+/// [`BATCH`] leave at once: what waits takes room.
 #[derive(Debug)]
 pub struct Sender<T> {
     ipv4: Option<OwnedFd>,
     ipv6: Option<OwnedFd>,
     queues: [Queue<T>; 4],
+    /// What could not be sent since the last [`Sender::send`].
+    failures: Vec<(T, Errno)>,
 }
 
 #[derive(Debug)]
@@ -71,6 +77,7 @@ impl<T> Sender<T> {
                 queue(Family::V6, true),
                 queue(Family::V6, false),
             ],
+            failures: Vec::new(),
         }
     }
 
@@ -88,11 +95,8 @@ impl<T> Sender<T> {
 
     /// The number of the descriptor for a family, if it is open.
     pub fn descriptor(&self, family: Family) -> Option<RawFd> {
-        let socket = match family {
-            Family::V4 => &self.ipv4,
-            Family::V6 => &self.ipv6,
-        };
-        socket.as_ref().map(AsRawFd::as_raw_fd)
+        let socket = socket_of(family, &self.ipv4, &self.ipv6);
+        socket.map(|socket| socket.as_raw_fd())
     }
 
     /// Has an advert wait for [`Sender::send`]. `fill` appends its datagram: with IPv4 from the IP header on, whose
@@ -119,19 +123,20 @@ impl<T> Sender<T> {
             .expect("there is a queue for each combination");
         queue.batch.push_with(destination, fill);
         queue.tags.push(tag);
+        if queue.tags.len() >= BATCH {
+            let socket = socket_of(queue.family, &self.ipv4, &self.ipv6);
+            queue.send(socket, &mut self.failures);
+        }
     }
 
-    /// Sends what waits; each family's in the order in which it was pushed. Returns what could not be sent.
+    /// Sends what waits; each family's in the order in which it was pushed. Returns what could not be sent, now or
+    /// earlier.
     pub fn send(&mut self) -> Vec<(T, Errno)> {
-        let mut failures = Vec::new();
         for queue in &mut self.queues {
-            let socket = match queue.family {
-                Family::V4 => &self.ipv4,
-                Family::V6 => &self.ipv6,
-            };
-            queue.send(socket.as_ref().map(AsFd::as_fd), &mut failures);
+            let socket = socket_of(queue.family, &self.ipv4, &self.ipv6);
+            queue.send(socket, &mut self.failures);
         }
-        failures
+        std::mem::take(&mut self.failures)
     }
 }
 
@@ -146,10 +151,10 @@ impl<T> Queue<T> {
         if self.batch.is_empty() {
             return;
         }
-        let tags = std::mem::take(&mut self.tags);
+        let tags = self.tags.drain(..);
         let Some(socket) = socket else {
             self.batch = SendBatch::new();
-            failures.extend(tags.into_iter().map(|tag| (tag, Errno::EBADF)));
+            failures.extend(tags.map(|tag| (tag, Errno::EBADF)));
             return;
         };
         // A group is on the link, whatever the routing table says; a peer may be behind a gateway.
@@ -157,12 +162,24 @@ impl<T> Queue<T> {
         let flags = MsgFlags::from_bits_retain(flags);
         let unsent = self.batch.send(socket, flags);
         let mut unsent = unsent.into_iter().peekable();
-        for (position, tag) in tags.into_iter().enumerate() {
+        for (position, tag) in tags.enumerate() {
             if let Some(found) = unsent.next_if(|unsent| unsent.position == position) {
                 failures.push((tag, found.errno));
             }
         }
     }
+}
+
+fn socket_of<'a>(
+    family: Family,
+    ipv4: &'a Option<OwnedFd>,
+    ipv6: &'a Option<OwnedFd>,
+) -> Option<BorrowedFd<'a>> {
+    let socket = match family {
+        Family::V4 => ipv4,
+        Family::V6 => ipv6,
+    };
+    socket.as_ref().map(AsFd::as_fd)
 }
 
 fn open(family: Family) -> Result<OwnedFd, SocketError> {
