@@ -131,6 +131,17 @@ pub struct GroupId(pub u32);
 pub struct TrackGroupId(pub u32);
 
 impl Config {
+    /// Keeps once what instances have in common with the one before them, which is much where there are many.
+    pub fn share(&mut self) {
+        let mut before: Option<&Rc<Instance>> = None;
+        for instance in &mut self.instances {
+            if let (Some(before), Some(instance)) = (before, Rc::get_mut(instance)) {
+                instance.share(before);
+            }
+            before = Some(instance);
+        }
+    }
+
     /// Whether the VRRP child is to run.
     pub fn needs_child(&self) -> bool {
         self.wanted

@@ -19,12 +19,12 @@ fn auth(kind: u8) -> Auth {
         0 => Auth::None,
         1 => Auth::Pass(*b"s3cret\0\0"),
         2 => Auth::Ah(*b"s3cret\0\0"),
-        _ => Auth::Hmac(Hmac {
+        _ => Auth::Hmac(Box::new(Hmac {
             keys: vec![HmacKey { id: 1, secret: (0..32).collect() }],
             active: 1,
             mode: HmacMode::Permissive,
             anti_replay: AntiReplay::Monotonic,
-        }),
+        })),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is announced when, for all instances.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Instant;
 
 use runtime::machine::IfIndex;
@@ -16,7 +17,9 @@ use crate::packet::Family;
 /// Whatever is due at once, or has become due, comes out of [`Announcer::due`]; the engine asks for it in every turn.
 #[derive(Clone, Debug)]
 pub struct Announcer<K> {
-    schedules: BTreeMap<K, Schedule>,
+    schedules: BTreeMap<K, Box<Schedule>>,
+    /// No schedule has anything to give before this.
+    next: Option<Instant>,
     pacer: Pacer<K>,
     ready: Vec<(K, Target)>,
 }
@@ -24,7 +27,12 @@ pub struct Announcer<K> {
 impl<K: Copy + Ord> Announcer<K> {
     /// Nothing to announce.
     pub fn new(pacing: Pacing) -> Self {
-        Self { schedules: BTreeMap::new(), pacer: Pacer::new(pacing), ready: Vec::new() }
+        Self {
+            schedules: BTreeMap::new(),
+            next: None,
+            pacer: Pacer::new(pacing),
+            ready: Vec::new(),
+        }
     }
 
     /// A reload gave other paces, or an interface is there under another number.
@@ -36,21 +44,22 @@ impl<K: Copy + Ord> Announcer<K> {
     pub fn enter(
         &mut self,
         instance: K,
-        garp: &Garp,
+        garp: &Rc<Garp>,
         targets: Vec<Target>,
         extra: Vec<Target>,
         now: Instant,
     ) {
-        let schedule = Schedule::new(garp.clone(), targets, extra, now);
+        let schedule = Schedule::new(Rc::clone(garp), targets, extra, now);
         burst(&mut self.pacer, &mut self.ready, instance, schedule.first(), now);
-        self.schedules.insert(instance, schedule);
+        self.next = earlier(self.next, schedule.deadline());
+        self.schedules.insert(instance, Box::new(schedule));
     }
 
     /// A reload changed a master, or its interfaces have changed. New addresses are announced together with the old.
     pub fn replace(
         &mut self,
         instance: K,
-        garp: &Garp,
+        garp: &Rc<Garp>,
         targets: Vec<Target>,
         extra: Vec<Target>,
         now: Instant,
@@ -60,15 +69,17 @@ impl<K: Copy + Ord> Announcer<K> {
             self.enter(instance, garp, targets, extra, now);
             return;
         };
-        if schedule.replace(garp.clone(), targets, extra, now) {
+        if schedule.replace(Rc::clone(garp), targets, extra, now) {
             burst(&mut self.pacer, &mut self.ready, instance, schedule.first(), now);
         }
+        self.next = earlier(self.next, schedule.deadline());
     }
 
     /// A master has heard an advert of lower priority: whoever sent it may have announced the addresses as its own.
     pub fn contradict(&mut self, instance: K, now: Instant) {
         if let Some(schedule) = self.schedules.get_mut(&instance) {
             burst(&mut self.pacer, &mut self.ready, instance, schedule.contradict(now), now);
+            self.next = earlier(self.next, schedule.deadline());
         }
     }
 
@@ -80,6 +91,9 @@ impl<K: Copy + Ord> Announcer<K> {
     /// `instance` is no longer master. What still waits is not sent: it would be a lie.
     pub fn leave(&mut self, instance: K) {
         self.schedules.remove(&instance);
+        if self.schedules.is_empty() {
+            self.next = None;
+        }
         self.forget(instance);
     }
 
@@ -88,28 +102,40 @@ impl<K: Copy + Ord> Announcer<K> {
         self.pacer.free_at(interface, family)
     }
 
-    /// When [`Announcer::due`] is to be called at the latest.
+    /// When [`Announcer::due`] is to be called at the latest. Where somebody has ceased to be master, it may then have
+    /// nothing to give.
     pub fn deadline(&self) -> Option<Instant> {
-        let schedules = self.schedules.values().filter_map(Schedule::deadline).min();
-        schedules.into_iter().chain(self.pacer.deadline()).min()
+        earlier(self.next, self.pacer.deadline())
     }
 
     /// Appends what is to be sent by `now` to `out`, in order.
     pub fn due(&mut self, now: Instant, out: &mut Vec<Target>) {
         // Whoever waits has waited longer than what becomes due only now.
         self.pacer.due(now, &mut self.ready);
+        if self.next.is_some_and(|next| next <= now) {
+            self.serve_schedules(now);
+        }
+        out.extend(self.ready.drain(..).map(|(_, target)| target));
+    }
+
+    fn serve_schedules(&mut self, now: Instant) {
+        self.next = None;
         for (&instance, schedule) in &mut self.schedules {
             while let Some(due) = schedule.due(now) {
                 burst(&mut self.pacer, &mut self.ready, instance, due, now);
             }
+            self.next = earlier(self.next, schedule.deadline());
         }
-        out.extend(self.ready.drain(..).map(|(_, target)| target));
     }
 
     fn forget(&mut self, instance: K) {
         self.pacer.cancel(instance);
         self.ready.retain(|&(owner, _)| owner != instance);
     }
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
 }
 
 /// Round by round, so that every address is announced once before any is announced again.

@@ -1,5 +1,6 @@
 //! When the addresses of one instance are announced.
 
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::Target;
@@ -15,9 +16,9 @@ pub(super) struct Burst<'a> {
 /// The timetable of a master.
 #[derive(Clone, Debug)]
 pub(super) struct Schedule {
-    settings: Garp,
-    targets: Vec<Target>,
-    extra: Vec<Target>,
+    settings: Rc<Garp>,
+    targets: Box<[Target]>,
+    extra: Box<[Target]>,
     second: Option<Instant>,
     refresh: Option<Instant>,
     contradiction: Option<Instant>,
@@ -41,15 +42,15 @@ impl Schedule {
     /// The timetable of an instance that becomes master at `now`. `extra` are the addresses, one an interface, that
     /// are announced on other interfaces from time to time.
     pub(super) fn new(
-        settings: Garp,
+        settings: Rc<Garp>,
         targets: Vec<Target>,
         extra: Vec<Target>,
         now: Instant,
     ) -> Self {
         let mut schedule = Self {
             settings,
-            targets,
-            extra,
+            targets: targets.into(),
+            extra: extra.into(),
             second: None,
             refresh: None,
             contradiction: None,
@@ -69,7 +70,7 @@ impl Schedule {
     /// A reload gave other settings or addresses. Whether there is to be a burst now.
     pub(super) fn replace(
         &mut self,
-        settings: Garp,
+        settings: Rc<Garp>,
         targets: Vec<Target>,
         extra: Vec<Target>,
         now: Instant,
@@ -78,8 +79,8 @@ impl Schedule {
         let periods = |garp: &Garp| (garp.refresh, garp.extra.map(|extra| extra.interval));
         let changed = periods(&settings) != periods(&self.settings);
         self.settings = settings;
-        self.targets = targets;
-        self.extra = extra;
+        self.targets = targets.into();
+        self.extra = extra.into();
         if added {
             self.arm_second(now);
         }
@@ -91,7 +92,7 @@ impl Schedule {
 
     /// A router of lower priority claimed the addresses for a while: the burst against it.
     pub(super) fn contradict(&mut self, now: Instant) -> Burst<'_> {
-        let Garp { lower_prio_delay, lower_prio_repeat, .. } = self.settings;
+        let Garp { lower_prio_delay, lower_prio_repeat, .. } = *self.settings;
         let again = self.contradicted.map(|last| last + CONTRADICTION_GAP);
         if let Some(again) = again.filter(|&again| again > now && lower_prio_repeat > 0) {
             let sooner = self.contradiction.is_some_and(|at| at < again);

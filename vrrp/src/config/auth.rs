@@ -15,7 +15,7 @@ pub enum Auth {
     /// IPSEC-AH with the password as key (version 2).
     Ah(ah::Key),
     /// A keyed trailer.
-    Hmac(Hmac),
+    Hmac(Box<Hmac>),
 }
 
 /// Settings of the keyed trailer.

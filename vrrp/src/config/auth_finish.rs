@@ -63,7 +63,7 @@ pub(super) fn finish(
                     report("strict mode requires auth_hmac mode enforce");
                     hmac.mode = HmacMode::Enforce;
                 }
-                return Finished { auth: Auth::Hmac(hmac), starts_as_backup };
+                return Finished { auth: Auth::Hmac(Box::new(hmac)), starts_as_backup };
             }
         }
     }

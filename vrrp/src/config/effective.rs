@@ -20,7 +20,7 @@ impl Config {
         let instances = self.instances.iter().zip(ids);
         instances
             .map(|(instance, id)| {
-                let mut all = instance.trackers.clone();
+                let mut all = Trackers::clone(&instance.trackers);
                 for interface in instance.needed_interfaces() {
                     add(&mut all.interfaces, interface.to_owned(), FAULT);
                 }

@@ -1,6 +1,7 @@
 //! A virtual router, complete and in range.
 
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use runtime::global::{ExtraGarp, Script};
@@ -59,7 +60,7 @@ pub struct Instance {
     /// Whether the addresses of an advert are not compared when it comes from the same master as the last one.
     pub skip_check_adv_addr: bool,
     /// How addresses are announced.
-    pub garp: Garp,
+    pub garp: Rc<Garp>,
     /// Whether a master does not answer an advert of lower priority.
     pub lower_prio_no_advert: bool,
     /// Whether a master answers an advert of higher priority before it gives in.
@@ -87,11 +88,11 @@ pub struct Instance {
     /// Whether the state of [`Self::interface`] matters.
     pub track_primary: bool,
     /// The BFD session whose silence means that the master is gone. An extension.
-    pub bfd_takeover: Option<BfdTakeover>,
+    pub bfd_takeover: Option<Box<BfdTakeover>>,
     /// What else changes the priority or makes the instance faulty.
-    pub trackers: Trackers,
+    pub trackers: Rc<Trackers>,
     /// Who is told about changes.
-    pub notify: Notify,
+    pub notify: Rc<Notify>,
     /// Whether changes of the priority are written to the FIFOs.
     pub notify_priority_changes: bool,
     /// Whether changes of state are mailed.
@@ -138,9 +139,9 @@ pub enum OwnInterface {
     /// None: everything happens on the configured interface.
     None,
     /// A macvlan interface with a virtual MAC address (RFC 9568 §7.3).
-    Vmac(Vmac),
+    Vmac(Box<Vmac>),
     /// An ipvlan interface.
-    Ipvlan(Ipvlan),
+    Ipvlan(Box<Ipvlan>),
 }
 
 /// Settings of a VMAC.
@@ -264,6 +265,18 @@ pub enum Deleted {
 }
 
 impl Instance {
+    /// Keeps what it has in common with `other` only once.
+    pub(super) fn share(&mut self, other: &Self) {
+        fn share<T: PartialEq>(mine: &mut Rc<T>, theirs: &Rc<T>) {
+            if mine == theirs {
+                *mine = Rc::clone(theirs);
+            }
+        }
+        share(&mut self.garp, &other.garp);
+        share(&mut self.trackers, &other.trackers);
+        share(&mut self.notify, &other.notify);
+    }
+
     /// Whether this machine owns the addresses.
     pub fn is_owner(&self) -> bool {
         self.priority == Priority::OWNER

@@ -7,6 +7,7 @@ mod transport;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use conf_parser::Class;
@@ -184,7 +185,7 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
             strict: self.strict,
             v3_checksum_as_v2: draft.v3_checksum_as_v2.unwrap_or(vrrp.v3_checksum_as_v2),
             skip_check_adv_addr: draft.skip_check_adv_addr.unwrap_or(vrrp.skip_check_adv_addr),
-            garp: draft.garp.finish(&vrrp.garp, self.strict, extra),
+            garp: Rc::new(draft.garp.finish(&vrrp.garp, self.strict, extra)),
             lower_prio_no_advert,
             higher_prio_send_advert,
             owner_ignore_adverts,
@@ -198,8 +199,8 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
             shared_interfaces: Vec::new(),
             promote_secondaries,
             track_primary: !draft.dont_track_primary,
-            trackers,
-            notify: draft.notify.finish(checker, context),
+            trackers: Rc::new(trackers),
+            notify: Rc::new(draft.notify.finish(checker, context)),
             notify_priority_changes: draft
                 .notify_priority_changes
                 .or(self.membership.and_then(|group| group.notify_priority_changes))
@@ -516,10 +517,10 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
     }
 
     /// Only a session that there is, and that VRRP hears of.
-    fn bfd_takeover(&mut self) -> Option<BfdTakeover> {
+    fn bfd_takeover(&mut self) -> Option<Box<BfdTakeover>> {
         let (session, only_backup) = self.draft.bfd_takeover.take()?;
         if self.workshop.trackables.has_session(&session.value) {
-            return Some(BfdTakeover { session: session.value, only_backup });
+            return Some(Box::new(BfdTakeover { session: session.value, only_backup }));
         }
         let name = self.draft.name();
         let text = format!("({name}) bfd_takeover {} not found, ignoring...", session.value);

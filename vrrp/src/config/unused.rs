@@ -16,7 +16,7 @@ pub(super) fn drop_unused(config: &mut Config, script_places: &[Place], context:
     let mut holders: Vec<&mut Trackers> = config
         .instances
         .iter_mut()
-        .map(|instance| &mut Rc::make_mut(instance).trackers)
+        .map(|instance| Rc::make_mut(&mut Rc::make_mut(instance).trackers))
         .chain(config.groups.iter_mut().map(|group| &mut group.trackers))
         .collect();
     let scripts = renumber(&mut holders, |holder| &mut holder.scripts, |id| id.0, ScriptId);

@@ -139,15 +139,16 @@ impl Engine {
 
     /// The instance that a datagram is for. Unicast instances may share a VRID; then the sender decides.
     fn addressee(&self, socket: SocketId, datagram: &Datagram<'_>) -> Option<InstanceId> {
-        let listeners = self.sockets.listeners(socket, datagram.vrid());
-        if let [only] = listeners {
-            return Some(*only);
+        let mut listeners = self.sockets.listeners(socket, datagram.vrid());
+        let mut others = listeners.clone().skip(1);
+        if others.next().is_none() {
+            return listeners.next();
         }
-        let knows_sender = |id: &&InstanceId| {
-            let instance = self.instances.get(**id);
+        let knows_sender = |&id: &InstanceId| {
+            let instance = self.instances.get(id);
             instance.is_some_and(|instance| instance.destinations().any(|to| to == datagram.source))
         };
-        listeners.iter().find(knows_sender).copied()
+        listeners.find(knows_sender)
     }
 
     fn log_verdict(&mut self, id: InstanceId, verdict: &Verdict, source: IpAddr, now: Instant) {

@@ -26,7 +26,10 @@ impl Engine {
     pub(super) fn reload(&mut self, memory: &OwnedFd, now: Instant) {
         info!("Reloading");
         match handover::open::<(Global, Config)>(memory) {
-            Ok((global, config)) => self.apply(global, config, now),
+            Ok((global, mut config)) => {
+                config.share();
+                self.apply(global, config, now);
+            }
             Err(error) => {
                 error!("cannot read the new configuration, going on with the old one: {error}")
             }

@@ -1,6 +1,6 @@
 //! The sockets that are open for adverts, and who listens on them. All instances with the same [`Key`] share one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
@@ -31,7 +31,7 @@ struct Open {
     /// What was asked for as its receive buffer.
     buffer: Option<u32>,
     registration: Registration,
-    listeners: HashMap<Vrid, Vec<InstanceId>>,
+    listeners: BTreeSet<(Vrid, InstanceId)>,
 }
 
 /// Why a socket could not be opened.
@@ -72,7 +72,7 @@ impl Sockets {
             None => self.open(key, buffer, reactor)?,
         };
         if let Some(open) = self.open.get_mut(&id) {
-            open.listeners.entry(vrid).or_default().push(instance);
+            open.listeners.insert((vrid, instance));
         }
         Ok(id)
     }
@@ -90,16 +90,14 @@ impl Sockets {
             .map_err(OpenError::Reactor)?;
         self.next += 1;
         self.by_key.insert(key, id);
-        self.open.insert(id, Open { receiver, buffer, registration, listeners: HashMap::new() });
+        self.open.insert(id, Open { receiver, buffer, registration, listeners: BTreeSet::new() });
         Ok(id)
     }
 
     /// Has `instance` listen no more. A socket that nobody listens on is closed by [`Sockets::close_idle`].
     pub(super) fn leave(&mut self, socket: SocketId, instance: InstanceId) {
         let Some(open) = self.open.get_mut(&socket) else { return };
-        for listeners in open.listeners.values_mut() {
-            listeners.retain(|&listener| listener != instance);
-        }
+        open.listeners.retain(|&(_, listener)| listener != instance);
     }
 
     /// Has nobody listen any more, while all sockets stay open.
@@ -111,9 +109,8 @@ impl Sockets {
 
     /// Closes the sockets that nobody listens on.
     pub(super) fn close_idle(&mut self, reactor: &mut Reactor<Source, Timer>) {
-        let is_idle = |open: &Open| open.listeners.values().all(Vec::is_empty);
-        let idle: Vec<SocketId> =
-            self.open.iter().filter(|(_, open)| is_idle(open)).map(|(&id, _)| id).collect();
+        let idle = self.open.iter().filter(|(_, open)| open.listeners.is_empty());
+        let idle: Vec<SocketId> = idle.map(|(&id, _)| id).collect();
         for id in idle {
             let Some(Open { receiver, registration, .. }) = self.open.remove(&id) else { continue };
             self.by_key.remove(&receiver.key());
@@ -144,9 +141,14 @@ impl Sockets {
     }
 
     /// The instances that listen for `vrid` on a socket.
-    pub(super) fn listeners(&self, socket: SocketId, vrid: Vrid) -> &[InstanceId] {
-        let listeners = self.open.get(&socket).and_then(|open| open.listeners.get(&vrid));
-        listeners.map_or(&[], Vec::as_slice)
+    pub(super) fn listeners(
+        &self,
+        socket: SocketId,
+        vrid: Vrid,
+    ) -> impl Iterator<Item = InstanceId> + Clone {
+        let all = (vrid, InstanceId(0))..=(vrid, InstanceId(u32::MAX));
+        let listeners = self.open.get(&socket).map(|open| open.listeners.range(all));
+        listeners.into_iter().flatten().map(|&(_, instance)| instance)
     }
 
     /// Receives into `batch` what a socket has: how many datagrams.

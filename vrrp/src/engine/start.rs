@@ -48,7 +48,8 @@ const SPARE_FILES: u64 = 96;
 impl Engine {
     /// Opens what the process works with, and starts all elections.
     pub(super) fn new(setup: Setup) -> Result<Self, Box<dyn Error>> {
-        let (global, config): (Global, Config) = handover::open(&setup.config)?;
+        let (global, mut config): (Global, Config) = handover::open(&setup.config)?;
+        config.share();
         let ignored =
             if setup.options.ignore_interrupt { &[Signal::Interrupt][..] } else { &[][..] };
         let signals = Signals::new(ignored)?;

@@ -57,7 +57,7 @@ impl Engine {
     ) -> Vec<InstanceId> {
         let depends = |&instance: &InstanceId| {
             let Some(instance) = self.instances.get(instance) else { return false };
-            let all = [Some(&instance.config.trackers), self.group_trackers(instance)];
+            let all = [Some(&*instance.config.trackers), self.group_trackers(instance)];
             all.into_iter()
                 .flatten()
                 .any(|trackers| kind(trackers).iter().any(|tracker| tracker.what == what))

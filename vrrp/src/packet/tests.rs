@@ -521,7 +521,7 @@ fn authentication_header_as_captured() {
 fn hmac(mode: HmacMode) -> Auth {
     let keys = vec![HmacKey { id: 1, secret: (0..32).collect() }];
     let anti_replay = AntiReplay::Time { window: 5 };
-    Auth::Hmac(Hmac { keys, active: 1, mode, anti_replay })
+    Auth::Hmac(Box::new(Hmac { keys, active: 1, mode, anti_replay }))
 }
 
 /// The time of a captured trailer.

@@ -64,7 +64,7 @@ fn a_new_master_announces_in_rounds_and_again_after_the_delay() {
     let start = Instant::now();
     let mut announcer = Announcer::new(Pacing::default());
     let targets = vec![target("10.9.0.100", 1), target("10.9.0.101", 1)];
-    announcer.enter(1, &garp(), targets, Vec::new(), start);
+    announcer.enter(1, &Rc::new(garp()), targets, Vec::new(), start);
     let announced = run(&mut announcer, start, SECS(100));
     assert_eq!(counted(&announced), [(0, 10), (5000, 10)]);
     let order: Vec<&str> = announced.iter().take(4).map(|(_, address)| address.as_str()).collect();
@@ -76,7 +76,7 @@ fn a_new_master_announces_in_rounds_and_again_after_the_delay() {
 fn refreshes_begin_after_the_delay_and_go_on() {
     let start = Instant::now();
     let mut announcer = Announcer::new(Pacing::default());
-    let settings = Garp { refresh: SECS(60), refresh_repeat: 2, repeat: 1, ..garp() };
+    let settings = Rc::new(Garp { refresh: SECS(60), refresh_repeat: 2, repeat: 1, ..garp() });
     announcer.enter(1, &settings, vec![target("10.9.0.100", 1)], Vec::new(), start);
     let announced = run(&mut announcer, start, SECS(200));
     assert_eq!(counted(&announced), [(0, 1), (5000, 1), (65_000, 2), (125_000, 2), (185_000, 2)]);
@@ -91,7 +91,7 @@ fn refreshes_begin_after_the_delay_and_go_on() {
 fn contradictions_that_follow_each_other_fast_are_one() {
     let start = Instant::now();
     let mut announcer = Announcer::new(Pacing::default());
-    let settings = Garp { delay: Duration::ZERO, lower_prio_delay: SECS(5), ..garp() };
+    let settings = Rc::new(Garp { delay: Duration::ZERO, lower_prio_delay: SECS(5), ..garp() });
     announcer.enter(1, &settings, vec![target("10.9.0.100", 1)], Vec::new(), start);
     assert_eq!(counted(&run(&mut announcer, start, Duration::ZERO)), [(0, 5)]);
     for packet in 0..1000 {
@@ -104,11 +104,11 @@ fn contradictions_that_follow_each_other_fast_are_one() {
 fn leaving_ends_everything() {
     let start = Instant::now();
     let mut announcer = Announcer::new(paced(MILLIS(200), Duration::ZERO));
-    let settings = Garp {
+    let settings = Rc::new(Garp {
         refresh: SECS(60),
         extra: Some(ExtraGarp { all: true, interval: SECS(7) }),
         ..garp()
-    };
+    });
     let elsewhere = vec![target("10.9.0.100", 2)];
     for turn in 0..3 {
         announcer.enter(1, &settings, vec![target("10.9.0.100", 1)], elsewhere.clone(), start);
@@ -126,8 +126,11 @@ fn leaving_ends_everything() {
 fn extra_interfaces_get_their_share() {
     let start = Instant::now();
     let mut announcer = Announcer::new(Pacing::default());
-    let settings =
-        Garp { extra: Some(ExtraGarp { all: true, interval: SECS(7) }), repeat: 1, ..garp() };
+    let settings = Rc::new(Garp {
+        extra: Some(ExtraGarp { all: true, interval: SECS(7) }),
+        repeat: 1,
+        ..garp()
+    });
     let elsewhere = vec![target("10.9.0.7", 2)];
     announcer.enter(1, &settings, vec![target("10.9.0.100", 1)], elsewhere, start);
     let announced = run(&mut announcer, start, SECS(20));
@@ -139,19 +142,19 @@ fn extra_interfaces_get_their_share() {
 fn a_router_of_lower_priority_is_contradicted() {
     let start = Instant::now();
     let mut announcer = Announcer::new(Pacing::default());
-    let settings = Garp {
+    let settings = Rc::new(Garp {
         repeat: 1,
         delay: Duration::ZERO,
         lower_prio_repeat: 3,
         lower_prio_delay: SECS(2),
         ..garp()
-    };
+    });
     announcer.enter(1, &settings, vec![target("10.9.0.100", 1)], Vec::new(), start);
     announcer.due(start, &mut Vec::new());
     announcer.contradict(1, start);
     assert_eq!(counted(&run(&mut announcer, start, SECS(9))), [(0, 3), (2000, 3)]);
     announcer.contradict(2, start);
-    let mute = Garp { lower_prio_repeat: 0, ..settings };
+    let mute = Rc::new(Garp { lower_prio_repeat: 0, ..(*settings).clone() });
     announcer.enter(3, &mute, Vec::new(), Vec::new(), start);
     announcer.contradict(3, start);
     assert!(run(&mut announcer, start, SECS(9)).is_empty());
@@ -161,7 +164,7 @@ fn a_router_of_lower_priority_is_contradicted() {
 fn a_reload_announces_all_where_some_are_new() {
     let start = Instant::now();
     let mut announcer = Announcer::new(Pacing::default());
-    let settings = Garp { repeat: 1, ..garp() };
+    let settings = Rc::new(Garp { repeat: 1, ..garp() });
     let (old, new) = (target("10.9.0.100", 1), target("10.9.0.101", 1));
     announcer.enter(1, &settings, vec![old], Vec::new(), start);
     assert_eq!(counted(&run(&mut announcer, start, SECS(60))), [(0, 1), (5000, 1)]);
@@ -171,7 +174,7 @@ fn a_reload_announces_all_where_some_are_new() {
     assert_eq!(counted(&run(&mut announcer, start, SECS(60))), [(0, 2), (5000, 2)]);
     announcer.replace(1, &settings, vec![new], Vec::new(), start);
     assert!(run(&mut announcer, start, SECS(60)).is_empty());
-    let refreshed = Garp { refresh: SECS(60), ..settings };
+    let refreshed = Rc::new(Garp { refresh: SECS(60), ..(*settings).clone() });
     announcer.replace(1, &refreshed, vec![new], Vec::new(), start);
     assert_eq!(counted(&run(&mut announcer, start, SECS(66))), [(0, 1), (65_000, 1)]);
 }
@@ -181,7 +184,7 @@ fn a_reload_announces_all_where_some_are_new() {
 fn paced_announcements_alternate() {
     let start = Instant::now();
     let mut announcer = Announcer::new(paced(MILLIS(200), Duration::ZERO));
-    let settings = Garp { repeat: 3, delay: Duration::ZERO, ..garp() };
+    let settings = Rc::new(Garp { repeat: 3, delay: Duration::ZERO, ..garp() });
     let targets = vec![target("10.9.0.1", 1), target("10.9.0.2", 1), target("fe80::3", 1)];
     announcer.enter(1, &settings, targets, Vec::new(), start);
     let announced = run(&mut announcer, start, SECS(9));
@@ -201,7 +204,7 @@ fn interfaces_of_a_group_share_its_pace_and_others_do_not() {
     let groups = HashMap::from([(IfIndex(1), shared), (IfIndex(2), shared)]);
     let pacing = Pacing { groups, ..paced(MILLIS(300), MILLIS(50)) };
     let mut announcer = Announcer::new(pacing);
-    let settings = Garp { repeat: 1, delay: Duration::ZERO, ..garp() };
+    let settings = Rc::new(Garp { repeat: 1, delay: Duration::ZERO, ..garp() });
     let all = ["10.9.0.1", "10.9.0.2", "10.9.0.3", "10.9.0.4"];
     let targets = all.iter().zip([1, 2, 3, 3]).map(|(text, index)| target(text, index));
     let targets = targets.chain([target("fe80::1", 1), target("fe80::2", 1)]).collect();
@@ -232,7 +235,7 @@ proptest! {
         let start = Instant::now();
         let interval = MILLIS(interval);
         let mut announcer = Announcer::new(paced(interval, Duration::ZERO));
-        let settings = Garp { repeat, delay: MILLIS(700), ..garp() };
+        let settings = Rc::new(Garp { repeat, delay: MILLIS(700), ..garp() });
         let targets: Vec<Target> =
             (0..count).map(|last| target(&format!("10.9.0.{last}"), 1)).collect();
         announcer.enter(1, &settings, targets.clone(), Vec::new(), start);

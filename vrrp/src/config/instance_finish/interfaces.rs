@@ -49,7 +49,7 @@ impl Finish<'_, '_, '_> {
         }
         match self.draft.vmac.take() {
             None => OwnInterface::None,
-            Some(vmac) => OwnInterface::Vmac(self.vmac(vmac, xmit_base)),
+            Some(vmac) => OwnInterface::Vmac(Box::new(self.vmac(vmac, xmit_base))),
         }
     }
 
@@ -96,12 +96,12 @@ impl Finish<'_, '_, '_> {
         }
         let name = ipvlan.name.filter(|name| self.claim(name));
         let context = &mut *self.workshop.context;
-        OwnInterface::Ipvlan(Ipvlan {
+        OwnInterface::Ipvlan(Box::new(Ipvlan {
             name: name.and_then(|name| usable_ipvlan_name(name, self.draft.name(), context)),
             address: ipvlan.address,
             mode: ipvlan.mode.unwrap_or_default(),
             group: find_group(ipvlan.group.as_ref(), "ipvlan", context),
-        })
+        }))
     }
 
     /// Whether no other instance has an interface of this name.

@@ -518,7 +518,7 @@ fn ipvlan_interfaces_need_an_address_for_ipv4() {
 #[test]
 fn scripts_are_told_about_changes() {
     let web = good("notify_master \"/bin/sh -c 'a b'\"\nnotify /bin/sh\nnotify_stop /bin/sh root");
-    let master = web.notify.master.unwrap();
+    let master = web.notify.master.as_ref().unwrap();
     assert_eq!(master.argv, ["/bin/sh", "-c", "a b"]);
     assert!(web.notify.any.is_some() && web.notify.stop.is_some() && web.notify.backup.is_none());
     assert_eq!(web.notify.deleted, Deleted::AsFault);
@@ -527,7 +527,7 @@ fn scripts_are_told_about_changes() {
         "notify_master /bin/sh\nnotify_master /bin/false",
         &["(web) notify_master script already specified - ignoring /bin/false"],
     );
-    assert_eq!(web.notify.master.unwrap().argv, ["/bin/sh"]);
+    assert_eq!(web.notify.master.as_ref().unwrap().argv, ["/bin/sh"]);
     bad(
         "notify_deleted\nnotify_deleted /bin/sh",
         &["(web) notify_deleted already specified - ignoring /bin/sh"],

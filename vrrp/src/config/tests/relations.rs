@@ -178,3 +178,20 @@ fn a_track_group_without_instances_goes() {
     Loaded::from("track_group g {\n}")
         .expect_complaints(&["Static track group g has no members - removing"]);
 }
+
+#[test]
+fn what_instances_have_in_common_is_kept_once() {
+    let number = |name: &str, vrid: u8| {
+        let text = instance("garp_master_repeat 2");
+        text.replace("web", name).replace("router_id 51", &format!("router_id {vrid}"))
+    };
+    let other = instance("garp_master_repeat 3").replace("web", "other");
+    let text = format!("{}{}{other}", number("one", 1), number("two", 2));
+    let load = || Loaded::from(&text).expect_silence().config;
+    let mut config = load();
+    config.share();
+    assert_eq!(config, load());
+    let [one, two, other] = &config.instances[..] else { panic!("three instances") };
+    assert!(Rc::ptr_eq(&one.garp, &two.garp) && Rc::ptr_eq(&one.notify, &two.notify));
+    assert!(!Rc::ptr_eq(&two.garp, &other.garp) && Rc::ptr_eq(&two.trackers, &other.trackers));
+}

@@ -10,7 +10,7 @@ const WEIGHTED: &str = "track_interface {\n eth1 weight 5\n}\ntrack_script {\n c
 #[track_caller]
 fn tracking(lines: &str, complaints: &[&str]) -> Trackers {
     let text = format!("{THINGS}{}", instance(lines));
-    Loaded::from(&text).expect_complaints(complaints).instance().trackers.clone()
+    Loaded::from(&text).expect_complaints(complaints).instance().trackers.as_ref().clone()
 }
 
 fn weights<T>(trackers: &[Tracker<T>]) -> Vec<(i32, bool)> {

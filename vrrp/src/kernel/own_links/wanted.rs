@@ -143,7 +143,8 @@ fn of_instance(instance: &Instance, vrrp: &VrrpDefaults) -> Option<Wanted> {
     };
     match &instance.own_interface {
         OwnInterface::None => None,
-        OwnInterface::Vmac(Vmac { name, xmit_base, netlink_notify, group, .. }) => {
+        OwnInterface::Vmac(vmac) => {
+            let Vmac { name, xmit_base, netlink_notify, group, .. } = &**vmac;
             let link_local = match (instance.family, xmit_base, instance.source) {
                 (Family::V4, _, _) | (_, true, _) => LinkLocal::None,
                 (Family::V6, false, None) => LinkLocal::OfParent,
@@ -152,7 +153,8 @@ fn of_instance(instance: &Instance, vrrp: &VrrpDefaults) -> Option<Wanted> {
             let (name, group, notify) = (name.clone(), *group, *netlink_notify);
             Some(Wanted { name, group, notify, link_local, ..wanted })
         }
-        OwnInterface::Ipvlan(Ipvlan { name, address, mode, group }) => {
+        OwnInterface::Ipvlan(ipvlan) => {
+            let Ipvlan { name, address, mode, group } = &**ipvlan;
             let flags = match mode {
                 IpvlanMode::Bridge => 0,
                 IpvlanMode::Private => 1,
