@@ -4,8 +4,7 @@ use std::fmt::Write;
 
 use nix::sys::utsname::uname;
 
-/// Name, version and date, as at the start of the log.
-pub(crate) const BANNER: &str = concat!("Keepalived v", env!("CARGO_PKG_VERSION"), " (11/28,2026)");
+pub(crate) use runtime::options::BANNER;
 
 /// The version alone.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");

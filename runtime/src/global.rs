@@ -9,6 +9,7 @@ mod firewall;
 mod garp;
 mod lvs;
 mod mail;
+pub mod mib;
 mod processes;
 mod reload;
 mod report;

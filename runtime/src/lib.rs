@@ -1,5 +1,6 @@
 //! What every keepalived process needs: reactor, timers, signals, scripts, logging, netlink.
 
+pub mod agentx;
 pub mod bfd_event;
 pub mod child;
 pub mod dump;

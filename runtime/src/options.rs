@@ -1,5 +1,8 @@
 //! The options of the command line that the children need.
 
+/// Name, version and date, as at the start of the log.
+pub const BANNER: &str = concat!("Keepalived v", env!("CARGO_PKG_VERSION"), " (11/28,2026)");
+
 /// How much is logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Detail {
