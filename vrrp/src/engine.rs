@@ -21,6 +21,7 @@ mod refusals;
 mod reload;
 mod report;
 mod send;
+mod snmp;
 mod sockets;
 mod start;
 mod stop;
@@ -57,6 +58,7 @@ use self::notify::News;
 use self::own_links::SourceChecks;
 use self::refusals::Chatter;
 use self::report::{Dump, Dumps};
+use self::snmp::Subagent;
 use self::sockets::{SocketId, Sockets};
 use self::sync_daemon::Synchronisation;
 use self::table::Table;
@@ -117,6 +119,8 @@ enum Source {
     Mail(MailId),
     /// The end of a dump.
     Dump,
+    /// The SNMP master agent.
+    Snmp,
 }
 
 /// What the loop waits for.
@@ -142,6 +146,8 @@ enum Timer {
     Delayed,
     /// The end of the time that the mail server has.
     Mail(MailId),
+    /// Time to call the SNMP master agent, or to ask whether it is there.
+    Snmp,
     /// The end of the time that scripts and mails have when the process stops.
     Grace,
 }
@@ -238,6 +244,7 @@ struct Engine {
     mails: Outbox,
     tracked: Tracked,
     synchronisation: Synchronisation,
+    subagent: Subagent,
     /// Where process events come from, where the kernel has them.
     process_events: Option<OwnedFd>,
     bfd_events: Option<Receiver>,
@@ -307,6 +314,7 @@ impl Engine {
             Source::Tables => self.hear_tables(),
             Source::Mail(id) => self.mails.serve(id, &mut self.reactor, now),
             Source::Dump => self.dump_ended(),
+            Source::Snmp => self.serve_subagent(now),
         }
     }
 
@@ -322,6 +330,7 @@ impl Engine {
             Timer::Processes => self.count_processes(now),
             // They leave at the end of the turn.
             Timer::Announcements | Timer::Grace => {}
+            Timer::Snmp => self.serve_subagent(now),
             Timer::Delayed => {
                 info!("Delayed start completed");
                 self.delayed_until = None;

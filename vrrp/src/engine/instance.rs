@@ -9,6 +9,7 @@ use runtime::machine::IfIndex;
 use super::notify::News;
 use super::receive::time_of_day;
 use super::refusals::{Chatter, Refusals};
+use super::snmp::Told;
 use super::sockets::SocketId;
 use crate::config::instance::Transport;
 use crate::config::{self, GroupId};
@@ -53,6 +54,7 @@ pub(super) struct Instance {
     /// Whether addresses, routes and rules are in place.
     pub(super) holds: bool,
     pub(super) last_transition: SystemTime,
+    pub(super) told_snmp: Told,
 }
 
 impl Instance {
@@ -81,6 +83,7 @@ impl Instance {
             mailed: None,
             holds: false,
             last_transition: SystemTime::now(),
+            told_snmp: Told::default(),
             config: Rc::clone(config),
         }
     }

@@ -59,6 +59,11 @@ impl Engine {
         self.placement().address(address, owner.map(Instance::owner))
     }
 
+    /// A configured route as it is to be in the kernel; `None` while its interface is missing or down.
+    pub(super) fn place_route(&self, route: &config::Route) -> Option<Route> {
+        self.placement().route(route)
+    }
+
     /// The number that marks addresses as ours.
     pub(super) fn address_protocol(&self) -> u8 {
         self.config.address_protocol.unwrap_or(kernel::PROTOCOL)

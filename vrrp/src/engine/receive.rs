@@ -113,6 +113,7 @@ impl Engine {
         let verdict = instance.expect.check(datagram, policy, &mut instance.counters);
         instance.stats.count(&verdict);
         self.log_verdict(id, &verdict, source, now);
+        self.trap_refused(id, &verdict, source, now);
         if verdict.old_checksum_detected {
             self.use_old_checksum(id);
         }

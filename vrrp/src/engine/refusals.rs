@@ -54,6 +54,8 @@ pub(super) enum Noise {
     AhNumber,
     /// A master heard a lower priority, for its script.
     LowerPriority,
+    /// A notification of SNMP about an advert that was refused.
+    Trap,
     /// What an election says about an advert.
     Note(Discriminant<Note>),
 }

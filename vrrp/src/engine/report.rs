@@ -11,6 +11,8 @@ mod pool;
 mod statistics;
 mod trackers;
 
+pub(super) use trackers::Shown as Pattern;
+
 use std::io;
 use std::time::{Instant, SystemTime};
 

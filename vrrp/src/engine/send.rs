@@ -44,6 +44,7 @@ impl Engine {
         self.notifiers.start(&mut self.reactor);
         self.listeners.flush();
         self.mails.flush(&mut self.reactor, now);
+        self.send_traps(now);
     }
 
     pub(super) fn send_adverts(&mut self) {

@@ -27,6 +27,7 @@ use super::links::Links;
 use super::receive::BATCH;
 use super::refusals::Chatter;
 use super::report::Dumps;
+use super::snmp::Subagent;
 use super::sockets::Sockets;
 use super::sync_daemon::Synchronisation;
 use super::table::Table;
@@ -93,6 +94,7 @@ impl Engine {
             mails: Outbox::default(),
             tracked: Tracked::default(),
             synchronisation: Synchronisation::default(),
+            subagent: Subagent::default(),
             process_events: setup.links.process_events,
             bfd_events,
             instances: Table::default(),
@@ -156,6 +158,7 @@ impl Engine {
         let fifos = [(&scripts.notify_fifo, ""), (&scripts.vrrp_notify_fifo, "vrrp ")];
         self.listeners.open(fifos, &mut self.reactor);
         self.mails.address(&self.global);
+        self.offer_objects(now);
         self.batch.grow(usize::try_from(self.largest_mtu())?);
         self.announcer.set_pacing(pacing(&self.global, &self.config, &self.interfaces));
         for id in self.instances.keys() {

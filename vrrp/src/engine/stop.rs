@@ -37,6 +37,7 @@ impl Engine {
             self.tell_group(id, News::Stopped);
         }
         self.flush(now);
+        self.stop_subagent();
         // Groups are left while their interfaces are there to say so.
         self.sockets.leave_all();
         self.sockets.close_idle(&mut self.reactor);

@@ -10,8 +10,11 @@ mod sessions;
 
 use std::time::Instant;
 
+pub(super) use files::TrackedFile;
 use files::TrackedFiles;
+pub(super) use processes::TrackedProcess;
 use processes::TrackedProcesses;
+pub(super) use scripts::TrackedScript;
 use scripts::TrackedScripts;
 use sessions::TrackedSessions;
 

@@ -87,10 +87,15 @@ impl Engine {
                 debug!("({}) sent 0 priority", instance.name());
                 self.advertise(id, Priority::STOP);
             }
-            Action::Entering(transition) => self.entering(id, &transition),
+            Action::Entering(transition) => self.entering(id, &transition, now),
             Action::Acquire => self.acquire(id),
             Action::Release { forced } => self.release(id, forced),
-            Action::Notify(state) => self.tell(id, News::Entered(state)),
+            Action::Notify(state) => {
+                self.tell(id, News::Entered(state));
+                if state == State::Master {
+                    self.trap_new_master(id);
+                }
+            }
             Action::AnnounceSource => self.announce_source(id, now),
             Action::Reannounce => self.reannounce(id, now),
             Action::LowerPriorityHeard => {
@@ -113,7 +118,7 @@ impl Engine {
         }
     }
 
-    fn entering(&mut self, id: InstanceId, transition: &Transition) {
+    fn entering(&mut self, id: InstanceId, transition: &Transition, now: Instant) {
         let Some(instance) = self.instances.get(id) else { return };
         let name = instance.name();
         match (transition.from, transition.to) {
@@ -137,6 +142,7 @@ impl Engine {
             instance.stats.release_master += 1;
         }
         instance.last_transition = SystemTime::now();
+        instance.told_snmp.enter(transition, now);
     }
 
     /// Says what was wrong at the start, in the words that each kind of fault has.
@@ -209,6 +215,7 @@ impl Engine {
         let word = notify::word(news, &config.notify);
         self.listeners.write(&notify::instance_line(&config.name, word, priority));
         self.mail_instance(id, news);
+        self.trap_instance(id, news);
     }
 
     /// Tells listeners that the priority of an instance has changed, where they want to know.
@@ -233,6 +240,7 @@ impl Engine {
         }
         self.listeners.write(&notify::group_line(&config.name, news.word()));
         self.mail_group(group, news);
+        self.trap_group(group, news);
     }
 }
 

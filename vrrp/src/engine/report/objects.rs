@@ -68,7 +68,11 @@ impl Engine {
     }
 
     /// The interface that an address would be on if it were there.
-    fn wanted_interface(&self, address: &Address, owner: Option<&Instance>) -> String {
+    pub(in crate::engine) fn wanted_interface(
+        &self,
+        address: &Address,
+        owner: Option<&Instance>,
+    ) -> String {
         let configured = address.interface.as_deref();
         let own = owner.and_then(|owner| {
             if address.family() == owner.config.family { self.adverts_on(owner) } else { None }
@@ -78,7 +82,7 @@ impl Engine {
     }
 
     /// The name of the interface that an instance is on: its own one, or that of the configuration.
-    pub(super) fn adverts_on<'a>(&'a self, instance: &'a Instance) -> Option<&'a str> {
+    pub(in crate::engine) fn adverts_on<'a>(&'a self, instance: &'a Instance) -> Option<&'a str> {
         let own = own_links::of_adverts(&instance.config, &self.own_links);
         own.or(instance.config.interface.as_deref())
     }
@@ -98,7 +102,7 @@ impl Engine {
     }
 
     /// The number of the interface that an instance is on, if it is there.
-    pub(super) fn interface_of(&self, instance: &Instance) -> Option<IfIndex> {
+    pub(in crate::engine) fn interface_of(&self, instance: &Instance) -> Option<IfIndex> {
         instance.own.or(instance.base)
     }
 }

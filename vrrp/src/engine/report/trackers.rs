@@ -201,14 +201,14 @@ fn delay(time: Duration) -> impl Display {
 }
 
 /// Which processes are meant, in the words of dumps.
-pub(super) struct Shown<'a> {
-    pub(super) command: &'a str,
-    pub(super) parameters: Option<String>,
-    pub(super) full_command: bool,
+pub(in crate::engine) struct Shown<'a> {
+    pub(in crate::engine) command: &'a str,
+    pub(in crate::engine) parameters: Option<String>,
+    pub(in crate::engine) full_command: bool,
 }
 
 impl<'a> Shown<'a> {
-    pub(super) fn of(pattern: &'a Pattern) -> Self {
+    pub(in crate::engine) fn of(pattern: &'a Pattern) -> Self {
         match pattern {
             Pattern::Name(command) => Self { command, parameters: None, full_command: false },
             Pattern::CommandLine { words, .. } => {
