@@ -64,7 +64,7 @@ pub(super) fn processes_of_groups(engine: &Engine, ask: Ask<'_>) -> Found {
 }
 
 fn instances(engine: &Engine) -> impl Iterator<Item = &Trackers> {
-    engine.instances.iter().map(|instance| &instance.config.trackers)
+    engine.instances.iter().map(|instance| &*instance.config.trackers)
 }
 
 fn groups(engine: &Engine) -> impl Iterator<Item = &Trackers> {
