@@ -2,10 +2,12 @@
 
 use std::ffi::OsString;
 use std::fmt::Write;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use check::genhash::{Failure, Fetch, Page, Protocol};
+use check::config::http::HttpVersion;
+use check::genhash::{Fetch, FetchError, Fetched, Part};
+use check::probe::{Failure, HttpFailure};
 
 use crate::getopt::{Argument, Found, Scanner, Spelling};
 
@@ -27,7 +29,7 @@ struct Words {
     virtual_host: Option<String>,
     tls: bool,
     server_name: bool,
-    protocol: Protocol,
+    protocol: HttpVersion,
     mark: Option<u32>,
     timeout: Option<Duration>,
     verbose: bool,
@@ -81,9 +83,9 @@ const OPTIONS: [(char, &str, Argument, &str, Apply); 11] = [
     }),
     ('P', "protocol", Argument::Required("VERSION"), "1.0, 1.0c (closes) or 1.1", |words, text| {
         words.protocol = match text.as_str() {
-            "1.0" => Protocol::V1_0,
-            "1.0c" | "1.0C" => Protocol::V1_0Close,
-            "1.1" => Protocol::V1_1,
+            "1.0" => HttpVersion::Http10,
+            "1.0c" | "1.0C" => HttpVersion::Http10Connection,
+            "1.1" => HttpVersion::Http11,
             _ => return Err(format!("invalid HTTP protocol version '{text}'")),
         };
         Ok(())
@@ -106,11 +108,18 @@ pub(crate) fn run(program: &str, words: impl IntoIterator<Item = OsString>) -> i
         }
     };
     let (fetch, verbose) = fetch;
-    match fetch.run() {
-        Ok(page) if verbose => print!("{}", show(&page, &fetch.path)),
-        Ok(page) => println!("{}", hex(&page.digest())),
-        Err(Failure::NoHeader) => eprintln!("no data received from remote webserver"),
-        Err(failure) => println!("{}", explain(&failure)),
+    let mut shown = Shown::default();
+    let mut show = |part: Part<'_>| print!("{}", shown.part(part));
+    match fetch.run(verbose.then_some(&mut show)) {
+        Ok(page) if verbose => print!("{}", shown.end(&page, &fetch.path)),
+        Ok(page) => println!("{}", hex(&page.digest)),
+        Err(FetchError::Failed(Failure::Http(HttpFailure::NoHeader))) => {
+            eprintln!("no data received from remote webserver");
+        }
+        Err(FetchError::Failed(failure)) => println!("{}", failure.text(fetch.server)),
+        Err(FetchError::NotMade(not_made)) => eprintln!("{}", not_made.line("")),
+        Err(FetchError::Tools(error)) => eprintln!("{error}"),
+        Err(FetchError::Poll(error)) => eprintln!("{error}"),
     }
     DONE
 }
@@ -146,8 +155,7 @@ fn parse(words: impl IntoIterator<Item = OsString>) -> Result<(Fetch, bool), Str
         return Err(String::new());
     };
     let fetch = Fetch {
-        server,
-        port,
+        server: SocketAddr::new(server, port),
         path,
         virtual_host: found.virtual_host,
         tls: found.tls,
@@ -160,54 +168,91 @@ fn parse(words: impl IntoIterator<Item = OsString>) -> Result<(Fetch, bool), Str
 }
 
 fn usage(program: &str) -> String {
-    let mut text = format!("Usage: {program} -s IP -p PORT -u PATH [OPTIONS]\n\nOptions:\n");
-    for (short, long, argument, help, _) in OPTIONS {
-        let name = match argument {
-            Argument::Required(name) | Argument::Optional(name) => name,
-            Argument::None => "",
-        };
-        let _ = writeln!(text, "  -{short}, --{:26}{help}", format!("{long} {name}"));
-    }
-    text
-}
-
-fn explain(failure: &Failure) -> String {
-    use std::io::ErrorKind::{TimedOut, WouldBlock};
-    match failure {
-        Failure::Connect(error) if error.kind() == TimedOut => "Timeout connecting".to_owned(),
-        Failure::Connect(_) => "Connection failed".to_owned(),
-        Failure::Tls(reason) => format!("SSL handshake error: {reason}"),
-        Failure::Transfer(error) if matches!(error.kind(), TimedOut | WouldBlock) => {
-            "Timeout reading from server".to_owned()
-        }
-        Failure::Transfer(error) => format!("Read error with server: {error}"),
-        Failure::NoHeader => String::new(),
-    }
-}
-
-fn show(page: &Page, path: &str) -> String {
-    let digest = page.digest();
     format!(
-        "-----------------------[    HTTP Header Buffer    ]-----------------------\n{}\
-         -----------------------[ HTTP Header Ascii Buffer ]-----------------------\n{}\n\
-         -----------------------[        HTML Buffer        ]-----------------------\n{}\n\
-         -----------------------[    HTML hash resulting    ]-----------------------\n{}\
-         -----------------------[ HTML hash final resulting ]-----------------------\n{}\n\n\
-         Global response time for [{path}] = {} usecs\n",
-        dump(&page.header),
-        String::from_utf8_lossy(&page.header),
-        dump(&page.body),
-        dump(&digest),
-        hex(&digest),
-        page.elapsed.as_micros(),
+        "Usage: {program} COMMAND [OPTIONS]
+Commands:
+   -s server-address -p port -u url
+   -S -s server-address -p port -u url
+   -h
+
+Options:
+Either long or short options are allowed.
+   --use-ssl         -S       Use SSL connection to remote server.
+   --use-sni         -I       Use SNI during SSL handshake (uses virtualhost setting; see -V).
+   --server          -s       Use the specified remote server address.
+   --port            -p       Use the specified remote server port.
+   --url             -u       Use the specified remote server url.
+   --use-virtualhost -V       Use the specified virtualhost in GET query.
+   --verbose         -v       Use verbose mode output.
+   --help            -h       Display this short inlined help screen.
+   --fwmark          -m       Use the specified FW mark.
+   --protocol        -P       Use the specified HTTP protocol - '1.0', 1.0c', '1.1'.
+                                1.0c means 1.0 with 'Connection: close'
+   --timeout         -t       Timeout in seconds
+"
     )
 }
 
+/// What has been shown of a page.
+#[derive(Debug, Default)]
+struct Shown {
+    /// How much of the body.
+    body: usize,
+    /// What of it makes no whole line yet.
+    rest: Vec<u8>,
+}
+
+impl Shown {
+    fn part(&mut self, part: Part<'_>) -> String {
+        match part {
+            Part::Header(header) => format!(
+                "-----------------------[    HTTP Header Buffer    ]-----------------------\n{}\
+                 -----------------------[ HTTP Header Ascii Buffer ]-----------------------\n{}\n",
+                dump(header, 0),
+                String::from_utf8_lossy(header),
+            ),
+            Part::Body(bytes) => {
+                let title = self.title();
+                self.rest.extend_from_slice(bytes);
+                let whole = self.rest.len() - self.rest.len() % DUMP_WIDTH;
+                let rest = self.rest.split_off(whole);
+                let lines = std::mem::replace(&mut self.rest, rest);
+                title + &self.lines(&lines)
+            }
+        }
+    }
+
+    fn title(&self) -> String {
+        let first = self.body == 0 && self.rest.is_empty();
+        let title = "-----------------------[        HTML Buffer        ]-----------------------\n";
+        if first { title.to_owned() } else { String::new() }
+    }
+
+    fn lines(&mut self, bytes: &[u8]) -> String {
+        let text = dump(bytes, self.body);
+        self.body += bytes.len();
+        text
+    }
+
+    fn end(&mut self, page: &Fetched, path: &str) -> String {
+        let rest = std::mem::take(&mut self.rest);
+        format!(
+            "{}\n-----------------------[    HTML hash resulting    ]-----------------------\n{}\
+             -----------------------[ HTML hash final resulting ]-----------------------\n{}\n\n\
+             Global response time for [{path}] = {} usecs\n",
+            self.lines(&rest),
+            dump(&page.digest, 0),
+            hex(&page.digest),
+            page.elapsed.as_micros(),
+        )
+    }
+}
+
 /// Lines of a decimal offset, sixteen bytes in hex, and what of them can be printed.
-fn dump(bytes: &[u8]) -> String {
+fn dump(bytes: &[u8], offset: usize) -> String {
     let mut text = String::new();
     for (line, chunk) in bytes.chunks(DUMP_WIDTH).enumerate() {
-        let _ = write!(text, "{:04} ", line * DUMP_WIDTH);
+        let _ = write!(text, "{:04} ", offset + line * DUMP_WIDTH);
         for index in 0..DUMP_WIDTH {
             match chunk.get(index) {
                 Some(byte) => {
@@ -242,9 +287,38 @@ mod tests {
     #[test]
     fn a_dump_has_offset_bytes_and_text() {
         assert_eq!(
-            dump(b"HTTP/1.1 200 OK\r\nContent"),
+            dump(b"HTTP/1.1 200 OK\r\nContent", 0),
             "0000  48 54 54 50 2f 31 2e 31 - 20 32 30 30 20 4f 4b 0d   HTTP/1.1 200 OK.\n\
              0016  0a 43 6f 6e 74 65 6e 74 -                           .Content        \n"
+        );
+    }
+
+    // The body comes in two parts; the original was seen to print this.
+    #[test]
+    fn a_page_is_shown_as_ever() {
+        let mut shown = Shown::default();
+        let mut text = shown.part(Part::Header(b"HTTP/1.1 200 OK\r\n\r\n"));
+        text += &shown.part(Part::Body(b"hel"));
+        text += &shown.part(Part::Body(b"lo"));
+        let digest = [
+            0x5d, 0x41, 0x40, 0x2a, 0xbc, 0x4b, 0x2a, 0x76, 0xb9, 0x71, 0x9d, 0x91, 0x10, 0x17,
+            0xc5, 0x92,
+        ];
+        let page = Fetched { digest, elapsed: Duration::from_micros(813) };
+        text += &shown.end(&page, "/cl");
+        assert_eq!(
+            text,
+            "-----------------------[    HTTP Header Buffer    ]-----------------------\n\
+             0000  48 54 54 50 2f 31 2e 31 - 20 32 30 30 20 4f 4b 0d   HTTP/1.1 200 OK.\n\
+             0016  0a 0d 0a                -                           ...             \n\
+             -----------------------[ HTTP Header Ascii Buffer ]-----------------------\n\
+             HTTP/1.1 200 OK\r\n\r\n\n\
+             -----------------------[        HTML Buffer        ]-----------------------\n\
+             0000  68 65 6c 6c 6f          -                           hello           \n\n\
+             -----------------------[    HTML hash resulting    ]-----------------------\n\
+             0000  5d 41 40 2a bc 4b 2a 76 - b9 71 9d 91 10 17 c5 92   ]A@*.K*v.q......\n\
+             -----------------------[ HTML hash final resulting ]-----------------------\n\
+             5d41402abc4b2a76b9719d911017c592\n\nGlobal response time for [/cl] = 813 usecs\n"
         );
     }
 

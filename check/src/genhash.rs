@@ -1,36 +1,27 @@
 //! Fetching a page as the HTTP checks do, to learn the digest that they compare it with.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use md5::{Digest, Md5};
-use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
-use runtime::sys::socket::set_option;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use runtime::reactor::Readiness;
 
-/// So much of a page is taken; a server that sends for ever is not listened to for ever.
-const PAGE_LIMIT: u64 = 64 << 20;
+use crate::config::Connection;
+use crate::config::http::{Http, HttpVersion, Url};
+use crate::probe::{
+    Begun, Failure, HttpFailure, NotMade, Probe, Progress, Record, Tools, ToolsError,
+};
 
-/// The version of the protocol, and whether the server is asked to close.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Protocol {
-    /// HTTP/1.0.
-    #[default]
-    V1_0,
-    /// HTTP/1.0 with `Connection: close`.
-    V1_0Close,
-    /// HTTP/1.1 with `Connection: close`.
-    V1_1,
-}
+/// How long a step may take where nothing else is said: what 32 bits of microseconds hold.
+const TIMEOUT: Duration = Duration::from_micros(u32::MAX as u64);
 
 /// What to fetch, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetch {
     /// The server.
-    pub server: IpAddr,
-    /// Its port.
-    pub port: u16,
+    pub server: SocketAddr,
     /// The page.
     pub path: String,
     /// `Host` header, and server name for TLS; the address and port where none is given.
@@ -40,137 +31,151 @@ pub struct Fetch {
     /// Whether to name the virtual host in the TLS handshake.
     pub server_name: bool,
     /// Version of the protocol.
-    pub protocol: Protocol,
+    pub protocol: HttpVersion,
     /// Firewall mark of the packets.
     pub mark: Option<u32>,
     /// How long connecting and each step after it may take.
     pub timeout: Option<Duration>,
 }
 
-/// A fetched page.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
+/// A part of a page, as it comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'a> {
     /// The headers with the empty line behind them.
-    pub header: Vec<u8>,
-    /// What follows them.
-    pub body: Vec<u8>,
+    Header(&'a [u8]),
+    /// What follows of the body.
+    Body(&'a [u8]),
+}
+
+/// What is known of a page at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// MD5 of the body.
+    pub digest: [u8; 16],
     /// How long it took.
     pub elapsed: Duration,
 }
 
 /// Why a page could not be fetched.
 #[derive(Debug)]
-pub enum Failure {
-    /// The connection was not made.
-    Connect(io::Error),
-    /// TLS was not agreed on.
-    Tls(String),
-    /// The connection broke, or nothing came in time.
-    Transfer(io::Error),
-    /// The answer has no complete headers.
-    NoHeader,
-}
-
-impl Page {
-    /// The digest of the body.
-    pub fn digest(&self) -> [u8; 16] {
-        Md5::digest(&self.body).into()
-    }
+pub enum FetchError {
+    /// TLS cannot be spoken.
+    Tools(ToolsError),
+    /// There is no socket for it.
+    NotMade(NotMade),
+    /// The server did not serve it.
+    Failed(Failure),
+    /// The system does not say when there is something to read.
+    Poll(io::Error),
 }
 
 impl Fetch {
-    /// Fetches the page.
-    pub fn run(&self) -> Result<Page, Failure> {
+    /// Fetches the page. Its parts go to `show`, if there is one.
+    pub fn run(&self, mut show: Option<&mut dyn FnMut(Part<'_>)>) -> Result<Fetched, FetchError> {
         let begin = Instant::now();
-        let stream = self.connect().map_err(Failure::Connect)?;
-        let answer = if self.tls {
-            let mut stream = self.encrypt(stream)?;
-            let answer = exchange(&mut stream, &self.request()).map_err(Failure::Transfer)?;
-            // The page is here; that the other side is not told so properly does no harm.
-            let _ = stream.shutdown();
-            answer
-        } else {
-            let mut stream = stream;
-            exchange(&mut stream, &self.request()).map_err(Failure::Transfer)?
+        let (http, connection) = (self.http(), self.connection());
+        let mut tools = Tools::for_pages(self.tls).map_err(FetchError::Tools)?;
+        let record = Record { whole: show.is_some(), ..Record::default() };
+        let begun = Probe::fetch(&http, record, &connection, &tools, begin);
+        let mut probe = match begun.map_err(FetchError::NotMade)? {
+            Begun::Going(probe) => probe,
+            Begun::Over(outcome) => return Err(failed(outcome.verdict.err())),
         };
-        let end =
-            answer.windows(4).position(|window| window == b"\r\n\r\n").ok_or(Failure::NoHeader)?;
-        let (header, body) = answer.split_at(end + 4);
-        Ok(Page { header: header.to_vec(), body: body.to_vec(), elapsed: begin.elapsed() })
-    }
-
-    fn connect(&self) -> io::Result<TcpStream> {
-        let address = SocketAddr::new(self.server, self.port);
-        let stream = match self.timeout {
-            Some(timeout) => TcpStream::connect_timeout(&address, timeout)?,
-            None => TcpStream::connect(address)?,
+        let outcome = loop {
+            let progress = step(&mut probe, &mut tools).map_err(FetchError::Poll)?;
+            if let (Some(show), Some(record)) = (&mut show, probe.recorded()) {
+                hand_over(record, show);
+            }
+            if let Progress::Over(outcome) = progress {
+                break outcome;
+            }
         };
-        if let Some(mark) = self.mark {
-            let mark = i32::from_ne_bytes(mark.to_ne_bytes());
-            set_option(stream.as_fd(), libc::SOL_SOCKET, libc::SO_MARK, mark)?;
+        match (outcome.verdict, probe.recorded().and_then(|record| record.digest)) {
+            (Ok(_), Some(digest)) => Ok(Fetched { digest, elapsed: begin.elapsed() }),
+            (verdict, _) => Err(failed(verdict.err())),
         }
-        stream.set_read_timeout(self.timeout)?;
-        stream.set_write_timeout(self.timeout)?;
-        Ok(stream)
     }
 
-    fn encrypt(&self, stream: TcpStream) -> Result<openssl::ssl::SslStream<TcpStream>, Failure> {
-        let broken = |error: openssl::error::ErrorStack| Failure::Tls(error.to_string());
-        let mut builder = SslConnector::builder(SslMethod::tls_client()).map_err(broken)?;
-        builder.set_verify(SslVerifyMode::NONE);
-        let mut configuration = builder.build().configure().map_err(broken)?;
-        configuration.set_verify_hostname(false);
-        configuration.set_use_server_name_indication(self.server_name);
-        let name = self.virtual_host.clone().unwrap_or_else(|| self.server.to_string());
-        configuration.connect(&name, stream).map_err(|error| Failure::Tls(error.to_string()))
-    }
-
-    /// The request as the HTTP checks send it.
-    fn request(&self) -> Vec<u8> {
-        let (version, close) = match self.protocol {
-            Protocol::V1_0 => ("1.0", ""),
-            Protocol::V1_0Close => ("1.0", "Connection: close\r\n"),
-            Protocol::V1_1 => ("1.1", "Connection: close\r\n"),
+    fn http(&self) -> Http {
+        let url = Url {
+            path: self.path.clone(),
+            digest: None,
+            status: Vec::new(),
+            virtualhost: None,
+            regex: None,
+            tls_compliant: false,
         };
-        let host = self.virtual_host.clone();
-        let host = host.unwrap_or_else(|| SocketAddr::new(self.server, self.port).to_string());
-        let path = &self.path;
-        format!("GET {path} HTTP/{version}\r\nUser-Agent: KeepAliveClient\r\n{close}Host: {host}\r\n\r\n")
-            .into_bytes()
+        Http {
+            tls: self.tls,
+            virtualhost: self.virtual_host.clone(),
+            version: self.protocol,
+            sni: self.server_name,
+            sni_name: None,
+            fast_recovery: false,
+            tls_compliant: false,
+            urls: vec![url],
+        }
+    }
+
+    fn connection(&self) -> Connection {
+        Connection {
+            to: self.server,
+            from: None,
+            interface: None,
+            mark: self.mark.unwrap_or(0),
+            timeout: self.timeout.unwrap_or(TIMEOUT),
+        }
     }
 }
 
-/// Sends the request and reads until the other side closes.
-fn exchange(stream: &mut (impl Read + Write), request: &[u8]) -> io::Result<Vec<u8>> {
-    stream.write_all(request)?;
-    let mut answer = Vec::new();
-    match stream.take(PAGE_LIMIT).read_to_end(&mut answer) {
-        Ok(_) => Ok(answer),
-        // Servers that close TLS without saying so, or reset a connection that they are done with.
-        Err(error)
-            if !answer.is_empty()
-                && matches!(
-                    error.kind(),
-                    ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset
-                ) =>
-        {
-            Ok(answer)
-        }
-        Err(error) => Err(error),
+fn failed(failure: Option<Failure>) -> FetchError {
+    FetchError::Failed(failure.unwrap_or(Failure::Http(HttpFailure::NoHeader)))
+}
+
+/// Waits until something happens, and looks after it.
+fn step(probe: &mut Probe, tools: &mut Tools) -> io::Result<Progress> {
+    // Asked for room to write, the system would always find it, but for a connection that is not there yet.
+    let wanted = match probe.readiness() {
+        Readiness::Writable => PollFlags::POLLOUT,
+        Readiness::Both if probe.is_sending() => PollFlags::POLLOUT | PollFlags::POLLIN,
+        Readiness::Readable | Readiness::Both => PollFlags::POLLIN,
+    };
+    let wait = probe.deadline().saturating_duration_since(Instant::now());
+    // Rounded up, or the last part of a millisecond would be spent asking.
+    let timeout =
+        PollTimeout::try_from(wait + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
+    let ready = poll(&mut [PollFd::new(probe.as_fd(), wanted)], timeout)?;
+    let now = Instant::now();
+    if ready > 0 {
+        return Ok(probe.on_ready(tools, now));
+    }
+    Ok(probe.on_deadline(now).map_or(Progress::Waiting, Progress::Over))
+}
+
+fn hand_over(record: &mut Record, show: &mut dyn FnMut(Part<'_>)) {
+    if !record.header.is_empty() {
+        show(Part::Header(&record.header));
+        record.header.clear();
+    }
+    if !record.body.is_empty() {
+        show(Part::Body(&record.body));
+        record.body.clear();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
     use std::net::TcpListener;
     use std::thread;
 
     use super::*;
+    use crate::probe::Unconnected;
 
     /// A server on loopback that answers one request with `answer`; what it was asked is returned by the thread.
-    fn server(answer: &'static [u8]) -> (u16, thread::JoinHandle<Vec<u8>>) {
+    fn server(answer: &'static [u8]) -> (SocketAddr, thread::JoinHandle<Vec<u8>>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let address = listener.local_addr().unwrap();
         let thread = thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = vec![];
@@ -182,41 +187,58 @@ mod tests {
             stream.write_all(answer).unwrap();
             request
         });
-        (port, thread)
+        (address, thread)
     }
 
-    fn fetch(port: u16) -> Fetch {
+    fn fetch(server: SocketAddr) -> Fetch {
         Fetch {
-            server: [127, 0, 0, 1].into(),
-            port,
+            server,
             path: "/cl".to_owned(),
             virtual_host: None,
             tls: false,
             server_name: false,
-            protocol: Protocol::V1_0,
+            protocol: HttpVersion::Http10,
             mark: None,
-            timeout: Some(Duration::from_secs(5)),
+            timeout: Some(Duration::from_secs(20)),
         }
     }
 
+    fn digest(answer: &'static [u8]) -> String {
+        let (address, _thread) = server(answer);
+        let page = fetch(address).run(None).unwrap();
+        page.digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    // What the original was seen to print.
     #[test]
-    fn the_digest_is_that_of_the_body_alone() {
-        let (port, thread) = server(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
-        let page = fetch(port).run().unwrap();
-        let hex: String = page.digest().iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "5d41402abc4b2a76b9719d911017c592");
-        let expected = format!(
-            "GET /cl HTTP/1.0\r\nUser-Agent: KeepAliveClient\r\nHost: 127.0.0.1:{port}\r\n\r\n"
-        );
-        assert_eq!(String::from_utf8(thread.join().unwrap()).unwrap(), expected);
+    fn the_digest_is_that_of_the_body_as_far_as_announced() {
+        let hello = "5d41402abc4b2a76b9719d911017c592";
+        for answer in [
+            &b"HTTP/1.1 200 OK\r\n\r\nhello"[..],
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloEXTRA",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello",
+            b"HTTP/1.1 500 No\r\n\r\nhello",
+        ] {
+            assert_eq!(digest(answer), hello, "{}", String::from_utf8_lossy(answer));
+        }
+        let chunked =
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+        assert_eq!(digest(chunked), "79e9489e3bd3f0cb0158215341de046d");
     }
 
     #[test]
-    fn version_1_1_asks_for_the_end() {
-        let (port, thread) = server(b"HTTP/1.1 200 OK\r\n\r\n");
+    fn parts_are_shown_as_they_come() {
+        let (address, thread) = server(b"HTTP/1.1 200 OK\r\n\r\nhello");
+        let (mut header, mut body) = (vec![], vec![]);
+        let mut show = |part: Part<'_>| match part {
+            Part::Header(bytes) => header.extend_from_slice(bytes),
+            Part::Body(bytes) => body.extend_from_slice(bytes),
+        };
         let virtual_host = Some("www.example.com".to_owned());
-        let fetch = Fetch { protocol: Protocol::V1_1, virtual_host, ..fetch(port) };
-        fetch.run().unwrap();
+        let fetch = Fetch { protocol: HttpVersion::Http11, virtual_host, ..fetch(address) };
+        fetch.run(Some(&mut show)).unwrap();
+        assert_eq!((&header[..], &body[..]), (&b"HTTP/1.1 200 OK\r\n\r\n"[..], &b"hello"[..]));
         let request = String::from_utf8(thread.join().unwrap()).unwrap();
         assert!(request.starts_with("GET /cl HTTP/1.1\r\n"));
         assert!(request.ends_with("Connection: close\r\nHost: www.example.com\r\n\r\n"));
@@ -224,15 +246,20 @@ mod tests {
 
     #[test]
     fn an_answer_without_headers_is_no_page() {
-        let (port, _thread) = server(b"HTTP/1.1 200 OK\r\nContent");
-        assert!(matches!(fetch(port).run(), Err(Failure::NoHeader)));
+        let (address, _thread) = server(b"HTTP/1.1 200 OK\r\nContent");
+        let error = fetch(address).run(None).unwrap_err();
+        assert!(matches!(error, FetchError::Failed(Failure::Http(HttpFailure::NoHeader))));
     }
 
     #[test]
     fn nobody_there_is_a_failure() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let address = listener.local_addr().unwrap();
         drop(listener);
-        assert!(matches!(fetch(port).run(), Err(Failure::Connect(_))));
+        let refused = fetch(address).run(None).unwrap_err();
+        let unconnected = HttpFailure::Unconnected(Unconnected::Refused);
+        let at_once = HttpFailure::Unconnected(Unconnected::Unreachable);
+        let FetchError::Failed(Failure::Http(failure)) = refused else { panic!("{refused:?}") };
+        assert!([unconnected, at_once].contains(&failure));
     }
 }

@@ -43,6 +43,7 @@ pub use failure::{
     DnsFailure, Failure, Good, HttpFailure, LastTest, NotMade, Notice, Outcome, PingFailure,
     SmtpFailure, UdpFailure, Unconnected, Verdict,
 };
+pub(crate) use http::Record;
 use socket::{Carries, Connected};
 use stream::{Dialogue, Stream};
 pub use tools::{Tools, ToolsError};
@@ -160,13 +161,7 @@ impl Probe {
             }
             Job::Http { http, url } => {
                 let exchange = http::Exchange::new(http, url, connection.to, tools, kept);
-                let tls = match exchange.tls().map(|tls| tools.tls(tls)) {
-                    Some(None) => return Ok(Begun::failed(Failure::Http(HttpFailure::Handshake))),
-                    Some(tls) => tls,
-                    None => None,
-                };
-                let dialogue = Dialogue::Http(Box::new(exchange));
-                Self::stream(dialogue, check, connection, tls, kept, now)
+                Self::page(exchange, connection, tools, kept, now)
             }
             Job::Dns(dns) => {
                 let query = dns::Query::new(dns, tools.random());
@@ -178,6 +173,35 @@ impl Probe {
             }
             Job::Ping => ping::begin(connection, check, kept, now),
         }
+    }
+
+    /// Begins to fetch the first page of `http`, to be recorded.
+    pub(crate) fn fetch(
+        http: &Http,
+        record: Record,
+        connection: &Connection,
+        tools: &Tools,
+        now: Instant,
+    ) -> Result<Begun, NotMade> {
+        let mut kept = Kept::default();
+        let exchange = http::Exchange::new(http, 0, connection.to, tools, &kept).record(record);
+        Self::page(exchange, connection, tools, &mut kept, now)
+    }
+
+    fn page(
+        exchange: http::Exchange,
+        connection: &Connection,
+        tools: &Tools,
+        kept: &mut Kept,
+        now: Instant,
+    ) -> Result<Begun, NotMade> {
+        let tls = match exchange.tls().map(|tls| tools.tls(tls)) {
+            Some(None) => return Ok(Begun::failed(Failure::Http(HttpFailure::Handshake))),
+            Some(tls) => tls,
+            None => None,
+        };
+        let dialogue = Dialogue::Http(Box::new(exchange));
+        Self::stream(dialogue, CheckWord::Web, connection, tls, kept, now)
     }
 
     fn stream(
@@ -226,6 +250,22 @@ impl Probe {
         match &self.0 {
             Transport::Stream(stream) => stream.readiness(),
             Transport::Datagram(_) => Readiness::Readable,
+        }
+    }
+
+    /// Whether it waits for a connection, or for room to write.
+    pub(crate) fn is_sending(&self) -> bool {
+        match &self.0 {
+            Transport::Stream(stream) => stream.is_sending(),
+            Transport::Datagram(_) => false,
+        }
+    }
+
+    /// What has been recorded of a page, if it is.
+    pub(crate) fn recorded(&mut self) -> Option<&mut Record> {
+        match &mut self.0 {
+            Transport::Stream(stream) => stream.recorded(),
+            Transport::Datagram(_) => None,
         }
     }
 

@@ -44,6 +44,20 @@ pub(crate) struct Exchange {
     matcher: Option<Matcher>,
     page: usize,
     said: Said,
+    record: Option<Record>,
+}
+
+/// What is seen of a page that is fetched to be looked at: any page that comes is good.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    /// Whether all of it is wanted, and not its digest only.
+    pub(crate) whole: bool,
+    /// The headers.
+    pub(crate) header: Vec<u8>,
+    /// What has come of the body since this was emptied last.
+    pub(crate) body: Vec<u8>,
+    /// The digest of the whole body, at its end.
+    pub(crate) digest: Option<[u8; 16]>,
 }
 
 /// What is special about pages over TLS.
@@ -94,7 +108,19 @@ impl Exchange {
                 .and_then(|regex| tools.pattern(regex).map(|pattern| Matcher::new(regex, pattern))),
             page,
             said: kept.pages.get(page).copied().unwrap_or_default(),
+            record: None,
         }
+    }
+
+    /// Has the page recorded instead of judged.
+    pub(super) fn record(mut self, record: Record) -> Self {
+        self.digest = Some(Md5::new());
+        self.record = Some(record);
+        self
+    }
+
+    pub(super) fn recorded(&mut self) -> Option<&mut Record> {
+        self.record.as_mut()
     }
 
     pub(super) fn tls(&self) -> Option<&Tls> {
@@ -130,7 +156,13 @@ impl Exchange {
             self.body(bytes, notices);
             return Ok(());
         }
-        match self.header.push(bytes, |_| {}) {
+        let record = self.record.as_mut().filter(|record| record.whole);
+        let seen = |header: &[u8]| {
+            if let Some(record) = record {
+                record.header.extend_from_slice(header);
+            }
+        };
+        match self.header.push(bytes, seen) {
             Search::More => Ok(()),
             Search::TooLong => Err(HttpFailure::NoHeader),
             Search::End(head, end) => {
@@ -147,7 +179,11 @@ impl Exchange {
             let announced = self.head.and_then(|head| head.length).unwrap_or(u64::MAX);
             let rest = announced.saturating_sub(self.received);
             let rest = usize::try_from(rest).unwrap_or(usize::MAX);
-            digest.update(bytes.get(..rest).unwrap_or(bytes));
+            let page = bytes.get(..rest).unwrap_or(bytes);
+            digest.update(page);
+            if let Some(record) = self.record.as_mut().filter(|record| record.whole) {
+                record.body.extend_from_slice(page);
+            }
         }
         if let Some(matcher) = &mut self.matcher {
             matcher.push(bytes, notices);
@@ -165,6 +201,10 @@ impl Exchange {
             let tls = self.tls.is_some() && clean;
             return Err(if tls { HttpFailure::Broken { tls } } else { HttpFailure::NoHeader });
         };
+        if let Some(record) = &mut self.record {
+            record.digest = self.digest.take().map(|digest| digest.finalize().into());
+            return Ok(Good::Page(LastTest::Digest));
+        }
         if !self.expected.status.iter().any(|range| range.contains(&head.status)) {
             return Err(HttpFailure::Status);
         }

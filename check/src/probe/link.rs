@@ -8,6 +8,9 @@ use openssl::ssl::{ErrorCode, Ssl, SslStream};
 use super::failure::Notice;
 use super::http::Exchange;
 
+/// What OpenSSL 3 calls an end without a word. It cannot see it through the bindings, which do not tell it of ends.
+const UNEXPECTED_EOF: u64 = 0x0a00_0126;
+
 /// A connection.
 pub(super) enum Link {
     Plain(TcpStream),
@@ -104,6 +107,13 @@ pub(super) fn complaints(
     exchange: &mut Exchange,
     notices: &mut Vec<Notice>,
 ) {
+    if error.code() == ErrorCode::SYSCALL && error.io_error().is_none() {
+        notices.extend(exchange.tls_error(UNEXPECTED_EOF, || {
+            format!(
+                "SSL error 'error:{UNEXPECTED_EOF:08X}:SSL routines::unexpected eof while reading'"
+            )
+        }));
+    }
     for error in error.ssl_error().iter().flat_map(|stack| stack.errors()) {
         let line = || {
             let data = error.data().unwrap_or_default();

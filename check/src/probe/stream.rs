@@ -12,7 +12,7 @@ use runtime::reactor::Readiness;
 use super::failure::{
     Failure, Good, HttpFailure, Notice, Outcome, SmtpFailure, Unconnected, Verdict,
 };
-use super::http::Exchange;
+use super::http::{Exchange, Record};
 use super::link::{self, Link, Moved};
 use super::tools::Tools;
 use super::{Kept, Progress, smtp};
@@ -189,6 +189,17 @@ impl Stream {
         match self.dialogue {
             Dialogue::Tcp => Readiness::Writable,
             Dialogue::Http(_) | Dialogue::Smtp(..) => Readiness::Both,
+        }
+    }
+
+    pub(super) fn is_sending(&self) -> bool {
+        matches!(self.phase, Phase::Connecting | Phase::Sending)
+    }
+
+    pub(super) fn recorded(&mut self) -> Option<&mut Record> {
+        match &mut self.dialogue {
+            Dialogue::Http(exchange) => exchange.recorded(),
+            Dialogue::Tcp | Dialogue::Smtp(..) => None,
         }
     }
 

@@ -81,6 +81,14 @@ impl Tools {
         Ok(Self { tls, patterns, ..Self::default() })
     }
 
+    /// For pages that are fetched without a configuration.
+    pub(crate) fn for_pages(tls: bool) -> Result<Self, ToolsError> {
+        let settings = config::Ssl::default();
+        let tls = tls.then(|| context(&settings)).transpose();
+        let tls = tls.map_err(|cause| ToolsError { cause, settings })?;
+        Ok(Self { tls, ..Self::new(&Config::default())? })
+    }
+
     pub(super) fn buffer(&mut self) -> &mut [u8] {
         &mut self.buffer
     }

@@ -33,7 +33,7 @@ pub(super) enum Search {
 
 impl Header {
     /// Takes what comes next. `seen` is given complete headers.
-    pub(super) fn push(&mut self, bytes: &[u8], mut seen: impl FnMut(&[u8])) -> Search {
+    pub(super) fn push(&mut self, bytes: &[u8], seen: impl FnOnce(&[u8])) -> Search {
         let before = self.kept.len();
         let bytes = bytes.get(..LIMIT - before).unwrap_or(bytes);
         if before == 0 {

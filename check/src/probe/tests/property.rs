@@ -1,0 +1,69 @@
+//! What comes in does not matter: each machine comes to a verdict, which does not depend on how it was cut.
+
+use proptest::prelude::*;
+
+use super::http;
+use crate::config::http::{Http, Regex, Url};
+use crate::probe::failure::{HttpFailure, Verdict};
+use crate::probe::{Failure, Kept, Notice, Tools, smtp};
+
+/// Pieces that headers and answers are made of, and anything else.
+fn stream() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        Just(b"HTTP/1.1 200 OK\r\n".to_vec()),
+        Just(b"\r\n\r\n".to_vec()),
+        Just(b"Content-Length: 12\r\n".to_vec()),
+        Just(b"220 mx\r\n".to_vec()),
+        Just(b"250-mx\r\n".to_vec()),
+        Just(b"250 \n".to_vec()),
+        Just(b"needle".to_vec()),
+        Just(vec![b'n'; 3000]),
+        prop::collection::vec(any::<u8>(), 0..20),
+    ];
+    prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+fn page(pattern: &Option<Regex>) -> Http {
+    let mut http = http();
+    http.urls = vec![Url { digest: Some([0; 16]), regex: pattern.clone(), ..http.urls.remove(0) }];
+    http
+}
+
+fn judge(http: &Http, stream: &[u8], size: usize) -> (Verdict, Vec<Notice>) {
+    let tools = Tools::for_pages(false).unwrap();
+    let server = "192.0.2.1:80".parse().unwrap();
+    let mut exchange = crate::probe::http::Exchange::new(http, 0, server, &tools, &Kept::default());
+    let mut notices = vec![];
+    for part in stream.chunks(size) {
+        if let Err(failure) = exchange.received(part, &mut notices) {
+            return (Err(Failure::Http(failure)), notices);
+        }
+    }
+    let verdict = exchange.ended(true, &mut notices).map_err(Failure::Http);
+    (verdict, notices)
+}
+
+proptest! {
+    #[test]
+    fn a_page_is_judged_by_what_it_is(stream in stream(), size in 1_usize..5000) {
+        let http = page(&None);
+        let whole = judge(&http, &stream, usize::MAX);
+        prop_assert_eq!(&judge(&http, &stream, size), &whole);
+        let without_header = !stream.windows(4).any(|window| window == b"\r\n\r\n");
+        let no_header = Err(Failure::Http(HttpFailure::NoHeader));
+        prop_assert!(!without_header || whole.0 == no_header);
+    }
+
+    #[test]
+    fn a_mail_server_is_judged_by_what_it_says(stream in stream(), size in 1_usize..50) {
+        let judge = |size: usize| {
+            let mut dialogue = smtp::Dialogue::new("me");
+            let mut out = vec![];
+            let verdict = stream.chunks(size).find_map(|part| dialogue.received(part, &mut out));
+            (verdict, out)
+        };
+        let (whole, said) = judge(usize::MAX);
+        prop_assert!(said.len() <= b"HELO me\r\nQUIT\r\n".len());
+        prop_assert_eq!(judge(size), (whole, said));
+    }
+}
