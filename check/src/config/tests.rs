@@ -319,6 +319,19 @@ fn the_host_of_a_page_comes_from_the_nearest_block() {
     assert_eq!(host("virtualhost v", "virtualhost r", "virtualhost c").as_deref(), Some("c"));
 }
 
+// The original goes on with what it has freed.
+#[test]
+fn a_pattern_that_is_wrong_is_reported() {
+    let page = "HTTP_GET {\nurl {\npath /\nregex \"a(b\"\n}\n}";
+    let (config, diagnostics) = loaded(&web("", page));
+    let text = "Invalid regex: 'a(b' at offset 3: missing closing parenthesis";
+    assert_eq!(messages(&diagnostics), [text]);
+    let Kind::Http(_, _, http) = &config.virtual_servers[0].real_servers[0].checkers[0].kind else {
+        panic!("{config:?}")
+    };
+    assert_eq!(http.urls[0].regex, None);
+}
+
 #[test]
 fn pages_have_digest_status_and_pattern() {
     let checks = checkers(
