@@ -10,10 +10,15 @@ const SLACK: usize = 64;
 
 /// Named timers. A timer that is moved to later, as a backup does with each advert, costs no queue operation: its old
 /// entry stays, and is put back with the new deadline when it comes up.
+///
+/// Timers with the same deadline expire in the order in which they were put into the queue. So those that are armed
+/// together again and again keep their order, and with it their distances.
 #[derive(Debug)]
 pub(super) struct Timers<T> {
     queue: BinaryHeap<Reverse<Entry<T>>>,
     armed: HashMap<T, Armed>,
+    /// Counts the entries.
+    serial: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -24,16 +29,17 @@ struct Armed {
     queued: Instant,
 }
 
-/// An entry of the queue, ordered by its time alone.
+/// An entry of the queue, ordered by its time, and then by its age.
 #[derive(Clone, Copy, Debug)]
 struct Entry<T> {
     at: Instant,
+    serial: u64,
     timer: T,
 }
 
 impl<T> PartialEq for Entry<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.at == other.at
+        self.cmp(other).is_eq()
     }
 }
 
@@ -47,13 +53,13 @@ impl<T> PartialOrd for Entry<T> {
 
 impl<T> Ord for Entry<T> {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.at.cmp(&other.at)
+        (self.at, self.serial).cmp(&(other.at, other.serial))
     }
 }
 
 impl<T> Default for Timers<T> {
     fn default() -> Self {
-        Self { queue: BinaryHeap::new(), armed: HashMap::new() }
+        Self { queue: BinaryHeap::new(), armed: HashMap::new(), serial: 0 }
     }
 }
 
@@ -70,13 +76,19 @@ impl<T: Copy + Eq + Hash> Timers<T> {
                 self.armed.insert(timer, earlier);
             }
         }
-        self.queue.push(Reverse(Entry { at, timer }));
+        self.push(at, timer);
         if self.queue.len() > 2 * self.armed.len() + SLACK {
             let armed = &self.armed;
-            self.queue.retain(|Reverse(Entry { at, timer })| {
+            self.queue.retain(|Reverse(Entry { at, timer, .. })| {
                 armed.get(timer).is_some_and(|armed| armed.queued == *at)
             });
         }
+    }
+
+    fn push(&mut self, at: Instant, timer: T) {
+        let serial = self.serial;
+        self.serial += 1;
+        self.queue.push(Reverse(Entry { at, serial, timer }));
     }
 
     pub(super) fn disarm(&mut self, timer: T) {
@@ -105,7 +117,7 @@ impl<T: Copy + Eq + Hash> Timers<T> {
 
     /// Makes the first entry one whose time is its timer's deadline.
     fn settle(&mut self) {
-        while let Some(&Reverse(Entry { at, timer })) = self.queue.peek() {
+        while let Some(&Reverse(Entry { at, timer, .. })) = self.queue.peek() {
             let Some(armed) = self.armed.get_mut(&timer).filter(|armed| armed.queued == at) else {
                 self.queue.pop(); // it was moved to earlier meanwhile
                 continue;
@@ -115,7 +127,7 @@ impl<T: Copy + Eq + Hash> Timers<T> {
                 Some(deadline) => {
                     armed.queued = deadline;
                     self.queue.pop();
-                    self.queue.push(Reverse(Entry { at: deadline, timer }));
+                    self.push(deadline, timer);
                 }
                 None => {
                     self.armed.remove(&timer);
@@ -189,5 +201,21 @@ mod tests {
             assert_eq!(timers.expired(now), Some(1));
         }
         assert!(timers.queue.len() <= SLACK + 2, "{}", timers.queue.len());
+    }
+
+    #[test]
+    fn timers_of_one_moment_keep_their_order() {
+        let mut now = Instant::now();
+        let mut timers = Timers::default();
+        for timer in 0..100 {
+            timers.arm(timer, now);
+        }
+        for _ in 0..10 {
+            for timer in 0..100 {
+                assert_eq!(timers.expired(now), Some(timer));
+                timers.arm(timer, now + Duration::from_millis(100));
+            }
+            now += Duration::from_millis(100);
+        }
     }
 }
