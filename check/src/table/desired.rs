@@ -235,3 +235,6 @@ fn forwarding(method: Forwarding) -> ipvs_sys::Forwarding {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;
