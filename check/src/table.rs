@@ -117,16 +117,14 @@ impl Table {
         if dirty.is_empty() {
             return;
         }
-        let mut keys = Vec::new();
+        // Each once, in order.
+        let (mut keys, mut seen) = (Vec::new(), HashSet::new());
         let mut is_new = false;
         if balance.is_stopped() || !Rc::ptr_eq(&self.config, balance.config()) {
             is_new = true;
             self.config = Rc::clone(balance.config());
             self.warn_of_wide_groups();
-            for (key, entry) in &mut self.entries {
-                entry.abandon();
-                keys.push(*key);
-            }
+            self.entries.values_mut().for_each(Entry::abandon);
         }
         for pool in dirty {
             for wanted in desired::services(balance, pool, &mut self.marks) {
@@ -137,9 +135,13 @@ impl Table {
                         place.insert(Entry::new(There::Unknown)).claim(pool, wanted);
                     }
                 }
-                keys.push(key);
+                if seen.insert(key) {
+                    keys.push(key);
+                }
             }
         }
+        let abandoned = self.entries.iter().filter(|(_, entry)| entry.is_abandoned());
+        keys.extend(abandoned.map(|(key, _)| *key));
         if balance.is_stopped() {
             self.nftables.remove(self.namespace.as_ref());
         }

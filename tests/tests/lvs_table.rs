@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use lab::{Binary, Daemon, Mark, Namespace, on_machine, run};
+use lab::{Binary, Daemon, Namespace, on_machine, run};
 
 /// The virtual machine is slow.
 const SLOW: Duration = Duration::from_secs(60);
@@ -32,6 +32,16 @@ fn await_shown(namespace: &Namespace, arguments: &str, expected: &str, daemon: &
 #[track_caller]
 fn await_table(namespace: &Namespace, expected: &str, daemon: &Daemon) {
     await_shown(namespace, "-Sn", expected, daemon);
+}
+
+/// Waits until the log says this, however slow the machine is.
+#[track_caller]
+fn await_said(daemon: &Daemon, text: &str) {
+    let deadline = Instant::now() + SLOW;
+    while !daemon.log_text().contains(text) {
+        assert!(Instant::now() < deadline, "{text}\n{}", daemon.log_text());
+        std::thread::sleep(Duration::from_millis(200));
+    }
 }
 
 fn start(namespace: &Namespace, config: &str) -> Daemon {
@@ -76,7 +86,7 @@ fn every_kind_of_service_is_there() {
             // One that is started again finds everything as it should be, and does not touch it.
             daemon.kill();
             let mut daemon = start(&namespace, &read(&format!("{kind}.conf")));
-            daemon.await_log(Mark::default(), "Gained quorum");
+            await_said(&daemon, "Gained quorum");
             await_table(&namespace, &read(&format!("{kind}.table")), &daemon);
             assert!(!daemon.log_text().contains("IPVS cmd"), "{}", daemon.log_text());
             assert!(daemon.stop().success());

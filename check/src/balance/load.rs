@@ -152,7 +152,7 @@ impl Balance {
             pool.sorry_alive = before.sorry_alive && same_sorry_server(old, new);
         }
         if let (Some(before), Some(after)) = (group_of(old_config, old), group_of(&config, new)) {
-            for entry in before.entries.iter().filter(|entry| !after.entries.contains(entry)) {
+            for entry in missing(before, after) {
                 let mark = |mark: u32| mark.to_string();
                 let shown = entry_name(entry, old, mark);
                 self.log(format!("VS [{shown}] in group {} no longer exists", before.name));
@@ -221,7 +221,7 @@ impl Balance {
         }
         let groups = (earlier.and_then(|earlier| earlier.group), group_of(&config, virtual_server));
         if let (Some(before), Some(after)) = groups {
-            for entry in after.entries.iter().filter(|entry| !before.entries.contains(entry)) {
+            for entry in missing(after, before) {
                 let shown = entry_name(entry, virtual_server, |mark| format!("FWM {mark}"));
                 self.log(format!("VS [{shown}] added into group {}", after.name));
             }
@@ -242,6 +242,13 @@ fn group_of<'a>(config: &'a Config, server: &VirtualServer) -> Option<&'a Group>
         Service::Group(group) => config.group(group),
         Service::Address(..) | Service::Mark(_) => None,
     }
+}
+
+/// The entries of a group that another one has not, those of addresses first.
+fn missing<'a>(group: &'a Group, other: &'a Group) -> impl Iterator<Item = &'a Entry> {
+    let addresses = group.entries.iter().filter(|entry| !entry.is_mark());
+    let marks = group.entries.iter().filter(|entry| entry.is_mark());
+    addresses.chain(marks).filter(|entry| !other.entries.contains(entry))
 }
 
 /// What logs call an entry of a group that `server` uses.

@@ -54,9 +54,14 @@ impl Entry {
         self.claims.clear();
     }
 
+    /// Whether nobody wants it.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.claims.is_empty()
+    }
+
     /// Whether it can be forgotten: nobody wants it, and it is not there.
     pub(super) fn is_over(&self) -> bool {
-        self.claims.is_empty() && self.there == There::Nothing
+        self.is_abandoned() && self.there == There::Nothing
     }
 
     /// Whether the kernel has refused something of it.
