@@ -19,6 +19,7 @@ mod failure;
 mod http;
 mod link;
 pub mod ping;
+pub mod replay;
 mod smtp;
 mod socket;
 mod stream;

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::http;
 use crate::config::http::{Http, Regex, Url};
 use crate::probe::failure::{HttpFailure, Verdict};
-use crate::probe::{Failure, Kept, Notice, Tools, smtp};
+use crate::probe::{Failure, Notice, Tools, replay};
 
 /// Pieces that headers and answers are made of, and anything else.
 fn stream() -> impl Strategy<Value = Vec<u8>> {
@@ -30,17 +30,7 @@ fn page(pattern: &Option<Regex>) -> Http {
 }
 
 fn judge(http: &Http, stream: &[u8], size: usize) -> (Verdict, Vec<Notice>) {
-    let tools = Tools::for_pages(false).unwrap();
-    let server = "192.0.2.1:80".parse().unwrap();
-    let mut exchange = crate::probe::http::Exchange::new(http, 0, server, &tools, &Kept::default());
-    let mut notices = vec![];
-    for part in stream.chunks(size) {
-        if let Err(failure) = exchange.received(part, &mut notices) {
-            return (Err(Failure::Http(failure)), notices);
-        }
-    }
-    let verdict = exchange.ended(true, &mut notices).map_err(Failure::Http);
-    (verdict, notices)
+    replay::page(&Tools::for_pages(false).unwrap(), http, stream, size)
 }
 
 proptest! {
@@ -56,14 +46,8 @@ proptest! {
 
     #[test]
     fn a_mail_server_is_judged_by_what_it_says(stream in stream(), size in 1_usize..50) {
-        let judge = |size: usize| {
-            let mut dialogue = smtp::Dialogue::new("me");
-            let mut out = vec![];
-            let verdict = stream.chunks(size).find_map(|part| dialogue.received(part, &mut out));
-            (verdict, out)
-        };
-        let (whole, said) = judge(usize::MAX);
+        let (whole, said) = replay::mail(&stream, usize::MAX);
         prop_assert!(said.len() <= b"HELO me\r\nQUIT\r\n".len());
-        prop_assert_eq!(judge(size), (whole, said));
+        prop_assert_eq!(replay::mail(&stream, size), (whole, said));
     }
 }
