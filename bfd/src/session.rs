@@ -116,6 +116,8 @@ pub struct Session {
     polling: bool,
     /// When the first packet of that poll sequence left.
     poll_began: Option<Instant>,
+    /// Whether the other side was to be silent when that was last looked at.
+    demanding: bool,
     /// When the next poll sequence of demand mode begins.
     next_poll: Option<Instant>,
     echo: Echo,
@@ -144,6 +146,7 @@ impl Session {
             remote: Remote::UNKNOWN,
             polling: false,
             poll_began: None,
+            demanding: false,
             next_poll: None,
             echo: Echo::default(),
             active_tx: parameters.idle_tx,
@@ -268,8 +271,9 @@ impl Session {
         }
         if self.next_poll.is_some_and(|at| at <= now) {
             self.polling = true;
-            self.settle(now);
         }
+        // What that has changed may be due at once.
+        self.settle(now);
         if self.next_send.is_some_and(|at| at <= now) {
             out.push(Action::Send(self.packet(Answer::None)));
             self.sent = Some(now);
@@ -288,7 +292,13 @@ impl Session {
 
     /// Brings into line with the state what runs beside packets in both directions.
     fn settle(&mut self, now: Instant) {
-        match self.parameters.demand.filter(|_| self.demands()) {
+        let demands = self.demands();
+        if demands && !std::mem::replace(&mut self.demanding, demands) {
+            // A poll sequence from before counts from the next packet on.
+            self.poll_began = None;
+        }
+        self.demanding = demands;
+        match self.parameters.demand.filter(|_| demands) {
             // RFC 5880 §6.8.4: only the answer to a poll is awaited, from the first packet of the poll on.
             Some(rest) => {
                 let patience = self.transmit_interval() * u32::from(self.parameters.multiplier);
@@ -505,5 +515,7 @@ impl Jitter {
     }
 }
 
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;
