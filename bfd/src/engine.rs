@@ -23,15 +23,15 @@ use runtime::sys::receive::RecvBatch;
 use crate::config::Config;
 use crate::echo::Echoes;
 use crate::packet::ControlPacket;
-use crate::session::Event;
+use crate::session::{Beat, Event};
 use crate::socket::Arrival;
 use echoing::Family;
 use live::Live;
 use report::Dump;
 
 /// Datagrams taken from a socket at once, and how often before the timers have their turn.
-const BATCH: usize = 64;
-const ROUNDS: usize = 4;
+const BATCH: usize = 16;
+const ROUNDS: usize = 16;
 /// Longer than any control packet.
 const ROOM: usize = 256;
 /// How long a session waits before it tries again to open its socket.
@@ -78,6 +78,8 @@ struct Engine {
     sessions: BTreeMap<SessionId, Live>,
     by_discriminator: HashMap<u32, SessionId>,
     next_id: u32,
+    /// When sessions send, as far as it makes no difference.
+    beat: Beat,
     arrivals: HashMap<Arrival, (OwnedFd, Registration)>,
     echoes: HashMap<Family, (Echoes, Registration)>,
     trackers: Vec<(Tracker, Sender)>,
@@ -135,6 +137,7 @@ impl Engine {
             sessions: BTreeMap::new(),
             by_discriminator: HashMap::new(),
             next_id: 0,
+            beat: Beat(Instant::now()),
             arrivals: HashMap::new(),
             echoes: HashMap::new(),
             trackers,
@@ -257,7 +260,12 @@ impl Engine {
     fn add(&mut self, instance: crate::config::Instance, now: Instant) -> io::Result<()> {
         let id = SessionId(self.next_id);
         self.next_id = self.next_id.wrapping_add(1);
-        let live = Live::new(instance, |number| self.by_discriminator.contains_key(&number), now)?;
+        let live = Live::new(
+            instance,
+            |number| self.by_discriminator.contains_key(&number),
+            self.beat,
+            now,
+        )?;
         self.by_discriminator.insert(live.discriminator(), id);
         self.sessions.insert(id, live);
         self.open(id, now);

@@ -133,6 +133,7 @@ pub struct Session {
     /// The detection time that the session last fell by.
     expired_after: Duration,
     jitter: Jitter,
+    beat: Beat,
 }
 
 impl Session {
@@ -157,7 +158,14 @@ impl Session {
             heard: None,
             expired_after: Duration::ZERO,
             jitter: Jitter::new(seed, parameters.multiplier),
+            beat: Beat(now),
         }
+    }
+
+    /// The same, which sends at the same moments as others of the same beat where that makes no difference to anybody,
+    /// so that one wake-up serves many.
+    pub fn with_beat(self, beat: Beat) -> Self {
+        Self { beat, ..self }
     }
 
     /// The state of our side.
@@ -448,8 +456,13 @@ impl Session {
             self.next_send = None;
             return;
         }
-        let due =
-            self.sent.map_or(now, |sent| sent + self.jitter.shorten(self.transmit_interval()));
+        let due = self.sent.map_or(now, |sent| {
+            let interval = self.transmit_interval();
+            let shortened = sent + self.jitter.shorten(interval);
+            let (shortest, longest) = Jitter::bounds(self.parameters.multiplier);
+            let earliest = sent + interval * shortest / 1000;
+            self.beat.nearest(shortened, interval).clamp(earliest, sent + interval * longest / 1000)
+        });
         self.next_send = Some(self.next_send.map_or(due, |planned| planned.min(due)));
     }
 
@@ -488,6 +501,28 @@ fn micros(value: Micros) -> Duration {
     Duration::from_micros(u64::from(value.0))
 }
 
+/// Regular moments from this one on.
+#[derive(Clone, Copy, Debug)]
+pub struct Beat(pub Instant);
+
+impl Beat {
+    /// The longest time between two moments.
+    const LONGEST: Duration = Duration::from_millis(1);
+
+    /// The moment next to `at`, where there is one at least in each tenth of `interval`.
+    fn nearest(self, at: Instant, interval: Duration) -> Instant {
+        let step = (interval / 10).min(Self::LONGEST).as_nanos();
+        let past = at.saturating_duration_since(self.0).as_nanos();
+        let Some(over) = past.checked_rem(step) else { return at };
+        let nanos = |part: u128| Duration::from_nanos(u64::try_from(part).unwrap_or(0));
+        if over * 2 < step {
+            at.checked_sub(nanos(over)).unwrap_or(at)
+        } else {
+            at + nanos(step - over)
+        }
+    }
+}
+
 /// RFC 5880 §6.8.7: each interval is shortened by a random 0 to 25 %, by 10 to 25 % with a multiplier of 1, so that
 /// systems do not fall into step. A weak generator is enough.
 #[derive(Clone, Debug)]
@@ -506,8 +541,13 @@ impl Jitter {
     /// Chooses the share for the next period.
     fn draw(&mut self, multiplier: u8) {
         self.state = self.state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let (least, span) = if multiplier == 1 { (100, 151) } else { (0, 251) };
-        self.permille = 1000 - least - (self.state >> 16) % span;
+        let (shortest, longest) = Self::bounds(multiplier);
+        self.permille = longest - (self.state >> 16) % (longest - shortest + 1);
+    }
+
+    /// What is left of an interval, at least and at most, in thousandths.
+    fn bounds(multiplier: u8) -> (u32, u32) {
+        if multiplier == 1 { (750, 900) } else { (750, 1000) }
     }
 
     fn shorten(&self, interval: Duration) -> Duration {

@@ -6,7 +6,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrStorage, bind, sendto, socket,
+    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrStorage, bind, connect, send, sendto,
+    socket,
 };
 use runtime::sys::socket::set_option;
 
@@ -60,6 +61,8 @@ impl Arrival {
 pub struct Departure {
     socket: OwnedFd,
     to: SockaddrStorage,
+    /// The kernel knows where to send, and need not look for the way each time.
+    connected: bool,
 }
 
 impl Departure {
@@ -84,12 +87,19 @@ impl Departure {
         };
         bind_source_port(opened.as_fd(), source.unwrap_or(any), random)?;
         let port = Arrival { ipv6: neighbor.is_ipv6(), multihop }.port();
-        Ok(Self { socket: opened, to: SocketAddr::new(neighbor, port).into() })
+        let to = SockaddrStorage::from(SocketAddr::new(neighbor, port));
+        // A connection would fix the source that the routes say now. Where there is no way yet, one may come.
+        let connected = source.is_some() && connect(opened.as_raw_fd(), &to).is_ok();
+        Ok(Self { socket: opened, to, connected })
     }
 
     /// Sends a packet. An answer that nobody listens concerns an earlier one: this one is sent all the same.
     pub fn send(&self, packet: &[u8]) -> io::Result<()> {
-        let attempt = || sendto(self.socket.as_raw_fd(), packet, &self.to, MsgFlags::MSG_NOSIGNAL);
+        let (descriptor, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_NOSIGNAL);
+        let attempt = || match self.connected {
+            true => send(descriptor, packet, flags),
+            false => sendto(descriptor, packet, &self.to, flags),
+        };
         match attempt() {
             Err(Errno::ECONNREFUSED) => attempt()?,
             result => result?,

@@ -135,7 +135,16 @@ impl Daemon {
 
     /// The VRRP child, once it has written its pid file.
     pub fn vrrp(&self) -> Option<Process> {
-        let text = fs::read_to_string(self.scratch.path().join("vrrp.pid")).ok()?;
+        self.child("vrrp.pid")
+    }
+
+    /// The BFD child, once it has written its pid file.
+    pub fn bfd(&self) -> Option<Process> {
+        self.child("bfd.pid")
+    }
+
+    fn child(&self, file: &str) -> Option<Process> {
+        let text = fs::read_to_string(self.scratch.path().join(file)).ok()?;
         Process::new(text.trim().parse().ok()?)
     }
 

@@ -14,7 +14,7 @@ use crate::auth::{Guard, Rejected};
 use crate::config::Instance;
 use crate::echo::Payload;
 use crate::packet::{ControlPacket, Datagram, Diagnostic, State};
-use crate::session::{Action, Event, Session};
+use crate::session::{Action, Beat, Event, Session};
 use crate::socket::Departure;
 
 /// A session at work.
@@ -36,6 +36,7 @@ impl Live {
     pub(super) fn new(
         instance: Instance,
         taken: impl Fn(u32) -> bool,
+        beat: Beat,
         now: Instant,
     ) -> io::Result<Self> {
         let discriminator = loop {
@@ -44,7 +45,8 @@ impl Live {
                 _ => {}
             }
         };
-        let session = Session::new(instance.parameters, discriminator, random()?, now);
+        let session =
+            Session::new(instance.parameters, discriminator, random()?, now).with_beat(beat);
         let number = random()?;
         let guard = instance.authentication.clone().map(|auth| Guard::new(auth, number));
         Ok(Self {

@@ -303,9 +303,21 @@ fn a_session_falls_when_its_echoes_stay_away() {
     wire.run(Duration::from_secs(1));
     let (at, state, diagnostic) = wire.entered[0][0];
     assert_eq!((state, diagnostic), (State::Down, Diagnostic::EchoFailed));
-    assert!(at - began <= Duration::from_millis(90), "3 × max(20, 30): {:?}", at - began);
+    assert!(at - began <= Duration::from_millis(91), "3 × max(20, 30): {:?}", at - began);
     let (_, _, diagnostic) = wire.entered[1][0];
     assert_eq!(diagnostic, Diagnostic::NeighborSignaledDown);
+}
+
+#[test]
+fn sessions_of_a_beat_send_together() {
+    let beat = Beat(Instant::now());
+    let start = beat.0 + Duration::from_micros(1_234_567);
+    let at = |micros: u64| start + Duration::from_micros(micros);
+    let since = |at: Instant| at.duration_since(beat.0).as_micros();
+    assert_eq!(since(beat.nearest(at(0), Duration::from_millis(50))), 1_235_000);
+    assert_eq!(since(beat.nearest(at(900), Duration::from_millis(50))), 1_235_000);
+    assert_eq!(since(beat.nearest(at(0), Duration::from_millis(1))), 1_234_600, "a tenth");
+    assert_eq!(since(beat.nearest(at(0), Duration::ZERO)), 1_234_567, "there is none");
 }
 
 #[test]

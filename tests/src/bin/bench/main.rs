@@ -1,10 +1,11 @@
 //! `make bench`: the binary under test beside the C daemon, in one run, on one machine.
 //!
-//! Prints one table: what was measured, both figures, and how the first relates to the second. The argument `only-lvs` leaves
-//! out what is not about virtual servers.
+//! Prints one table: what was measured, both figures, and how the first relates to the second. The argument `only-lvs`,
+//! `only-vrrp` or `only-bfd` leaves out what is not about virtual servers, VRRP, or sessions.
 
 mod lvs;
 mod measures;
+mod sessions;
 mod subject;
 mod takeover;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use lab::Binary;
 
 use measures::{Startup, check, failover, load, reload, rhythm, startup};
+use sessions::{Cost, cost, falls_under_load, takeover};
 use takeover::Takeover;
 
 /// How often what varies is measured.
@@ -28,10 +30,20 @@ fn main() {
     println!("C:    {} {}\n", theirs.version(), theirs.path().display());
     println!("{:54} {:>12} {:>12} {:>7}", "", "ours", "C", "ratio");
 
-    lvs::measure(&ours, &theirs);
-    if part.as_deref() == Some("only-lvs") {
-        return;
+    let wanted = |name: &str| part.as_deref().is_none_or(|part| part == name);
+    if wanted("only-lvs") {
+        lvs::measure(&ours, &theirs);
     }
+    if wanted("only-vrrp") {
+        compare_vrrp(&ours, &theirs);
+    }
+    if wanted("only-bfd") {
+        compare_sessions(&ours, &theirs);
+    }
+}
+
+fn compare_vrrp(ours: &Binary, theirs: &Binary) {
+    let binaries = [ours, theirs];
     for instances in [1, 255, 1000, 5000] {
         let [ours, theirs] =
             [&ours, &theirs].map(|binary| median(ROUNDS, || check(binary, instances)));
@@ -46,11 +58,10 @@ fn main() {
     time("exec to the last first advert, 1000 instances", ours_start.last, their_start.last);
     for interval in ["1", "0.1"] {
         for instances in [1, 50, 255, 1000] {
-            compare_load(&ours, &theirs, instances, interval);
+            compare_load(ours, theirs, instances, interval);
         }
     }
-    let (ours_binary, their_binary) = (ours, theirs);
-    let [ours, theirs] = [&ours_binary, &their_binary].map(|binary| failover(binary, 2 * ROUNDS));
+    let [ours, theirs] = [ours, theirs].map(|binary| failover(binary, 2 * ROUNDS));
     time(
         "address later than Master_Down_Interval, median",
         middle(ours.clone()),
@@ -62,7 +73,7 @@ fn main() {
         ("20 instances with 10 addresses each", takeover::group as fn(&Binary, usize) -> _),
         ("an instance with 500 addresses", takeover::addresses),
     ] {
-        let [ours, theirs] = [&ours_binary, &their_binary].map(|binary| measure(binary, ROUNDS));
+        let [ours, theirs] = binaries.map(|binary| measure(binary, ROUNDS));
         let pick = |part: fn(&Takeover) -> Duration, all: &[Takeover]| {
             middle(all.iter().map(part).collect())
         };
@@ -72,14 +83,42 @@ fn main() {
         time(&format!("{title}: last GARP"), pick(told, &ours), pick(told, &theirs));
     }
     let [ours_reload, their_reload] =
-        [&ours_binary, &their_binary].map(|binary| median(ROUNDS, || reload(binary, 1000)));
+        binaries.map(|binary| median(ROUNDS, || reload(binary, 1000)));
     time("reload of 1000 instances, one address changed", ours_reload, their_reload);
-    let [ours_rhythm, their_rhythm] =
-        [&ours_binary, &their_binary].map(|binary| rhythm(binary, 1000, false));
+    let [ours_rhythm, their_rhythm] = binaries.map(|binary| rhythm(binary, 1000, false));
     time("1000 instances, advert_int 0.1: p99 of jitter", ours_rhythm.p99, their_rhythm.p99);
-    let [ours_rhythm, their_rhythm] =
-        [&ours_binary, &their_binary].map(|binary| rhythm(binary, 1000, true));
+    let [ours_rhythm, their_rhythm] = binaries.map(|binary| rhythm(binary, 1000, true));
     time("  while dumps are written: longest gap", ours_rhythm.longest, their_rhythm.longest);
+}
+
+/// Sessions of BFD: what they cost, whether they hold, and how fast a backup takes over by them.
+fn compare_sessions(ours: &Binary, theirs: &Binary) {
+    for interval in [50, 10] {
+        for count in [10, 100, 500] {
+            let [ours, theirs] = [ours, theirs].map(|binary| cost(binary, count, interval));
+            let title = format!("{count} sessions at {interval} ms");
+            let micros = |cost: &Cost| cost.packet.as_secs_f64() * 1e6;
+            row(
+                &format!("{title}: processor, a packet"),
+                [micros(&ours), micros(&theirs)],
+                "us",
+                2,
+            );
+            #[expect(clippy::cast_precision_loss, reason = "they are small")]
+            let pair = |pick: fn(&Cost) -> u64| [pick(&ours) as f64, pick(&theirs) as f64];
+            row(&format!("{title}: packets"), pair(|cost| cost.rate), "/s", 0);
+            row(&format!("{title}: memory (PSS)"), pair(|cost| cost.memory), "kB", 0);
+            let falls = pair(|cost| u64::try_from(cost.falls).unwrap_or(u64::MAX));
+            row(&format!("{title}: false downs"), falls, "  ", 0);
+        }
+    }
+    let falls = [ours, theirs].map(falls_under_load);
+    #[expect(clippy::cast_precision_loss, reason = "they are small")]
+    let falls = falls.map(|falls| falls as f64);
+    row("100 sessions at 10 ms, busy for 60 s: false downs", falls, "  ", 0);
+    let takeovers = [(ours, true, 20), (theirs, false, ROUNDS)]
+        .map(|(binary, extension, rounds)| middle(takeover(binary, extension, rounds)));
+    time("master killed to address, BFD 10 ms x 3, median", takeovers[0], takeovers[1]);
 }
 
 /// Processor time and memory of every process, side by side.

@@ -1,0 +1,201 @@
+//! What BFD sessions cost, and whether they hold.
+
+use std::fmt::Write;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use lab::{Binary, Daemon, LogLine, Mark, Namespace, PATIENCE, Pair};
+
+const PERIOD: Duration = Duration::from_secs(5);
+
+/// What the BFD child of one side costs.
+pub(crate) struct Cost {
+    /// Processor time for each packet that it has sent or received.
+    pub(crate) packet: Duration,
+    /// Packets sent and received in a second.
+    pub(crate) rate: u64,
+    /// Its share of memory, in kB.
+    pub(crate) memory: u64,
+    /// Sessions that fell though both sides were there.
+    pub(crate) falls: usize,
+}
+
+/// Two nodes on a wire of their own, each with as many addresses as there are sessions.
+struct Wire {
+    nodes: [Namespace; 2],
+}
+
+/// The address of `side` in session `number`.
+fn address(side: usize, number: usize) -> String {
+    format!("10.{}.{}.{}", side + 1, number / 200, number % 200 + 1)
+}
+
+impl Wire {
+    fn new(sessions: usize) -> Self {
+        let nodes = [Namespace::new(), Namespace::new()];
+        let peer = nodes[1].name();
+        nodes[0].ip(&format!("link add eth0 type veth peer name eth0 netns {peer}\n"));
+        for (side, node) in nodes.iter().enumerate() {
+            let mut lines = String::from("link set eth0 up\n");
+            for number in 0..sessions {
+                let _ = writeln!(lines, "addr add {}/8 dev eth0", address(side, number));
+            }
+            node.ip(&lines);
+        }
+        Self { nodes }
+    }
+
+    fn start(
+        &self,
+        side: usize,
+        binary: &Binary,
+        sessions: usize,
+        interval: u32,
+        globals: &str,
+    ) -> Daemon {
+        let mut text = format!("global_defs {{\n{globals}}}\n");
+        for number in 0..sessions {
+            let (own, other) = (address(side, number), address(1 - side, number));
+            let _ = write!(
+                text,
+                "bfd_instance session{number} {{
+    neighbor_ip {other}
+    source_ip {own}
+    min_rx {interval}
+    min_tx {interval}
+    multiplier 5
+}}\n"
+            );
+        }
+        // The original does not run for BFD alone.
+        text.push_str(
+            "vrrp_instance idle {\n    interface eth0\n    state BACKUP\n    virtual_router_id 51\n    \
+             virtual_ipaddress {\n        10.9.0.1/32\n    }\n}\n",
+        );
+        Daemon::start_with(binary, &self.nodes[side], &text, &[])
+    }
+
+    /// Packets of the first node, in both directions.
+    fn packets(&self) -> u64 {
+        let shown = self.nodes[0].ip_json(&["-s", "link", "show", "dev", "eth0"]);
+        let count = |way: &str| shown[0]["stats64"][way]["packets"].as_u64().unwrap_or(0);
+        count("rx") + count("tx")
+    }
+}
+
+fn count(daemon: &Daemon, mark: Mark, text: &str) -> usize {
+    let says = |line: &&LogLine| line.text.contains(text);
+    daemon.log().since(mark).iter().filter(says).count()
+}
+
+/// Starts `sessions` between `binary` and one of ours, and waits until all are up.
+fn up(wire: &Wire, binary: &Binary, sessions: usize, interval: u32, globals: &str) -> [Daemon; 2] {
+    let start = |side, binary: &Binary| wire.start(side, binary, sessions, interval, globals);
+    let daemons = [start(0, binary), start(1, &Binary::under_test())];
+    for daemon in &daemons {
+        let mut up = 0;
+        let all = daemon.log().wait(Mark::default(), 3 * PATIENCE, |line| {
+            up += usize::from(line.text.contains("Entering Up state"));
+            (up >= sessions).then_some(())
+        });
+        if all.is_none() {
+            println!("only {up} of {sessions} sessions came up");
+        }
+    }
+    // What belongs to the start is over by then.
+    thread::sleep(Duration::from_secs(1));
+    daemons
+}
+
+/// What `sessions` at `interval` milliseconds cost `binary`.
+pub(crate) fn cost(binary: &Binary, sessions: usize, interval: u32) -> Cost {
+    let wire = Wire::new(sessions);
+    let [daemon, _other] = up(&wire, binary, sessions, interval, "");
+    let process = daemon.bfd().expect("it has written its pid file");
+    let (mark, before) = (daemon.log().mark(), (process.processor_time(), wire.packets()));
+    thread::sleep(PERIOD);
+    let used = process.processor_time() - before.0;
+    let packets = wire.packets() - before.1;
+    Cost {
+        packet: used / u32::try_from(packets.max(1)).unwrap_or(u32::MAX),
+        rate: packets / PERIOD.as_secs(),
+        memory: process.memory(),
+        falls: count(&daemon, mark, "Entering Down state"),
+    }
+}
+
+/// How many of 100 sessions at 10 ms × 5 fall in a minute while every processor is busy and the BFD child is scheduled
+/// in real time.
+pub(crate) fn falls_under_load(binary: &Binary) -> usize {
+    let wire = Wire::new(100);
+    let daemons = up(&wire, binary, 100, 10, "    bfd_rt_priority 50\n    bfd_no_swap\n");
+    let marks = daemons.each_ref().map(|daemon| daemon.log().mark());
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let mut busy: Vec<_> = (0..2 * processors)
+        .filter_map(|_| {
+            std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().ok()
+        })
+        .collect();
+    thread::sleep(Duration::from_secs(60));
+    for child in &mut busy {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    daemons.iter().zip(marks).map(|(daemon, mark)| count(daemon, mark, "Entering Down state")).sum()
+}
+
+/// How long after the death of its master a backup has the address, at 10 ms × 3 and `advert_int 1`; ours with
+/// `bfd_takeover`, which the original does not have.
+pub(crate) fn takeover(binary: &Binary, extension: bool, rounds: usize) -> Vec<Duration> {
+    let text = |own: u8, priority: u8, takeover: &str| {
+        format!(
+            "bfd_instance other {{
+    neighbor_ip 10.9.0.{}
+    source_ip 10.9.0.{own}
+    min_rx 10
+    min_tx 10
+    multiplier 3
+}}
+vrrp_instance web {{
+    interface eth0
+    virtual_router_id 51
+    version 3
+    priority {priority}
+    advert_int 1
+{takeover}
+    virtual_ipaddress {{
+        10.9.0.100/24
+    }}
+}}\n",
+            3 - own
+        )
+    };
+    let takeover = if extension { "    bfd_takeover other only_backup" } else { "" };
+    let configs = [text(1, 150, ""), text(2, 100, takeover)];
+    let float = lab::Float::new(51, &["10.9.0.100"]);
+    (0..rounds)
+        .map(|_| {
+            let mut pair = Pair::new([binary.clone(), binary.clone()], configs.clone());
+            pair.start(0);
+            pair.await_addresses(&float, 0, true);
+            pair.start(1);
+            let backup = pair.daemon(1);
+            backup.await_log(Mark::default(), "(other) Entering Up state");
+            let adverts = pair.lan().capture().frames();
+            // The backup knows its master by then.
+            let mut count = 0;
+            adverts.wait(adverts.mark(), PATIENCE, |captured| {
+                count += usize::from(float.advert(&captured.frame).is_some());
+                (count == 2).then_some(())
+            });
+            let killed = SystemTime::now();
+            pair.kill(0);
+            pair.await_addresses(&float, 1, true);
+            let events = pair.lan().nodes()[1].addresses().events().all();
+            let there = events.iter().find(|event| {
+                event.present && event.at > killed && float.addresses.contains(&event.address)
+            });
+            there.and_then(|event| event.at.duration_since(killed).ok()).unwrap_or_default()
+        })
+        .collect()
+}
