@@ -65,8 +65,8 @@ pub struct Conclusion {
     pub contribution: Option<i64>,
     /// Lines for the log.
     pub lines: Vec<String>,
-    /// Whether it contributes nothing any more, without a word about it.
-    pub drops_contribution: bool,
+    /// What it contributes from now on, where that changes with its state and nothing is said of it.
+    pub quiet_contribution: Option<i64>,
     /// What to tell the server.
     pub report: Option<Verdict>,
     /// The body of a mail about it, where the server wants mails.
@@ -239,9 +239,12 @@ impl Check {
     pub fn file(&mut self, up: bool, contribution: i64) -> Conclusion {
         let changed = up != self.up;
         self.runs.set_contribution(contribution);
+        if !changed {
+            return Conclusion { contribution: Some(contribution), ..Conclusion::default() };
+        }
         Conclusion {
-            contribution: Some(contribution),
-            report: changed.then(|| self.turn(up)),
+            quiet_contribution: Some(contribution),
+            report: Some(self.turn(up)),
             ..Conclusion::default()
         }
     }

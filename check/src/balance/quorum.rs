@@ -38,11 +38,12 @@ impl Balance {
         }
     }
 
-    /// A check that has failed adds nothing any more: what the server weighs counts again when it comes back.
-    pub fn drop_contribution(&mut self, id: ServerId, check: usize) {
+    /// What a check adds has changed with its state: what the server weighs counts again when it comes back, so nothing is
+    /// said of it.
+    pub fn replace_contribution(&mut self, id: ServerId, check: usize, contribution: i64) {
         let Some(server) = self.server_mut(id) else { return };
         let Some(state) = server.checks.get_mut(check) else { return };
-        state.contribution = 0;
+        state.contribution = contribution;
         let weight = self.sum(id);
         if let Some(server) = self.server_mut(id) {
             server.weight = weight;

@@ -260,7 +260,7 @@ fn weights_are_limited_where_they_count_only() {
     story.balance.set_contribution(server(0), 0, i64::MAX);
     story.has(&[(2, 2_147_483_647)]);
     assert_eq!(story.balance.weight(server(0)), i64::MAX);
-    story.balance.drop_contribution(server(0), 0);
+    story.balance.replace_contribution(server(0), 0, 0);
     story.has(&[(2, 10)]);
 }
 

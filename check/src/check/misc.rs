@@ -123,7 +123,7 @@ impl Check {
         conclusion.report = Some(self.turn(false));
         self.runs.contribution = 0;
         self.runs.status = None;
-        conclusion.drops_contribution = true;
+        conclusion.quiet_contribution = Some(0);
         conclusion
     }
 }

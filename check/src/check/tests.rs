@@ -270,14 +270,14 @@ fn a_status_may_stand_for_a_weight() {
         let conclusion =
             bench.check.ended(subject(&bench.config), Ended::Exited(status), bench.now);
         let report = conclusion.report.map(|verdict| verdict.up);
-        (conclusion.contribution, conclusion.drops_contribution, report)
+        (conclusion.contribution, conclusion.quiet_contribution, report)
     };
-    assert_eq!(end(22), (Some(10), false, Some(true)));
-    assert_eq!(end(22), (None, false, None));
-    assert_eq!(end(2), (Some(-10), false, None));
-    assert_eq!(end(1), (None, true, Some(false)));
-    assert_eq!(end(2), (Some(-10), false, Some(true)));
-    assert_eq!(end(0), (Some(0), false, None));
+    assert_eq!(end(22), (Some(10), None, Some(true)));
+    assert_eq!(end(22), (None, None, None));
+    assert_eq!(end(2), (Some(-10), None, None));
+    assert_eq!(end(1), (None, Some(0), Some(false)));
+    assert_eq!(end(2), (Some(-10), None, Some(true)));
+    assert_eq!(end(0), (Some(0), None, None));
 }
 
 #[test]

@@ -76,8 +76,8 @@ impl Engine {
         }
         conclusion.lines.iter().for_each(|line| info!("{line}"));
         let Some(verdict) = conclusion.report else { return };
-        if conclusion.drops_contribution {
-            self.balance.drop_contribution(server, place);
+        if let Some(contribution) = conclusion.quiet_contribution {
+            self.balance.replace_contribution(server, place, contribution);
         }
         let turned = self.balance.report(server, place, verdict.up, verdict.first);
         self.tell();
