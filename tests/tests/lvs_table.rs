@@ -83,12 +83,14 @@ fn every_kind_of_service_is_there() {
                 let line = "192.168.50.3:8080            100        50";
                 assert!(shown.contains(line), "{shown}");
             }
-            // One that is started again finds everything as it should be, and does not touch it.
-            daemon.kill();
-            let mut daemon = start(&namespace, &read(&format!("{kind}.conf")));
-            await_said(&daemon, "Gained quorum");
-            await_table(&namespace, &read(&format!("{kind}.table")), &daemon);
-            assert!(!daemon.log_text().contains("IPVS cmd"), "{}", daemon.log_text());
+            if kind == "tunnels" {
+                // One that is started again finds everything as it should be, and does not touch it.
+                daemon.kill();
+                daemon = start(&namespace, &read("tunnels.conf"));
+                await_said(&daemon, "Gained quorum");
+                await_table(&namespace, &read("tunnels.table"), &daemon);
+                assert!(!daemon.log_text().contains("IPVS cmd"), "{}", daemon.log_text());
+            }
             assert!(daemon.stop().success());
             assert_eq!(ipvsadm(&namespace, "-Sn"), "");
         }
