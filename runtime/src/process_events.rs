@@ -49,8 +49,10 @@ pub enum ProcessEvent {
     Renamed(u32),
     /// A process has ended.
     Exited(u32),
-    /// Some events were lost.
+    /// Some events were lost, since nobody took them in time.
     Lost,
+    /// Some events are missing.
+    Missing,
 }
 
 /// A socket that hears process events once it has been asked to.
@@ -122,7 +124,7 @@ impl ProcessEvents {
         }
     }
 
-    /// What a message says; a gap in the numbers counts as a loss.
+    /// What a message says, or that some are missing before it.
     fn understand(&mut self, message: &[u8]) -> Option<ProcessEvent> {
         let message = Message::parse(message)?;
         // The answer to a request has a number of its own.
@@ -135,7 +137,7 @@ impl ProcessEvents {
                 let complete = *expected == message.sequence;
                 *expected = following;
                 if !complete {
-                    return Some(ProcessEvent::Lost);
+                    return Some(ProcessEvent::Missing);
                 }
             }
             None => self.expected.push((message.processor, following)),
@@ -276,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_in_the_numbers_of_a_processor_is_a_loss() {
+    fn a_gap_in_the_numbers_of_a_processor_is_noticed() {
         let mut events = events();
         let mut hear = |sequence, processor| {
             events.understand(&message(sequence, EXIT, processor, [9, 9, 0, 0]))
@@ -284,7 +286,7 @@ mod tests {
         assert_eq!(hear(5, 0), Some(ProcessEvent::Exited(9)));
         assert_eq!(hear(70, 1), Some(ProcessEvent::Exited(9)), "each processor counts for itself");
         assert_eq!(hear(6, 0), Some(ProcessEvent::Exited(9)));
-        assert_eq!(hear(8, 0), Some(ProcessEvent::Lost));
+        assert_eq!(hear(8, 0), Some(ProcessEvent::Missing));
         assert_eq!(hear(9, 0), Some(ProcessEvent::Exited(9)));
     }
 

@@ -27,6 +27,8 @@ pub(in super::super) struct TrackedProcesses {
     all: Table<ProcessId, TrackedProcess>,
     events: Option<(ProcessEvents, Registration)>,
     confirmed: bool,
+    /// Whether events were lost for want of room since all processes were looked at.
+    overrun: bool,
     /// The receive buffer that losses have led to.
     buffer: Option<u32>,
 }
@@ -190,15 +192,21 @@ impl Engine {
                         && process.look_at(number, &called, now)
                 });
             }
-            ProcessEvent::Lost => self.reactor.arm(Timer::Processes, now + QUIET),
+            ProcessEvent::Lost => {
+                self.tracked.processes.overrun = true;
+                self.reactor.arm(Timer::Processes, now + QUIET);
+            }
+            ProcessEvent::Missing => self.reactor.arm(Timer::Processes, now + QUIET),
         }
     }
 
     /// Time to look at all processes: events were lost, or there are none.
     pub(in super::super) fn count_processes(&mut self, now: Instant) {
-        let processes = &self.tracked.processes;
+        let processes = &mut self.tracked.processes;
+        let overrun = std::mem::take(&mut processes.overrun);
         match (&processes.events, processes.confirmed) {
-            (Some(_), true) => self.enlarge_buffer(),
+            (Some(_), true) if overrun => self.enlarge_buffer(),
+            (Some(_), true) => {}
             (Some(_), false) => {
                 let without = std::mem::take(&mut self.tracked.processes.events);
                 if let Some((events, registration)) = without {
