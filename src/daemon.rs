@@ -7,7 +7,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{daemon, getpid};
 use runtime::global::{Global, Processes};
-use runtime::signals::Signal;
+use runtime::signals::{self, Signal};
 use runtime::{logging, process, sys};
 
 use crate::child::Kind;
@@ -46,7 +46,7 @@ struct Traces {
 pub(crate) fn run(options: Options) -> i32 {
     let notifier = take_environment();
     restore_crashes();
-    ignore_early_signals();
+    hold_early_signals();
     logging::direct(&log_target::settings(IDENT, None, &options, &Processes::default()));
     info!("Starting {}", version::BANNER);
     let mut traces = Traces { core_pattern: core_dump::prepare(&options), ..Traces::default() };
@@ -91,14 +91,13 @@ fn restore_crashes() {
     }
 }
 
-/// A signal that asks for something comes too early now, and must not end the process.
-fn ignore_early_signals() {
-    let early =
-        [Signal::Reload, Signal::Data, Signal::Statistics, Signal::ClearStatistics, Signal::Json];
-    for signal in early {
-        // Known signals can be ignored.
-        let _ = sys::signal::set_disposition(signal.number(), sys::signal::Disposition::Ignore);
-    }
+/// Signals that ask for something. They are served once there is something to ask for.
+const EARLY: [Signal; 5] =
+    [Signal::Reload, Signal::Data, Signal::Statistics, Signal::ClearStatistics, Signal::Json];
+
+fn hold_early_signals() {
+    // Known signals can wait.
+    let _ = signals::hold(&EARLY);
 }
 
 /// What is not asked for does nothing, to the parent and all children. What shows a bug, stops a process for somebody to
@@ -118,7 +117,8 @@ fn ignore_other_signals() {
         libc::SIGINT,
     ];
     let (_, last) = sys::signal::real_time_range();
-    for number in (1..=last).filter(|number| !KEPT.contains(number)) {
+    let waits = |&number: &i32| EARLY.iter().any(|signal| signal.number() == number);
+    for number in (1..=last).filter(|number| !KEPT.contains(number) && !waits(number)) {
         // The C library keeps two real-time signals for itself.
         let _ = sys::signal::set_disposition(number, sys::signal::Disposition::Ignore);
     }

@@ -125,6 +125,17 @@ impl AsFd for Signals {
     }
 }
 
+/// Has signals wait that come before [`Signals::new`], which then reads them.
+pub fn hold(signals: &[Signal]) -> io::Result<()> {
+    let numbers: Vec<i32> = signals.iter().map(|signal| signal.number()).collect();
+    sys::signal::signal_set(&numbers).thread_block()?;
+    // What is ignored, as under nohup, would not wait.
+    for number in numbers {
+        sys::signal::set_disposition(number, sys::signal::Disposition::Default)?;
+    }
+    Ok(())
+}
+
 /// Runs `action` with every signal blocked. Only the process that returns here as it was gets its mask back: after a fork
 /// the child stays blocked until it makes its own [`Signals`].
 pub(crate) fn blocked_across_fork(action: impl FnOnce() -> io::Result<Side>) -> io::Result<Side> {
@@ -169,6 +180,15 @@ mod tests {
             }
             seen.sort_by_key(|signal| signal.number());
             seen == [Signal::Reload, Signal::Json, Signal::ClearStatistics]
+        });
+    }
+
+    #[test]
+    fn a_signal_that_comes_early_is_read_later() {
+        in_a_process(|| {
+            hold(&[Signal::Reload]).unwrap();
+            sys::signal::send(getpid(), Signal::Reload.number()).unwrap();
+            Signals::new(&[]).unwrap().take().unwrap() == Some(Signal::Reload)
         });
     }
 

@@ -69,6 +69,18 @@ fn only_children_with_something_to_do_are_started() {
 }
 
 #[test]
+fn a_reload_that_is_asked_for_during_the_start_is_done_after_it() {
+    let namespace = Namespace::new();
+    // It takes its time to read this.
+    let many: String = (0..3000).map(|number| format!("# {number}\n$A{number}=x\n")).collect();
+    let daemon = start(&namespace, &format!("{many}{NAMES}{SESSION}"), &[]);
+    daemon.await_log(Mark::default(), "Starting Keepalived");
+    daemon.process().signal(Signal::SIGHUP);
+    daemon.await_log(Mark::default(), "Reloading ...");
+    assert_eq!(count(&daemon, "Startup complete"), 1, "{}", daemon.log_text());
+}
+
+#[test]
 fn restarts_of_a_child_that_keeps_dying_are_delayed() {
     let namespace = Namespace::new();
     let daemon = start(&namespace, &format!("{NAMES}{SESSION}"), &[]);
