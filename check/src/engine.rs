@@ -12,6 +12,7 @@ mod reload;
 mod runs;
 mod schedule;
 mod sessions;
+mod snmp;
 mod start;
 mod stop;
 
@@ -35,6 +36,7 @@ use self::addresses::Addresses;
 use self::files::Files;
 use self::live::{CheckId, Checks};
 use self::ping_range::PingRange;
+use self::snmp::Subagent;
 use crate::balance::Balance;
 use crate::config::Config;
 use crate::probe::Tools;
@@ -68,6 +70,8 @@ enum Source {
     Reader(fifo::Reader),
     /// A mail on its way.
     Mail(MailId),
+    /// The SNMP master agent.
+    Snmp,
 }
 
 impl From<MailId> for Source {
@@ -99,6 +103,8 @@ enum Timer {
     Mail(MailId),
     /// Time to try again what the kernel did not take, and to see whether its table is as it should be.
     Table,
+    /// Time to call the SNMP master agent, or to ask whether it is there.
+    Snmp,
     /// The end of the time that scripts and mails have when the process stops.
     Grace,
 }
@@ -132,6 +138,7 @@ struct Engine {
     notifiers: Notifiers,
     listeners: Listeners,
     mails: Outbox,
+    subagent: Subagent,
     /// Kept for as long as the loop lives.
     _registrations: Vec<Registration>,
     /// Whether the loop goes on.
@@ -196,6 +203,7 @@ impl Engine {
             Source::Script(id) => self.notifiers.ended(id, &mut self.reactor),
             Source::Reader(reader) => self.listeners.reader_ended(reader, &mut self.reactor),
             Source::Mail(id) => self.mails.serve(id, &mut self.reactor, now),
+            Source::Snmp => self.serve_subagent(now),
         }
     }
 
@@ -205,6 +213,7 @@ impl Engine {
             Timer::Deadline(id) => self.deadline(id, now),
             Timer::Mail(id) => self.mails.serve(id, &mut self.reactor, now),
             Timer::Table => self.look_at_table(now),
+            Timer::Snmp => self.serve_subagent(now),
             // Whoever waits for it looks at the clock.
             Timer::Grace => {}
         }
@@ -216,6 +225,7 @@ impl Engine {
         self.notifiers.start(&mut self.reactor);
         self.listeners.flush();
         self.mails.flush(&mut self.reactor, now);
+        self.send_traps(now);
     }
 
     fn hear_signals(&mut self, now: Instant) {

@@ -5,6 +5,7 @@
 //! then ([`Table::look`]). Services that are not ours are left alone.
 
 mod desired;
+mod figures;
 mod marks;
 mod nftables;
 mod service;
@@ -20,9 +21,10 @@ use ipvs_sys::{Client, Error, Key, Refusal, Request, Service};
 use log::{debug, error, info};
 use runtime::global::{FlushOnStop, Global, IpvsNamespace};
 
-use crate::balance::Balance;
+use crate::balance::{Balance, PoolId};
 use crate::config::{Config, Group};
 use desired::Wanted;
+pub use figures::Figures;
 use marks::Marks;
 use service::{Entry, There};
 
@@ -201,6 +203,11 @@ impl Table {
             let outcome = self.settings.restore(&mut client);
             self.keep(client, outcome);
         }
+    }
+
+    /// The services of a virtual server.
+    pub fn services_of(&self, pool: PoolId) -> impl Iterator<Item = Key> + '_ {
+        self.entries.iter().filter(move |(_, entry)| entry.is_for(pool)).map(|(key, _)| *key)
     }
 
     fn warn_of_wide_groups(&self) {

@@ -11,6 +11,9 @@ const FWD_METHOD: u16 = 3;
 const WEIGHT: u16 = 4;
 const U_THRESH: u16 = 5;
 const L_THRESH: u16 = 6;
+const ACTIVE_CONNS: u16 = 7;
+const INACT_CONNS: u16 = 8;
+const PERSIST_CONNS: u16 = 9;
 const STATS: u16 = 10;
 const ADDR_FAMILY: u16 = 11;
 const STATS64: u16 = 12;
@@ -117,7 +120,14 @@ impl Destination {
             upper_threshold: attributes.find(U_THRESH)?.u32()?,
             lower_threshold: attributes.find(L_THRESH)?.u32()?,
         };
-        Some((destination, Statistics::read(attributes.find(STATS64), attributes.find(STATS))))
+        let count = |kind| attributes.find(kind).and_then(|found| found.u32()).unwrap_or(0);
+        let statistics = Statistics {
+            active: count(ACTIVE_CONNS),
+            inactive: count(INACT_CONNS),
+            persistent: count(PERSIST_CONNS),
+            ..Statistics::read(attributes.find(STATS64), attributes.find(STATS))
+        };
+        Some((destination, statistics))
     }
 }
 

@@ -36,6 +36,12 @@ pub struct Statistics {
     pub byte_rate_in: u64,
     /// Bytes to clients per second.
     pub byte_rate_out: u64,
+    /// Connections that are established; of servers only.
+    pub active: u32,
+    /// Connections that are not, or not any more; of servers only.
+    pub inactive: u32,
+    /// Clients that would come back; of servers only.
+    pub persistent: u32,
 }
 
 impl Statistics {
@@ -60,6 +66,9 @@ impl Statistics {
             packet_rate_out: counter(OUTPPS),
             byte_rate_in: counter(INBPS),
             byte_rate_out: counter(OUTBPS),
+            active: 0,
+            inactive: 0,
+            persistent: 0,
         }
     }
 }

@@ -38,6 +38,13 @@ impl Balance {
         }
     }
 
+    /// Somebody wants a server to weigh something else, until its checks or a load say otherwise.
+    pub fn change_weight(&mut self, id: ServerId, weight: i64) {
+        if self.set_weight(id, weight) {
+            self.evaluate(id.pool, false);
+        }
+    }
+
     /// What a check adds has changed with its state: what the server weighs counts again when it comes back, so nothing is
     /// said of it.
     pub fn replace_contribution(&mut self, id: ServerId, check: usize, contribution: i64) {

@@ -21,6 +21,7 @@ impl Engine {
     }
 
     fn tell_of_server(&mut self, change: &ServerChange) {
+        self.trap_server(change);
         if change.is_quiet() {
             return;
         }
@@ -33,6 +34,7 @@ impl Engine {
     }
 
     fn tell_of_quorum(&mut self, change: &QuorumChange) {
+        self.trap_quorum(change);
         if change.is_quiet() {
             return;
         }

@@ -53,6 +53,7 @@ impl Engine {
             self.running = false;
             return;
         }
+        self.offer_objects(now);
         self.load(false);
         self.flush(now);
         self.report_loaded();

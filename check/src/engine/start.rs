@@ -20,6 +20,7 @@ use super::addresses::Addresses;
 use super::files::Files;
 use super::live::Checks;
 use super::ping_range::PingRange;
+use super::snmp::Subagent;
 use super::{Engine, Source};
 use crate::balance::Balance;
 use crate::config::Config;
@@ -63,6 +64,7 @@ impl Engine {
             notifiers: Notifiers::default(),
             listeners: Listeners::default(),
             mails: Outbox::default(),
+            subagent: Subagent::default(),
             ping_range: PingRange::default(),
             _registrations: registrations,
             running: true,
@@ -78,6 +80,7 @@ impl Engine {
             return false;
         }
         self.prepare();
+        self.offer_objects(now);
         if !self.make_tools() {
             return false;
         }

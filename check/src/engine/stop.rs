@@ -26,6 +26,7 @@ impl Engine {
         }
         self.close_table();
         self.flush(now);
+        self.stop_subagent();
         self.await_told(before, now + GRACE);
         self.listeners.close(&mut self.reactor);
         self.ping_range.put_back();

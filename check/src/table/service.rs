@@ -49,6 +49,11 @@ impl Entry {
         }
     }
 
+    /// Whether a virtual server wants it.
+    pub(super) fn is_for(&self, pool: PoolId) -> bool {
+        self.claims.iter().any(|(claimant, _)| *claimant == pool)
+    }
+
     /// Nobody wants it.
     pub(super) fn abandon(&mut self) {
         self.claims.clear();

@@ -12,8 +12,6 @@ use super::{Objects, SetError};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often the master agent is asked whether it is there.
 const PING: Duration = Duration::from_secs(120);
-/// The priority of registrations (RFC 2741 §6.2.3).
-const PRIORITY: u8 = 127;
 /// So many ranges of one request are looked up, and so many objects come of it: others have to be served too.
 const RANGES: usize = 128;
 /// So many octets may an answer have.
@@ -40,6 +38,8 @@ const PARSE_ERROR: u16 = 266;
 pub struct Branch {
     /// How the names of its objects begin.
     pub root: &'static [u32],
+    /// The lowest of those who offer the same is asked (RFC 2741 §6.2.3).
+    pub priority: u8,
     /// What `sysORTable` says of it, in whose name.
     pub capabilities: Option<(&'static [u32], &'static str)>,
 }
@@ -64,6 +64,11 @@ pub(super) enum Loss {
     Silent,
     /// It sends what cannot be understood.
     Garbled(BadPdu),
+}
+
+impl Branch {
+    /// The priority where nothing speaks for another one.
+    pub const PRIORITY: u8 = 127;
 }
 
 impl fmt::Display for Loss {
@@ -276,7 +281,7 @@ impl Session {
                 self.ask(&Pdu::AddAgentCaps { id, description }, Asked::Other);
             }
             let subtree = Oid::from(branch.root);
-            let register = Pdu::Register { timeout: 0, priority: PRIORITY, subtree };
+            let register = Pdu::Register { timeout: 0, priority: branch.priority, subtree };
             self.ask(&register, Asked::Register(branch));
         }
     }

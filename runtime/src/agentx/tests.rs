@@ -284,7 +284,8 @@ fn numbers() -> Numbers {
     Numbers([(vec![5, 1], 10), (vec![5, 2], 20), (vec![5, 13], 30)].into())
 }
 
-const BRANCH: Branch = Branch { root: &[5], capabilities: Some((&[5], "fives")) };
+const BRANCH: Branch =
+    Branch { root: &[5], priority: Branch::PRIORITY, capabilities: Some((&[5], "fives")) };
 
 fn settings() -> Settings {
     Settings { description: "test", branches: vec![BRANCH] }

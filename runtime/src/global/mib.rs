@@ -11,8 +11,11 @@ use crate::options::BANNER;
 /// `1.3.6.1.4.1.9586.100.5.1`
 pub const ROOT: &[u32] = &[1, 3, 6, 1, 4, 1, 9586, 100, 5, 1];
 /// How a process offers it.
-pub const BRANCH: Branch =
-    Branch { root: ROOT, capabilities: Some((ROOT, "The MIB module for Keepalived")) };
+pub const BRANCH: Branch = Branch {
+    root: ROOT,
+    priority: Branch::PRIORITY,
+    capabilities: Some((ROOT, "The MIB module for Keepalived")),
+};
 /// The name of this router, as notifications have it.
 pub const ROUTER_ID: &[u32] = &[1, 3, 6, 1, 4, 1, 9586, 100, 5, 1, 2, 0];
 

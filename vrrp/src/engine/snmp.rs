@@ -21,6 +21,7 @@ use runtime::agentx::{self, Address, Agent, Branch, Objects, Oid, SetError, Valu
 use runtime::global::{Global, Script, Snmp, mib};
 use runtime::report::command;
 
+use set::Change;
 pub(super) use traps::Told;
 
 use super::{Engine, Source, Timer};
@@ -67,6 +68,8 @@ pub(super) struct Subagent {
     agent: Option<Agent>,
     settings: Option<Snmp>,
     since: Option<Instant>,
+    /// What a manager has changed in this turn.
+    changes: Vec<Change>,
 }
 
 impl mib::Configured for Engine {
@@ -110,6 +113,10 @@ impl Engine {
         }
         agent.attend(Source::Snmp, Timer::Snmp, &mut self.reactor);
         self.subagent.agent = Some(agent);
+        // What follows from it may be worth a notification.
+        for change in std::mem::take(&mut self.subagent.changes) {
+            self.perform_change(change, now);
+        }
     }
 
     /// Sends the notifications of this turn.
@@ -149,7 +156,7 @@ impl Objects for Engine {
 
     fn set(&mut self, name: &[u32], value: &Value) -> Result<(), SetError> {
         let change = self.change(name, value)?;
-        self.perform_change(change, Instant::now());
+        self.subagent.changes.push(change);
         Ok(())
     }
 }
@@ -161,7 +168,8 @@ fn same(one: &Snmp, two: &Snmp) -> bool {
 }
 
 fn branches(wanted: &Snmp) -> Vec<Branch> {
-    let described = |root, text| Branch { root, capabilities: Some((root, text)) };
+    let described =
+        |root, text| Branch { root, priority: Branch::PRIORITY, capabilities: Some((root, text)) };
     let all = [
         (true, mib::BRANCH),
         (wanted.vrrp, described(ROOT, "The MIB module for KEEPALIVED-VRRP")),
