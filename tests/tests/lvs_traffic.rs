@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use lab::{Backend, Binary, Daemon, Mark, Namespace, Nginx, Service, on_machine_for, run};
 
@@ -122,6 +123,26 @@ impl Network {
         found
     }
 
+    /// Waits until the kernel has just these servers for the service at `address`: the log tells what is about to be done.
+    #[track_caller]
+    fn await_servers(&self, address: &str, octets: &[u8]) {
+        let expected: Vec<String> =
+            octets.iter().map(|octet| format!("-r 192.168.50.{octet}:")).collect();
+        let deadline = Instant::now() + SLOW;
+        loop {
+            let name = self.director.name();
+            let kind = if address == DATAGRAMS { "-u" } else { "-t" };
+            let table = run("ip", &["netns", "exec", name, "ipvsadm", "-Sn", kind, address]);
+            let servers: Vec<&str> = table.lines().filter(|line| line.contains(" -r ")).collect();
+            let there = |server: &String| servers.iter().any(|line| line.contains(server.as_str()));
+            if servers.len() == expected.len() && expected.iter().all(there) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{address}: not {octets:?}:\n{table}");
+            thread::sleep(Duration::from_millis(200));
+        }
+    }
+
     fn table(&self) -> String {
         run("ip", &["netns", "exec", self.director.name(), "ipvsadm", "-Ln"])
     }
@@ -221,7 +242,6 @@ fn shares(shares: &[(&str, usize)]) -> BTreeMap<String, usize> {
 }
 
 #[test]
-#[ignore = "the checker child is still to come"]
 fn traffic_goes_to_servers_that_are_well() {
     on_machine_for("traffic_goes_to_servers_that_are_well", 200, || {
         let mut network = Network::new();
@@ -246,6 +266,7 @@ fn traffic_goes_to_servers_that_are_well() {
         let removed = "Removing service [192.168.50.3]:tcp:";
         await_each(&daemon, mark, removed, &[NAT, "10.9.0.100:443", DIRECT, TUNNEL]);
         for address in [NAT, DIRECT, TUNNEL] {
+            network.await_servers(address, &[2, 4]);
             let found = network.ask(address, 4);
             assert_eq!(found, shares(&[("a", 2), ("c", 2)]), "{address}\n{}", network.table());
         }
@@ -258,6 +279,7 @@ fn traffic_goes_to_servers_that_are_well() {
         }
         let removed = "Removing service [192.168.50.4]:tcp:";
         await_each(&daemon, mark, removed, &[NAT, "10.9.0.100:443"]);
+        network.await_servers(NAT, &[2]);
         assert_eq!(network.ask(NAT, 3), shares(&[("a", 3)]), "{}", network.table());
 
         // The last one has the wrong page, and its echo is gone.
@@ -267,8 +289,10 @@ fn traffic_goes_to_servers_that_are_well() {
         }
         network.echoes.remove(0);
         await_each(&daemon, mark, "Adding sorry server", &[NAT, "10.9.0.100:443"]);
+        network.await_servers(NAT, &[1]);
         assert_eq!(network.ask(NAT, 3), shares(&[("sorry", 3)]), "{}", network.table());
         await_each(&daemon, mark, "Removing service [192.168.50.2]:udp:5300", &[DATAGRAMS]);
+        network.await_servers(DATAGRAMS, &[3, 4]);
         let found = network.ask_by_datagram(4);
         assert_eq!(found, shares(&[("b", 2), ("c", 2)]), "{}", network.table());
 
@@ -285,6 +309,7 @@ fn traffic_goes_to_servers_that_are_well() {
         }
         await_each(&daemon, mark, "Adding service [192.168.50.3]:tcp:80", &[DIRECT, TUNNEL]);
         for address in [NAT, DIRECT, TUNNEL] {
+            network.await_servers(address, &[2, 3, 4]);
             assert_eq!(network.ask(address, 6), all, "{address}\n{}", network.table());
         }
 

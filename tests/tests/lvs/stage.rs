@@ -21,7 +21,7 @@ const QUIET: Duration = Duration::from_secs(4);
 const PAUSE: Duration = Duration::from_millis(700);
 
 /// The virtual machine is slow.
-const PATIENCE: Duration = Duration::from_secs(25);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Settings that all stories share. `$DIR` is the directory of the story.
 const COMMON: &str = "global_defs {
@@ -211,6 +211,10 @@ impl Stage {
             Event::Wait(seconds) => Duration::from_secs(seconds),
             _ => QUIET,
         };
+        if matches!(step.event, Event::Start(_) | Event::Reload(_) | Event::KillChecker) {
+            let ready = |line: &LogLine| line.text.starts_with(READY).then_some(());
+            let _ = self.log.wait(marks.log, PATIENCE, ready);
+        }
         let mut seen = self.see(step, story, marks);
         loop {
             thread::sleep(quiet);
@@ -252,7 +256,11 @@ impl Stage {
     fn hear(&self, step: &Step, marks: Marks) -> Seen {
         let path = self.path();
         let lines = self.log.since(marks.log);
-        let lines = lines.iter().filter_map(|line| log_line(&line.text, &path));
+        let own = self.daemon.as_ref().map(|daemon| daemon.directory().display().to_string());
+        let lines = lines.iter().filter_map(|line| {
+            let text = own.as_ref().map_or(line.text.clone(), |own| line.text.replace(own, "$ETC"));
+            log_line(&text, &path)
+        });
         let mut seen = Seen {
             event: step.text.clone(),
             log: lines.collect(),
@@ -319,6 +327,9 @@ fn matters(seen: &Seen) -> bool {
 
 /// What the parent says when its children have started.
 const STARTED: &str = "Startup complete";
+
+/// What the checker says last when it starts, and after a reload.
+const READY: &str = "Activating BFD healthchecker";
 
 /// What ends the reader of a FIFO.
 const END: &str = "end of the story";
