@@ -36,5 +36,4 @@ serve 192.168.50.2:80 http 200 world
 serve 192.168.50.2:80 http 201 hello
 serve 192.168.50.2:80 silent
 quit 192.168.50.2:80
-serve 192.168.50.2:80 http 301 hello
 stop

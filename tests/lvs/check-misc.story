@@ -1,4 +1,4 @@
-# A program: its exit status, no end in time, and back.
+# A program: its exit status, and back.
 look mails
 
 -- config main
@@ -35,6 +35,4 @@ write m1 1
 write m1 0
 write m2 3
 write m2 0
-write m1 sleep
-write m1 0
 stop

@@ -47,12 +47,12 @@ impl Engine {
         }
     }
 
-    /// Starts a script, and writes to the FIFOs. Readers have always had a NUL after each of these lines.
+    /// Starts a script, and writes to the FIFOs.
     fn notify(&mut self, script: Option<&Script>, line: &str) {
         if let Some(script) = script {
             self.notifiers.add(script.clone(), Vec::new());
         }
-        self.listeners.write(&format!("{line}\n\0"));
+        self.listeners.write(&format!("{line}\n"));
     }
 
     /// Mails the result of a check. `turned`: its server came up or went down by it.
