@@ -127,13 +127,13 @@ impl Network {
     #[track_caller]
     fn await_servers(&self, address: &str, octets: &[u8]) {
         let expected: Vec<String> =
-            octets.iter().map(|octet| format!("-r 192.168.50.{octet}:")).collect();
+            octets.iter().map(|octet| format!(" 192.168.50.{octet}:")).collect();
         let deadline = Instant::now() + SLOW;
         loop {
             let name = self.director.name();
             let kind = if address == DATAGRAMS { "-u" } else { "-t" };
-            let table = run("ip", &["netns", "exec", name, "ipvsadm", "-Sn", kind, address]);
-            let servers: Vec<&str> = table.lines().filter(|line| line.contains(" -r ")).collect();
+            let table = run("ip", &["netns", "exec", name, "ipvsadm", "-Ln", kind, address]);
+            let servers: Vec<&str> = table.lines().filter(|line| line.contains("-> 192")).collect();
             let there = |server: &String| servers.iter().any(|line| line.contains(server.as_str()));
             if servers.len() == expected.len() && expected.iter().all(there) {
                 return;

@@ -137,13 +137,18 @@ fn start_and_reload(binary: &Binary) -> (Duration, Duration, u64) {
     let last = SERVICES - 1;
     let last = format!("10.{}.{}.1:80", last / 250, last % 250);
     let complete = |weight: u32| {
-        let weight = format!("-w {weight}");
-        let arguments = ["netns", "exec", namespace.name(), "ipvsadm", "-Sn", "-t", &last];
+        let weight = weight.to_string();
+        let arguments = ["netns", "exec", namespace.name(), "ipvsadm", "-Ln", "-t", &last];
         let table = std::process::Command::new("ip").args(arguments).output();
         table.is_ok_and(|output| {
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
-            let servers: Vec<&str> = text.lines().filter(|line| line.contains("-a -t")).collect();
-            servers.len() == SERVERS && servers.last().is_some_and(|line| line.contains(&weight))
+            let servers = text.lines().filter(|line| line.contains("-> 192"));
+            let changed = |line: &&str| {
+                let mut words = line.split_whitespace().skip(1);
+                let address = words.next().unwrap_or_default();
+                address.ends_with(&format!(".{SERVERS}:80")) && words.nth(1) == Some(&weight)
+            };
+            servers.clone().count() == SERVERS && servers.filter(changed).count() == 1
         })
     };
     let began = Instant::now();
