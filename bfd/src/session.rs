@@ -507,7 +507,7 @@ pub struct Beat(pub Instant);
 
 impl Beat {
     /// The longest time between two moments.
-    const LONGEST: Duration = Duration::from_millis(1);
+    const LONGEST: Duration = Duration::from_millis(10);
 
     /// The moment next to `at`, where there is one at least in each tenth of `interval`.
     fn nearest(self, at: Instant, interval: Duration) -> Instant {
