@@ -355,7 +355,7 @@ fn read_lines(fifo: File, told: Timeline<String>) {
 
 /// A line of the log as it is compared; `None` for what depends on the machine, or is about starting and ending processes.
 fn log_line(line: &str, directory: &str) -> Option<String> {
-    const APART: [&str; 28] = [
+    const APART: [&str; 29] = [
         "A thread timer expired",
         "Child (PID ",
         "SMTP alert successfully sent.",
@@ -381,6 +381,7 @@ fn log_line(line: &str, directory: &str) -> Option<String> {
         "pid ",
         "Remote SMTP server",
         "  Please log an issue",
+        "  Please report it to",
         "  and include a full copy",
         "  copies of the",
         "read eventfd count",
