@@ -6,4 +6,5 @@ pub mod config;
 pub mod engine;
 pub mod genhash;
 pub mod probe;
+mod report;
 pub mod table;

@@ -47,6 +47,30 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Where it connects, unless it is decided elsewhere.
+    pub fn connection(&self) -> Option<&Connection> {
+        match self {
+            Self::Tcp(connection, _)
+            | Self::Http(connection, ..)
+            | Self::Smtp(connection, ..)
+            | Self::Dns(connection, ..)
+            | Self::Udp(connection, ..)
+            | Self::Ping(connection, _) => Some(connection),
+            Self::Misc(..) | Self::File(_) | Self::Bfd(_) => None,
+        }
+    }
+
+    /// The time between attempts where nothing was said; `None` is the time between runs.
+    pub(crate) fn usual_delay_before_retry(&self) -> Option<Duration> {
+        let defaults = match self {
+            Self::Http(..) => Defaults::HTTP,
+            Self::Dns(..) => Defaults::DNS,
+            Self::Misc(..) => Defaults::MISC,
+            _ => Defaults::USUAL,
+        };
+        defaults.delay_before_retry
+    }
+
     /// When it runs; `None` for what others decide.
     pub fn timing(&self) -> Option<Timing> {
         match *self {
@@ -149,6 +173,17 @@ pub(super) struct Defaults {
     pub(super) retry: u32,
     /// `None` is the delay loop.
     pub(super) delay_before_retry: Option<Duration>,
+}
+
+impl Defaults {
+    const ONE_SECOND: Option<Duration> = Some(Duration::from_secs(1));
+
+    /// Those of most kinds.
+    pub(super) const USUAL: Self = Self { retry: 1, delay_before_retry: Self::ONE_SECOND };
+    pub(super) const HTTP: Self =
+        Self { retry: 1, delay_before_retry: Some(Duration::from_secs(3)) };
+    pub(super) const DNS: Self = Self { retry: 3, delay_before_retry: None };
+    pub(super) const MISC: Self = Self { retry: 0, delay_before_retry: Self::ONE_SECOND };
 }
 
 impl Common {

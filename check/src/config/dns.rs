@@ -50,6 +50,13 @@ const KINDS: [(&str, RecordKind); 9] = [
     ("DNSKEY", RecordKind::Dnskey),
 ];
 
+impl RecordKind {
+    /// What the configuration calls it.
+    pub fn name(self) -> &'static str {
+        KINDS.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
+    }
+}
+
 /// The longest label, and the longest name with its dots (RFC 1035 §2.3.4).
 const LABEL_MAX: usize = 63;
 const NAME_MAX: usize = 253;

@@ -1,20 +1,11 @@
 //! What real servers have from their virtual server, and checks from their real server.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use super::block::{self, ServiceDraft};
 use super::checker::{Checker, Defaults, HandedDown, Kind, Smtp};
 use super::forwarding::Forwarding;
 use super::real::{self, CheckerDraft, KindDraft, RealServer};
-
-const ONE_SECOND: Option<Duration> = Some(Duration::from_secs(1));
-
-/// What most kinds of checks fall back on.
-const USUAL: Defaults = Defaults { retry: 1, delay_before_retry: ONE_SECOND };
-const HTTP: Defaults = Defaults { retry: 1, delay_before_retry: Some(Duration::from_secs(3)) };
-const DNS: Defaults = Defaults { retry: 3, delay_before_retry: None };
-const MISC: Defaults = Defaults { retry: 0, delay_before_retry: ONE_SECOND };
 
 /// Completes a real server, whose port is still as written.
 pub(super) fn real_server(mut draft: real::Draft, parent: &block::Draft) -> RealServer {
@@ -74,20 +65,20 @@ impl<'a> Checks<'a> {
         let to = common.connection(self.server, &self.inherited);
         let timing = |defaults| common.timing(&self.inherited, defaults);
         let kind = match kind {
-            KindDraft::Tcp => Kind::Tcp(to, timing(USUAL)),
+            KindDraft::Tcp => Kind::Tcp(to, timing(Defaults::USUAL)),
             KindDraft::Http(mut http) => {
                 http.virtualhost = http.virtualhost.or(self.inherited.virtualhost.clone());
-                Kind::Http(to, timing(HTTP), http)
+                Kind::Http(to, timing(Defaults::HTTP), http)
             }
-            KindDraft::Smtp(helo) => Kind::Smtp(to, timing(USUAL), Smtp { helo }),
-            KindDraft::Dns(dns) => Kind::Dns(to, timing(DNS), dns),
-            KindDraft::Udp(udp) => Kind::Udp(to, timing(USUAL), udp),
-            KindDraft::Ping => Kind::Ping(to, timing(USUAL)),
+            KindDraft::Smtp(helo) => Kind::Smtp(to, timing(Defaults::USUAL), Smtp { helo }),
+            KindDraft::Dns(dns) => Kind::Dns(to, timing(Defaults::DNS), dns),
+            KindDraft::Udp(udp) => Kind::Udp(to, timing(Defaults::USUAL), udp),
+            KindDraft::Ping => Kind::Ping(to, timing(Defaults::USUAL)),
             KindDraft::Misc(mut misc) => {
                 if misc.timeout.is_zero() {
                     misc.timeout = self.parent.delay_loop;
                 }
-                Kind::Misc(timing(MISC), misc)
+                Kind::Misc(timing(Defaults::MISC), misc)
             }
             KindDraft::File(file) => Kind::File(file),
             KindDraft::Bfd(session) => Kind::Bfd(session),
