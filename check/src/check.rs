@@ -122,6 +122,21 @@ impl Check {
         self.round.url()
     }
 
+    /// The page that has failed.
+    pub fn failed_url(&self) -> Option<usize> {
+        self.round.failed()
+    }
+
+    /// When its script was last started.
+    pub fn last_run(&self) -> Option<Instant> {
+        self.runs.begun()
+    }
+
+    /// With what status its script last ended.
+    pub fn last_status(&self) -> Option<u8> {
+        self.runs.status()
+    }
+
     /// What it contributes to the weight of its server.
     pub fn contribution(&self) -> i64 {
         self.runs.contribution()

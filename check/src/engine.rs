@@ -9,6 +9,7 @@ mod live;
 mod notify;
 mod ping_range;
 mod reload;
+mod report;
 mod runs;
 mod schedule;
 mod sessions;
@@ -16,6 +17,7 @@ mod snmp;
 mod start;
 mod stop;
 
+use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
 use std::time::Instant;
@@ -23,6 +25,7 @@ use std::time::Instant;
 use log::{error, info, warn};
 use runtime::bfd_event::Receiver;
 use runtime::child::{self, ChildEnd, Received, Setup, ToChild, ToParent};
+use runtime::dump::Dumps;
 use runtime::fifo::{self, Listeners};
 use runtime::global::Global;
 use runtime::mail::{MailId, Outbox};
@@ -37,7 +40,8 @@ use self::files::Files;
 use self::live::{CheckId, Checks};
 use self::ping_range::PingRange;
 use self::snmp::Subagent;
-use crate::balance::Balance;
+use self::report::State;
+use crate::balance::{Balance, ServerId};
 use crate::config::Config;
 use crate::probe::Tools;
 use crate::table::Table;
@@ -72,6 +76,8 @@ enum Source {
     Mail(MailId),
     /// The SNMP master agent.
     Snmp,
+    /// The end of a dump.
+    Dump,
 }
 
 impl From<MailId> for Source {
@@ -139,6 +145,9 @@ struct Engine {
     listeners: Listeners,
     mails: Outbox,
     subagent: Subagent,
+    dumps: Dumps<State>,
+    /// What the real servers that were there before the last reload weighed then.
+    weights_before: HashMap<ServerId, i64>,
     /// Kept for as long as the loop lives.
     _registrations: Vec<Registration>,
     /// Whether the loop goes on.
@@ -204,6 +213,7 @@ impl Engine {
             Source::Reader(reader) => self.listeners.reader_ended(reader, &mut self.reactor),
             Source::Mail(id) => self.mails.serve(id, &mut self.reactor, now),
             Source::Snmp => self.serve_subagent(now),
+            Source::Dump => self.dump_ended(),
         }
     }
 
@@ -248,12 +258,9 @@ impl Engine {
             Signal::CpuTime => warn!(
                 "Healthcheck process has used too much CPU time, checker_rlimit_rttime may need to be increased"
             ),
-            // Scripts have descriptors of their own.
-            Signal::Child
-            | Signal::Data
-            | Signal::Statistics
-            | Signal::ClearStatistics
-            | Signal::Json => {}
+            Signal::Data => self.dump(),
+            // Scripts have descriptors of their own, and 2.4.3 has neither statistics nor JSON here.
+            Signal::Child | Signal::Statistics | Signal::ClearStatistics | Signal::Json => {}
         }
     }
 

@@ -108,6 +108,13 @@ pub struct Kept {
     pages: Vec<http::Said>,
 }
 
+impl Kept {
+    /// The number of the last echo request; 0 before the first.
+    pub fn sequence(&self) -> u16 {
+        self.ping.as_ref().map_or(0, ping::Kept::sequence)
+    }
+}
+
 /// An attempt that has begun.
 #[derive(Debug)]
 pub enum Begun {

@@ -91,7 +91,7 @@ pub(crate) struct CheckState {
     /// When its script was started.
     pub(crate) last_run: Option<SystemTime>,
     /// With what status it ended.
-    pub(crate) last_status: i32,
+    pub(crate) last_status: u8,
 }
 
 /// Reports on everything that concerns load balancing.

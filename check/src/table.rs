@@ -22,7 +22,8 @@ use log::{debug, error, info};
 use runtime::global::{FlushOnStop, Global, IpvsNamespace};
 
 use crate::balance::{Balance, PoolId};
-use crate::config::{Config, Group};
+
+use crate::config::{Config, Group, GroupId};
 use desired::Wanted;
 pub use figures::Figures;
 use marks::Marks;
@@ -72,6 +73,12 @@ pub struct Table {
 }
 
 impl Table {
+    /// The marks by which nftables tells IPVS of groups: for TCP, UDP and SCTP; 0 where there is none.
+    pub fn marks(&self, config: &Config) -> Vec<(GroupId, [u32; 3])> {
+        let groups = (0..).map(GroupId).zip(&config.groups);
+        groups.map(|(id, group)| (id, self.marks.given(group))).collect()
+    }
+
     /// How often to [look](Self::look).
     pub const LOOK: Duration = Duration::from_secs(10);
 

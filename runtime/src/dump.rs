@@ -1,5 +1,7 @@
 //! Files in which a process shows its state: complete when their name appears, and never through somebody else's link.
 
+mod queue;
+
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -15,6 +17,13 @@ use crate::process::{Ending, Side, fork, pidfd_open, reap_one, restore};
 use crate::sys::descriptor::close_from;
 use crate::sys::process::exit_now;
 use crate::sys::random::random;
+
+pub use queue::Dumps;
+
+/// Who may read data and statistics: everybody whom the file creation mask allows it.
+pub const SHARED: u32 = 0o666;
+/// Only the administrator reads the JSON dump.
+pub const PRIVATE: u32 = 0o600;
 
 /// Which process writes a dump of its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

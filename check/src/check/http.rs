@@ -23,6 +23,10 @@ impl Round {
         self.url
     }
 
+    pub(super) fn failed(&self) -> Option<usize> {
+        self.failed
+    }
+
     /// Goes on with the page that has failed.
     pub(super) fn adopt(&mut self, old: &Self) {
         self.failed = old.failed;

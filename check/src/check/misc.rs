@@ -33,6 +33,14 @@ impl Runs {
         self.begun = Some(now);
     }
 
+    pub(super) fn begun(&self) -> Option<Instant> {
+        self.begun
+    }
+
+    pub(super) fn status(&self) -> Option<u8> {
+        self.status
+    }
+
     pub(super) fn contribution(&self) -> i64 {
         self.contribution
     }

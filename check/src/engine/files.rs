@@ -29,6 +29,11 @@ pub(super) struct Standing {
 }
 
 impl Files {
+    /// The numbers in the files, as the configuration has them.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = i64> {
+        self.all.iter().map(|&(_, number)| number)
+    }
+
     /// What a file says of a server. One that is unknown says nothing.
     pub(super) fn standing(&self, check: &FileCheck) -> Standing {
         let found = self.all.iter().find(|(file, _)| file.name == check.file);

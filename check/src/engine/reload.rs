@@ -94,6 +94,8 @@ impl Engine {
             flush_on_stop: self.global.lvs.flush_on_stop,
         };
         let continuations = self.balance.prepare(Rc::clone(&self.config), settings);
+        let weights = continuations.iter().map(|one| (one.new, self.balance.weight(one.old)));
+        self.weights_before = weights.collect();
         self.track_files(fresh);
         self.prepare_files();
         self.carry_checks_over(&continuations, fresh);

@@ -1,5 +1,6 @@
 //! Starting: from the configuration that the parent has handed over to checks that run.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::rc::Rc;
 use std::time::Instant;
@@ -7,6 +8,7 @@ use std::time::Instant;
 use log::info;
 use runtime::bfd_event::Receiver;
 use runtime::child::Setup;
+use runtime::dump::Dumps;
 use runtime::fifo::Listeners;
 use runtime::global::Global;
 use runtime::handover;
@@ -65,6 +67,8 @@ impl Engine {
             listeners: Listeners::default(),
             mails: Outbox::default(),
             subagent: Subagent::default(),
+            dumps: Dumps::default(),
+            weights_before: HashMap::new(),
             ping_range: PingRange::default(),
             _registrations: registrations,
             running: true,
@@ -87,6 +91,9 @@ impl Engine {
         self.flush_table();
         self.load(true);
         self.flush(now);
+        if self.options.dump_configuration {
+            self.log_configuration();
+        }
         self.report_loaded();
         self.activate(now);
         true

@@ -30,6 +30,12 @@ pub(super) struct Kept {
     sequence: u16,
 }
 
+impl Kept {
+    pub(super) fn sequence(&self) -> u16 {
+        self.sequence
+    }
+}
+
 /// One request.
 #[derive(Debug)]
 pub(super) struct Echo {

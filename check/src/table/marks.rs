@@ -74,6 +74,15 @@ impl Marks {
     }
 }
 
+impl Marks {
+    /// The marks that a group has for TCP, UDP and SCTP; 0 where it has none.
+    pub(super) fn given(&self, group: &Group) -> [u32; 3] {
+        [Protocol::Tcp, Protocol::Udp, Protocol::Sctp].map(|protocol| {
+            let key = (group.name.clone(), map_of(protocol));
+            self.given.get(&key).copied().unwrap_or(0)
+        })
+    }
+}
 /// The maps, each with the number of its protocol.
 pub(super) const MAPS: [(&str, u8); 3] = [("tcp_map", 6), ("udp_map", 17), ("sctp_map", 132)];
 

@@ -1,0 +1,130 @@
+//! What the process tells about itself when it is asked by a signal, or by `-d`.
+
+use std::collections::HashMap;
+use std::time::{Instant, SystemTime};
+
+use log::info;
+use nix::unistd::getpid;
+use runtime::dump::{self, SHARED, Writer};
+use runtime::global::Author;
+use runtime::report::Report;
+
+use super::live::Live;
+use super::{Engine, Source};
+use crate::balance::{PoolId, ServerId};
+use crate::config::VirtualServer;
+use crate::report::{CheckState, PoolState, ServerState, Snapshot, SorryState, report};
+
+/// The only thing that can be asked for: everything that there is to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct State;
+
+impl Engine {
+    /// Writes everything that there is to know.
+    pub(super) fn dump(&mut self) {
+        info!("Printing checker data for process({}) on signal", getpid());
+        self.dumps.ask(State);
+        self.write_next_dump();
+    }
+
+    /// A dump is written, or failed.
+    pub(super) fn dump_ended(&mut self) {
+        self.dumps.ended(&mut self.reactor);
+        self.write_next_dump();
+    }
+
+    fn write_next_dump(&mut self) {
+        if let Some(State) = self.dumps.next() {
+            let path = dump::state_path(&self.global, Writer::Checker);
+            let copy = dump::write_apart(path, SHARED, || self.report(Report::of_state()));
+            self.dumps.begun(copy, Source::Dump, &mut self.reactor);
+        }
+    }
+
+    /// Writes what was configured into the log.
+    pub(super) fn log_configuration(&self) {
+        self.report(Report::of_configuration()).lines().for_each(|line| info!("{line}"));
+    }
+
+    fn report(&self, mut out: Report) -> String {
+        let real_time = self.promotion.real_time();
+        self.global.report(&Author { real_time, ..Author::new(Writer::Checker) }, &mut out);
+        report(&self.config, &self.snapshot(), &mut out);
+        out.into_text()
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let mut checks: HashMap<ServerId, Vec<CheckState>> = HashMap::new();
+        for live in self.checks.iter() {
+            checks.entry(live.server).or_default().push(self.check_state(live));
+        }
+        let pools = self.config.virtual_servers.iter().enumerate();
+        let pools: Vec<PoolState> = pools
+            .map(|(number, service)| self.pool_state(PoolId(number), service, &mut checks))
+            .collect();
+        Snapshot {
+            reloaded: pools.iter().any(|pool| pool.reloaded),
+            pools,
+            marks: self.table.as_ref().map(|table| table.marks(&self.config)).unwrap_or_default(),
+            files: self.files.numbers().collect(),
+        }
+    }
+
+    fn pool_state(
+        &self,
+        id: PoolId,
+        service: &VirtualServer,
+        checks: &mut HashMap<ServerId, Vec<CheckState>>,
+    ) -> PoolState {
+        let places = 0..service.real_servers.len();
+        let servers: Vec<ServerState> = places
+            .map(|place| ServerId { pool: id, place })
+            .map(|id| self.server_state(id, checks.remove(&id).unwrap_or_default()))
+            .collect();
+        PoolState {
+            alive: self.table.is_some(),
+            quorum_up: self.balance.has_quorum(id),
+            reloaded: servers.iter().any(|server| server.reloaded),
+            sorry: SorryState {
+                set: self.balance.sorry_share(id).is_some(),
+                alive: self.balance.uses_sorry_server(id),
+            },
+            servers,
+        }
+    }
+
+    fn server_state(&self, id: ServerId, checks: Vec<CheckState>) -> ServerState {
+        let failed = self.balance.failed_checks(id);
+        let before = self.weights_before.get(&id).copied();
+        ServerState {
+            effective_weight: self.balance.weight(id),
+            previous_weight: before.unwrap_or(0),
+            alive: self.balance.is_alive(id),
+            failed_checks: u32::try_from(failed).unwrap_or(u32::MAX),
+            set: self.balance.share(id).is_some(),
+            reloaded: before.is_some(),
+            checks,
+        }
+    }
+
+    fn check_state(&self, live: &Live) -> CheckState {
+        let check = &live.check;
+        CheckState {
+            enabled: live.enabled,
+            up: check.is_up(),
+            has_run: check.has_run(),
+            weight: check.contribution(),
+            failures: check.failures(),
+            reloaded: self.weights_before.contains_key(&live.server),
+            failed_url: check.failed_url(),
+            sequence: live.kept.sequence(),
+            last_run: check.last_run().map(on_the_wall),
+            last_status: check.last_status().unwrap_or(0),
+        }
+    }
+}
+
+/// What the clock on the wall showed.
+fn on_the_wall(at: Instant) -> SystemTime {
+    SystemTime::now() - Instant::now().saturating_duration_since(at)
+}
