@@ -3,6 +3,7 @@
 //! `RECORD=1 KEEPALIVED=…` makes the program write the expected texts (`tests/dumps`) anew.
 
 use std::fs;
+use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -78,7 +79,8 @@ fn masked_line(line: &str) -> Option<String> {
     /// They depend on the build of the original, or on whether the kernel had something to tell.
     const ABSENT: [&str; 4] = [" libnftnl version", " DBus ", " iproute ", "   rp_filter "];
     /// Of these the name is the same.
-    const VALUES: [&str; 13] = [
+    const VALUES: [&str; 14] = [
+        "Last ran",
         "GARP next time",
         "local discriminator",
         "last seen",
@@ -215,6 +217,54 @@ fn sessions_show_both_sides() {
     };
     let start = text.find("------< BFD Data").expect("there are sockets");
     compare("sessions.data", &masked(&text[start..], &Scratch::new()));
+}
+
+/// Plays one configuration with virtual servers until `texts` are in the log, and compares its dump.
+fn dump_virtual_servers(name: &str, texts: &[&str]) {
+    let (namespace, scratch) = (Namespace::new(), Scratch::new());
+    namespace.ip("link set lo up\n");
+    let _server = namespace.enter(|| TcpListener::bind("127.0.0.2:2525")).expect("nobody has it");
+    for (file, content) in [("load", "3"), ("down", "1"), ("weight", "5")] {
+        fs::write(scratch.path().join(file), content).expect("the directory is ours");
+    }
+    for status in [1, 12] {
+        let path = scratch.path().join(format!("exit{status}"));
+        fs::write(&path, format!("#!/bin/sh\nexit {status}\n")).expect("the directory is ours");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    }
+    let config = configuration(&format!("{name}.conf"), &scratch);
+    let mut daemon = Daemon::start_with(&Binary::under_test(), &namespace, &config, &["-C"]);
+    for text in texts {
+        let text = text.replace("@DIR@", &scratch.path().to_string_lossy());
+        daemon.await_log(Mark::default(), &text);
+    }
+    compare(&format!("{name}.data"), &masked_checks(&daemon.dump(Dump::Checker), &scratch));
+    assert!(daemon.stop().success());
+}
+
+/// A dump of the checker process without what ours says otherwise on purpose, or what the machine has no name for.
+fn masked_checks(text: &str, scratch: &Scratch) -> String {
+    const OTHERWISE: [&str; 4] =
+        ["   Log all failures", "     Regex options:", "   Retries iterations", " Smtp HELO name"];
+    let text = masked(text, scratch);
+    let lines = text.lines().filter(|line| !OTHERWISE.iter().any(|text| line.starts_with(text)));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn virtual_servers_look_like_those_of_the_original() {
+    lab::on_machine("virtual_servers_look_like_those_of_the_original", || {
+        dump_virtual_servers("lvs-groups", &["Activating BFD healthchecker"]);
+        dump_virtual_servers("lvs-checks", &["Activating BFD healthchecker", "BFD check of"]);
+        let concluded = [
+            "TCP_CHECK on service [127.0.0.1]:tcp:1 failed",
+            "TCP connection to [127.0.0.2]:tcp:2525 success",
+            "TCP_CHECK on service [127.0.0.4]:tcp:80 failed",
+            "Misc check for [[127.0.0.5]:tcp:80 VS [10.0.0.1]:tcp:80] by [@DIR@/exit12] succeeded",
+            "Misc check for [[127.0.0.6]:tcp:80 VS [10.0.0.1]:tcp:80] by [@DIR@/exit1] failed",
+        ];
+        dump_virtual_servers("lvs-state", &concluded);
+    });
 }
 
 #[test]

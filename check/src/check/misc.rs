@@ -24,6 +24,8 @@ pub(super) struct Runs {
     begun: Option<Instant>,
     /// The status with which the last one that counted ended.
     status: Option<u8>,
+    /// The status with which the last one ended that ended by itself.
+    last_status: u8,
     /// What it contributes to the weight of the server.
     contribution: i64,
 }
@@ -37,8 +39,8 @@ impl Runs {
         self.begun
     }
 
-    pub(super) fn status(&self) -> Option<u8> {
-        self.status
+    pub(super) fn last_status(&self) -> u8 {
+        self.last_status
     }
 
     pub(super) fn contribution(&self) -> i64 {
@@ -67,6 +69,9 @@ impl Check {
     /// A run of the script has ended.
     pub fn ended(&mut self, subject: Subject<'_>, ended: Ended, now: Instant) -> Conclusion {
         let Kind::Misc(timing, misc) = &subject.checker.kind else { return Conclusion::default() };
+        if let Ended::Exited(status) = ended {
+            self.runs.last_status = status;
+        }
         let mut conclusion = match ended {
             Ended::Exited(status) if is_good(misc, status) => self.run_good(subject, misc, status),
             _ => self.run_bad(subject, misc, ended),

@@ -34,7 +34,7 @@ impl Engine {
     }
 
     fn write_next_dump(&mut self) {
-        if let Some(State) = self.dumps.next() {
+        if let Some(State) = self.dumps.take_next() {
             let path = dump::state_path(&self.global, Writer::Checker);
             let copy = dump::write_apart(path, SHARED, || self.report(Report::of_state()));
             self.dumps.begun(copy, Source::Dump, &mut self.reactor);
@@ -119,7 +119,7 @@ impl Engine {
             failed_url: check.failed_url(),
             sequence: live.kept.sequence(),
             last_run: check.last_run().map(on_the_wall),
-            last_status: check.last_status().unwrap_or(0),
+            last_status: check.last_status(),
         }
     }
 }

@@ -224,7 +224,7 @@ fn report_kind(
 
 fn report_dns(dns: &Dns, out: &mut Report) {
     out.field("Type", dns.kind.name());
-    out.field("Name", &dns.name);
+    out.field("Name", if dns.name == "." { "" } else { &dns.name });
 }
 
 fn report_udp(udp: &Udp, out: &mut Report) {

@@ -33,7 +33,11 @@ pub(super) fn report_group(
     if let Some([tcp, udp, sctp]) = marks.filter(|marks| *marks != [0; 3]) {
         out.line(format_args!(" Fwmark TCP: {tcp} UDP: {udp} SCTP: {sctp}"));
     }
-    let alive = alive(config, snapshot, id);
+    // Behind a mark of ours the kernel knows no addresses.
+    let alive = match marks {
+        Some(marks) if marks != [0; 3] => Alive::default(),
+        _ => alive(config, snapshot, id),
+    };
     out.inside(|out| {
         // Addresses come before marks, whatever their order in the file.
         let (marks, addresses): (Vec<&Entry>, Vec<&Entry>) =

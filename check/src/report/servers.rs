@@ -136,8 +136,8 @@ fn report_sorry_server(
     let shared = if sorry.is_real_server { "(duplicates rs) " } else { "" };
     let name = trio(sorry.address.ip(), protocol, Some(sorry.address.port()));
     out.line(format_args!("sorry server {shared}= {name}"));
+    report_forwarding("  ", sorry.forwarding, out);
     out.inside(|out| {
-        report_forwarding("", sorry.forwarding, out);
         report_switch("Inhibit on failure", sorry.inhibit_on_failure, out);
         out.field("set", bit(state.set));
         out.field("alive", bit(state.alive));
@@ -231,7 +231,7 @@ pub(super) fn report_groups(groups: &[u32], out: &mut Report) {
     out.inside(|out| out.list("Supplementary groups:", groups));
 }
 
-/// 2.4.3 leaves the prefix out where a tunnel is none of IP in IP.
+/// What stands before the words may be an indentation too. 2.4.3 leaves it out where a tunnel is none of IP in IP.
 fn report_forwarding(prefix: &str, forwarding: Forwarding, out: &mut Report) {
     let tunnel = match forwarding {
         Forwarding::Nat => return out.field(&format!("{prefix}forwarding method"), "NAT"),

@@ -30,7 +30,7 @@ impl<W: std::marker::Copy + PartialEq> Dumps<W> {
     }
 
     /// What is to be written next, if nothing is being written. It then counts as begun.
-    pub fn next(&mut self) -> Option<W> {
+    pub fn take_next(&mut self) -> Option<W> {
         if self.writing.is_some() || self.waiting.is_empty() {
             return None;
         }
