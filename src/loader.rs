@@ -278,7 +278,7 @@ fn deliver(
             if diagnostics.exit_status() == 0 { Verdict::Usable } else { Verdict::Refused }
         }
         None => {
-            messages.extend(diagnostics.render_log());
+            messages.extend(diagnostics.render_daemon_log());
             verdict(order.purpose, configuration, diagnostics)
         }
     };

@@ -10,11 +10,15 @@ use crate::{Class, Diagnostic, Diagnostics, FileId, Place};
 impl Diagnostics {
     /// A diagnostic as one line of the log: `(Line n) …` while a single file is read, `(file: Line n) …` otherwise.
     pub fn log_line(&self, item: &Diagnostic) -> String {
+        self.line(item, self.source_count() > 1)
+    }
+
+    fn line(&self, item: &Diagnostic, names_file: bool) -> String {
         let Some(place) = item.place.filter(|place| place.line > 0) else {
             return item.message.clone();
         };
         match self.source(place.file) {
-            Some(source) if self.source_count() > 1 => {
+            Some(source) if names_file => {
                 format!("({}: Line {}) {}", source.name, place.line, item.message)
             }
             _ => format!("(Line {}) {}", place.line, item.message),
@@ -23,8 +27,16 @@ impl Diagnostics {
 
     /// All that is to be shown, as lines of the log.
     pub fn render_log(&self) -> impl Iterator<Item = String> {
-        let more = (self.dropped() > 0).then(|| format!("{} more problems", self.dropped()));
-        self.shown().map(|item| self.log_line(item)).chain(more)
+        self.shown().map(|item| self.log_line(item)).chain(self.more())
+    }
+
+    /// The same for a daemon that runs, which names the file in each line.
+    pub fn render_daemon_log(&self) -> impl Iterator<Item = String> {
+        self.shown().map(|item| self.line(item, true)).chain(self.more())
+    }
+
+    fn more(&self) -> Option<String> {
+        (self.dropped() > 0).then(|| format!("{} more problems", self.dropped()))
     }
 
     /// All that is to be shown, for a terminal: each with its place, the line itself, a mark below the culprit and the

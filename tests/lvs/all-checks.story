@@ -23,9 +23,6 @@ virtual_server 10.0.0.1 80 {
       url {
         path /a
       }
-      url {
-        path /b
-      }
     }
   }
   real_server 192.168.50.5 25 {

@@ -1,5 +1,6 @@
 # Servers that must prove themselves, with and without inhibit; a server of weight 0; one that is there twice.
 # Where all weights are 0, C never gains its quorum; with us any live real server will do.
+# Ours takes the hysteresis of a quorum of 0 for 0, not for 4294967295.
 
 -- config main
 virtual_server 10.0.0.6 80 {

@@ -21,6 +21,6 @@ virtual_server 10.0.0.1 80 {
 }
 
 -- events
-* start
 serve 192.168.50.2:80 accept
+start
 stop

@@ -1,4 +1,5 @@
 # Marks by maps of nftables: ranges, prefixes, both families; a reload changes elements and keeps marks.
+# Ours makes the maps in another order, and says what comes into a group with maps too.
 look maps
 
 -- config main

@@ -1,4 +1,5 @@
 # Quorum with hysteresis, a sorry server, and what is told at the end (omega).
+# Scripts that are started at the stop have a second with ours.
 
 -- config main
 track_file f2 {

@@ -1,4 +1,5 @@
 # A server that has failed stays failed over a reload that does not change its check, and gets another chance by one that does.
+# Ours adds nothing that is there already.
 
 -- config main
 virtual_server 10.0.0.1 80 {

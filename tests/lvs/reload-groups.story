@@ -1,4 +1,5 @@
 # Entries of a group come and go: addresses, ranges, marks.
+# The C daemon crashes in each of these reloads.
 
 -- config main
 virtual_server_group G {

@@ -1,4 +1,5 @@
 # The sorry server comes, changes and goes, while it is in use and while it is not.
+# Ours keeps down what a file holds down, without a word in between.
 
 -- config main
 track_file f {

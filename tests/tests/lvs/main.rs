@@ -117,7 +117,6 @@ fn keep(output: &str) {
 }
 
 #[test]
-#[ignore = "ours does not have its own records yet"]
 fn what_happens_to_real_servers() {
     play_all(
         "what_happens_to_real_servers",
@@ -148,7 +147,6 @@ fn what_happens_to_real_servers() {
 }
 
 #[test]
-#[ignore = "ours does not have its own records yet"]
 fn what_stands_in_the_table() {
     play_all(
         "what_stands_in_the_table",
