@@ -1,6 +1,6 @@
 //! One attempt of a health check over the network.
 //!
-//! Each protocol is a state machine that knows bytes and verdicts; [`stream`] and [`datagram`] move the bytes over sockets
+//! Each protocol is a state machine that knows bytes and verdicts; `stream` and `datagram` move the bytes over sockets
 //! that do not block. The owner of a [`Probe`] watches its descriptor and its deadline:
 //!
 //! ```text

@@ -1,6 +1,5 @@
 # What a server without a port is asked for, and what connect_port, connect_ip and bindto make of it.
 # C asks port 0 where the real server has none; we ask the port of the virtual server.
-# Ours checks the port of the virtual server where the real server says none.
 
 -- config main
 virtual_server 10.0.0.1 80 {

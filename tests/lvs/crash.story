@@ -1,6 +1,5 @@
 # All processes are killed: what they leave in the table is taken over.
 # C complains of each entry that is there; the sorry server stays beside the real servers, and outlives the daemon.
-# Ours finds what is in the table, and corrects it.
 
 -- config main
 track_file f {

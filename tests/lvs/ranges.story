@@ -1,6 +1,5 @@
 # Ranges that go beyond the last octet, or the last group.
 # C walks round inside of it: for ever over IPv4, and to wrong addresses over IPv6. Played by ours alone.
-# The C daemon cannot play it: it leaves out addresses of ranges.
 ours
 
 -- config main

@@ -1,6 +1,5 @@
 # Virtual and real servers come, go and change; weights by files go on; timeouts come back.
 # C lets a server that a file holds down flap, and does not change thresholds; we do neither.
-# Ours keeps down what a file holds down, and brings thresholds into force.
 look timeouts thresholds
 
 -- config main

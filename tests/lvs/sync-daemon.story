@@ -1,7 +1,6 @@
 # The synchronisation daemons without an instance of VRRP.
 # C starts them again at each reload, which the kernel refuses, and leaves them running when the line is removed; we let them
 # be, and stop them.
-# Ours leaves a daemon alone that is as it should be, and stops one that is not wanted any more.
 look daemons
 
 -- config main

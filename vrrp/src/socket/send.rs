@@ -41,7 +41,7 @@ pub struct Outgoing {
 ///
 /// A socket serves all interfaces, since every datagram says by which one it leaves; so the adverts of a wake-up leave
 /// in one system call for each family, or two where there are both groups and peers. Where they are many, each
-/// [`BATCH`] leave at once: what waits takes room.
+/// `BATCH` leave at once: what waits takes room.
 #[derive(Debug)]
 pub struct Sender<T> {
     ipv4: Option<OwnedFd>,
