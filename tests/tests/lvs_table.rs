@@ -218,7 +218,7 @@ fn the_table_may_be_in_another_namespace_and_may_be_emptied() {
         let (namespace, other) = (Namespace::new(), Namespace::new());
         ipvsadm(&other, "-A -u 10.9.9.9:53 -s rr");
         let elsewhere = format!("net_namespace_ipvs {}\n", other.name());
-        let flush = "lvs_flush\nlvs_flush_on_stop VS";
+        let flush = "lvs_flush\nlvs_flush_onstop VS";
         let mut daemon = start(&namespace, &(elsewhere.clone() + &web(flush, "", TWO)));
         await_table(&other, TWO_SHOWN, &daemon);
         assert_eq!(ipvsadm(&namespace, "-Sn"), "");

@@ -319,6 +319,18 @@ fn the_host_of_a_page_comes_from_the_nearest_block() {
     assert_eq!(host("virtualhost v", "virtualhost r", "virtualhost c").as_deref(), Some("c"));
 }
 
+#[test]
+fn an_old_name_counts_retries_too() {
+    for kind in ["HTTP_GET", "SSL_GET"] {
+        let text = web("", &format!("{kind} {{\nnb_get_retry 7\nurl {{\npath /\n}}\n}}"));
+        let (config, diagnostics) = loaded(&text);
+        let checker = &config.virtual_servers[0].real_servers[0].checkers[0];
+        assert_eq!(timing(checker).retry, 7);
+        let complaint = "nb_get_retry is deprecated - please use 'retry'";
+        assert_eq!(messages(&diagnostics), [complaint]);
+    }
+}
+
 // The original goes on with what it has freed.
 #[test]
 fn a_pattern_that_is_wrong_is_reported() {

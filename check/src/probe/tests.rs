@@ -3,6 +3,7 @@
 mod client;
 mod property;
 mod server;
+mod settings;
 mod tls;
 
 use std::fs;

@@ -30,16 +30,17 @@ pub(super) fn udp(answers: impl Fn(&[u8]) -> Vec<Vec<u8>> + Send + 'static) -> S
     address
 }
 
-/// Reads to the end of a request.
-pub(super) fn read_request(stream: &mut impl Read) {
+/// Reads to the end of a request, and returns it.
+pub(super) fn read_request(stream: &mut impl Read) -> Vec<u8> {
     let mut request = vec![];
     let mut byte = [0];
     while !request.ends_with(b"\r\n\r\n") {
         match stream.read(&mut byte) {
             Ok(1) => request.extend(byte),
-            _ => return,
+            _ => break,
         }
     }
+    request
 }
 
 /// Answers a request and closes.

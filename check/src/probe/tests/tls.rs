@@ -4,27 +4,43 @@ use std::net::TcpStream;
 
 use openssl::asn1::Asn1Time;
 use openssl::hash::MessageDigest;
-use openssl::pkey::PKey;
+use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
-use openssl::ssl::{SslAcceptor, SslMethod, SslStream};
+use openssl::ssl::{SslAcceptor, SslAcceptorBuilder, SslMethod, SslStream, SslVerifyMode};
 use openssl::x509::{X509, X509NameBuilder};
 
-/// One with a certificate that nobody vouches for.
-pub(super) fn acceptor() -> SslAcceptor {
-    let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
+/// A certificate in this name that nobody vouches for.
+pub(super) fn certificate(key: &PKey<Private>, common_name: &str) -> X509 {
     let mut name = X509NameBuilder::new().unwrap();
-    name.append_entry_by_text("CN", "nobody").unwrap();
+    name.append_entry_by_text("CN", common_name).unwrap();
     let name = name.build();
     let mut certificate = X509::builder().unwrap();
     certificate.set_subject_name(&name).unwrap();
     certificate.set_issuer_name(&name).unwrap();
-    certificate.set_pubkey(&key).unwrap();
+    certificate.set_pubkey(key).unwrap();
     certificate.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
     certificate.set_not_after(&Asn1Time::days_from_now(1).unwrap()).unwrap();
-    certificate.sign(&key, MessageDigest::sha256()).unwrap();
+    certificate.sign(key, MessageDigest::sha256()).unwrap();
+    certificate.build()
+}
+
+fn builder() -> SslAcceptorBuilder {
+    let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
     let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();
     acceptor.set_private_key(&key).unwrap();
-    acceptor.set_certificate(&certificate.build()).unwrap();
+    acceptor.set_certificate(&certificate(&key, "nobody")).unwrap();
+    acceptor
+}
+
+/// One with a certificate that nobody vouches for.
+pub(super) fn acceptor() -> SslAcceptor {
+    builder().build()
+}
+
+/// One that asks for the certificate of the client too, and believes anything.
+pub(super) fn curious_acceptor() -> SslAcceptor {
+    let mut acceptor = builder();
+    acceptor.set_verify_callback(SslVerifyMode::PEER, |_, _| true);
     acceptor.build()
 }
 
