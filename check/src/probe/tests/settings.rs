@@ -56,7 +56,7 @@ fn seen(config: &Config) -> Seen {
         let certificate = stream.ssl().peer_certificate();
         let client = certificate.and_then(|certificate| {
             let entry = certificate.subject_name().entries().next()?;
-            Some(entry.data().as_utf8().ok()?.to_string())
+            entry.data().to_string().ok()
         });
         let name = stream.ssl().servername(NameType::HOST_NAME).map(str::to_owned);
         let request = String::from_utf8_lossy(&request)
