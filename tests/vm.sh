@@ -93,7 +93,7 @@ exec 8>"$cache/running"
 flock 8
 timeout -k 5 "${VM_TIMEOUT:-120}" qemu-system-x86_64 -accel tcg -cpu max -m 1024 -smp "${VM_PROCESSORS:-1}" -display none -monitor none -no-reboot \
     -nic none -no-user-config -kernel "$kernel" -initrd "$work/initrd" -serial "file:$work/console" \
-    -append "console=ttyS0 quiet panic=-1 sysrq_always_enabled no_timer_check" \
+    -append "console=ttyS0 quiet panic=-1 sysrq_always_enabled no_timer_check mitigations=off rcupdate.rcu_expedited=1 nokaslr audit=0" \
     -virtfs "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap" \
     -virtfs "local,path=$modules,mount_tag=modules,security_model=none,readonly=on" \
     -virtfs "local,path=$work/exchange,mount_tag=exchange,security_model=none" </dev/null >&2 || true

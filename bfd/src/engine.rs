@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use log::{debug, error, info, warn};
 use runtime::bfd_event::{Sender, Trackers};
 use runtime::child::{self, Received, Setup, ToChild, ToParent};
+use runtime::dump::Dumps;
 use runtime::global::Global;
 use runtime::handover;
 use runtime::process::{self, Promotion};
@@ -27,7 +28,7 @@ use crate::session::{Beat, Event};
 use crate::socket::Arrival;
 use echoing::Family;
 use live::Live;
-use report::Dump;
+use report::State;
 
 /// Datagrams taken from a socket at once, and how often before the timers have their turn.
 const BATCH: usize = 16;
@@ -86,7 +87,7 @@ struct Engine {
     received: RecvBatch,
     /// The settings of the whole daemon.
     global: Global,
-    dump: Dump,
+    dumps: Dumps<State>,
 }
 
 /// Runs the BFD child until it is told to stop; returns its exit status.
@@ -143,7 +144,7 @@ impl Engine {
             trackers,
             received: RecvBatch::new(BATCH, ROOM),
             global: Global::default(),
-            dump: Dump::default(),
+            dumps: Dumps::default(),
         })
     }
 

@@ -38,6 +38,7 @@ use std::time::{Duration, Instant};
 use log::{error, info};
 use runtime::bfd_event::Receiver;
 use runtime::child::{self, ChildEnd, Received, Setup, ToChild, ToParent};
+use runtime::dump::Dumps;
 use runtime::fifo::{self, Listeners};
 use runtime::global::Global;
 use runtime::machine::IfIndex;
@@ -57,7 +58,7 @@ use self::links::Links;
 use self::notify::News;
 use self::own_links::SourceChecks;
 use self::refusals::Chatter;
-use self::report::{Dump, Dumps};
+use self::report::Dump;
 use self::snmp::Subagent;
 use self::sockets::{SocketId, Sockets};
 use self::sync_daemon::Synchronisation;
@@ -239,7 +240,7 @@ struct Engine {
     delayed_until: Option<Instant>,
     /// Scripts that are told of states.
     notifiers: Notifiers,
-    dumps: Dumps,
+    dumps: Dumps<Dump>,
     listeners: Listeners,
     mails: Outbox,
     tracked: Tracked,

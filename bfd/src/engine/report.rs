@@ -3,67 +3,41 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Instant, SystemTime};
 
-use log::{error, info};
+use log::info;
 use nix::unistd::getpid;
-use runtime::dump::{self, Copy, Writer};
+use runtime::dump::{self, SHARED, Writer};
 use runtime::global::Author;
-use runtime::reactor::{Readiness, Registration};
 use runtime::report::{Moment, Report};
 
 use super::live::Live;
 use super::{Engine, Source};
 
-/// Everybody may read it whom the file creation mask allows it.
-const SHARED: u32 = 0o666;
 /// What stands for a timer of the original that is none here.
 const NO_THREAD: &str = "0x(nil)";
 
-/// A dump that is being written by a copy of the process, so that packets leave in time however slow the disk is.
-#[derive(Debug, Default)]
-pub(super) struct Dump {
-    writing: Option<(Copy, Registration)>,
-    /// Whether it was asked for again meanwhile.
-    again: bool,
-}
+/// The only thing that can be asked for: everything that there is to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct State;
 
 impl Engine {
     /// Writes everything that there is to know.
     pub(super) fn dump(&mut self) {
         info!("Printing BFD data for process({}) on signal", getpid());
-        self.begin_dump();
+        self.dumps.ask(State);
+        self.write_next_dump();
     }
 
-    fn begin_dump(&mut self) {
-        if self.dump.writing.is_some() {
-            self.dump.again = true;
-            return;
-        }
-        let path = dump::state_path(&self.global, Writer::Bfd);
-        let begun = dump::write_apart(path, SHARED, || self.state()).and_then(|copy| {
-            let registration = self.reactor.register(&copy, Source::Dump, Readiness::Readable)?;
-            Ok((copy, registration))
-        });
-        match begun {
-            Ok(writing) => self.dump.writing = Some(writing),
-            Err(failure) => error!("cannot dump: {failure}"),
-        }
-    }
-
-    /// The dump is written, or failed.
+    /// A dump is written, or failed.
     pub(super) fn dump_ended(&mut self) {
-        let Some((copy, registration)) = self.dump.writing.take() else { return };
-        let Some(outcome) = copy.outcome() else {
-            self.dump.writing = Some((copy, registration));
-            return;
-        };
-        if let Err(failure) = outcome {
-            info!("{failure}");
-        }
-        if let Err(failure) = self.reactor.deregister(&copy, registration) {
-            error!("cannot forget a dump: {failure}");
-        }
-        if std::mem::take(&mut self.dump.again) {
-            self.begin_dump();
+        self.dumps.ended(&mut self.reactor);
+        self.write_next_dump();
+    }
+
+    fn write_next_dump(&mut self) {
+        if let Some(State) = self.dumps.take_next() {
+            let path = dump::state_path(&self.global, Writer::Bfd);
+            let copy = dump::write_apart(path, SHARED, || self.state());
+            self.dumps.begun(copy, Source::Dump, &mut self.reactor);
         }
     }
 

@@ -299,6 +299,16 @@ fn what_is_carried_over_a_reload_needs_no_new_proof() {
     assert_eq!((check.is_up(), check.failures()), (false, 3));
 }
 
+#[test]
+fn a_page_that_has_failed_is_the_first_after_a_reload() {
+    let mut old = Bench::new("HTTP_GET", TWO_PAGES);
+    old.end(Ok(Page(LastTest::Status)));
+    (0..3).for_each(|_| drop(old.end(Err(PAGE))));
+    let mut check = Check::new(subject(&old.config).checker, false, false);
+    check.adopt(&old.check, subject(&old.config));
+    assert_eq!((check.url(), check.failed_url()), (1, Some(1)));
+}
+
 /// A check of every kind that connects.
 fn kinds() -> [(&'static str, &'static str, Failure); 6] {
     let to = "192.168.50.2:25".parse().unwrap();

@@ -64,8 +64,10 @@ impl Bench {
     /// A server that is good while its file is there.
     fn server(&self, number: u8, lines: &str, check: &str) -> String {
         let file = self.path(&format!("server{number}"));
-        let check =
-            format!("MISC_CHECK {{\nmisc_path \"<{}\"\nuser root\n{check}\n}}", file.display());
+        let check = format!(
+            "MISC_CHECK {{\nmisc_path \"<{}\"\nuser root\nmisc_timeout 10\n{check}\n}}",
+            file.display()
+        );
         server(number, lines, &check)
     }
 
@@ -132,14 +134,18 @@ fn scripts_decide_and_others_are_told() {
         );
         let notify = format!("notify_up {up}\nnotify_down {down}");
         let weights = format!(
-            "MISC_CHECK {{\nmisc_path {dynamic}\nmisc_dynamic\nalpha\nretry 2\nlog_all_failures\n}}"
+            "MISC_CHECK {{\nmisc_path {dynamic}\nmisc_timeout 10\nmisc_dynamic\nalpha\nretry 2\nlog_all_failures\n}}"
         );
         let file = bench.path("number");
         fs::write(&file, "3\n").expect("it is ours");
         let servers = [
             server(2, &format!("weight 18\n{notify}"), &weights),
             server(3, "", "FILE_CHECK {\ntrack_file number\nweight 2\n}"),
-            server(4, "", &format!("MISC_CHECK {{\nmisc_path {user}\nuser nobody\n}}")),
+            server(
+                4,
+                "",
+                &format!("MISC_CHECK {{\nmisc_path {user}\nmisc_timeout 10\nuser nobody\n}}"),
+            ),
         ];
         let tracked = format!("track_file number {{\nfile {}\n}}\n", file.display());
         let quorum = format!("quorum 20\nquorum_up {quorum_up}\nquorum_down {quorum_down}\nomega");
@@ -227,13 +233,15 @@ fn results_are_mailed_where_that_is_wanted() {
         };
         let twice = |lines| {
             let second = format!(
-                "MISC_CHECK {{\nmisc_path \"<{}\"\nuser root\n}}",
+                "MISC_CHECK {{\nmisc_path \"<{}\"\nuser root\nmisc_timeout 10\n}}",
                 bench.path("server3").display()
             );
             vec![bench.server(
                 2,
                 lines,
-                &format!("}}\n{second}\nMISC_CHECK {{\nmisc_path /bin/true\nuser root"),
+                &format!(
+                    "}}\n{second}\nMISC_CHECK {{\nmisc_path /bin/true\nmisc_timeout 10\nuser root"
+                ),
             )]
         };
         let mailed = |sessions: &[Session]| {

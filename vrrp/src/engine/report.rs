@@ -16,20 +16,15 @@ pub(super) use trackers::Shown as Pattern;
 use std::io;
 use std::time::{Instant, SystemTime};
 
-use log::{error, info};
+use log::info;
 use nix::unistd::getpid;
-use runtime::dump::{self, Copy, Writer};
+use runtime::dump::{self, Copy, PRIVATE, SHARED, Writer};
 use runtime::global::Author;
-use runtime::reactor::{Readiness, Registration};
 use runtime::report::{Moment, Report};
 
 use super::{Engine, Source};
 use crate::stats::Stats;
 
-/// Who may read data and statistics: everybody whom the file creation mask allows it.
-const SHARED: u32 = 0o666;
-/// Only the administrator reads the JSON dump.
-const PRIVATE: u32 = 0o600;
 /// Something that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dump {
@@ -39,14 +34,6 @@ pub(super) enum Dump {
     Statistics { clear: bool },
     /// The instances as JSON.
     Json,
-}
-
-/// What was asked for, one after the other: whoever asks twice shall not find the first answer in the end.
-#[derive(Debug, Default)]
-pub(super) struct Dumps {
-    /// What is being written.
-    writing: Option<(Copy, Registration)>,
-    waiting: Vec<Dump>,
 }
 
 /// The two clocks at the same moment.
@@ -84,24 +71,14 @@ impl Engine {
             // It is asked for too often to be mentioned.
             Dump::Json => {}
         }
-        if !self.dumps.waiting.contains(&wanted) {
-            self.dumps.waiting.push(wanted);
-        }
+        self.dumps.ask(wanted);
         self.write_next_dump();
     }
 
     fn write_next_dump(&mut self) {
-        while self.dumps.writing.is_none() && !self.dumps.waiting.is_empty() {
-            let next = self.dumps.waiting.remove(0);
-            let begun = self.begin_dump(next).and_then(|copy| {
-                let Some(copy) = copy else { return Ok(None) };
-                let registration =
-                    self.reactor.register(&copy, Source::Dump, Readiness::Readable)?;
-                Ok(Some((copy, registration)))
-            });
-            match begun {
-                Ok(writing) => self.dumps.writing = writing,
-                Err(error) => error!("cannot dump: {error}"),
+        while let Some(next) = self.dumps.take_next() {
+            if let Some(copy) = self.begin_dump(next) {
+                self.dumps.begun(copy, Source::Dump, &mut self.reactor);
             }
             if next == (Dump::Statistics { clear: true }) {
                 self.instances.iter_mut().for_each(|instance| instance.stats = Stats::default());
@@ -110,9 +87,9 @@ impl Engine {
     }
 
     /// Starts to write. Without instances there is no JSON.
-    fn begin_dump(&self, wanted: Dump) -> io::Result<Option<Copy>> {
+    fn begin_dump(&self, wanted: Dump) -> Option<io::Result<Copy>> {
         let global = &self.global;
-        let copy = match wanted {
+        Some(match wanted {
             Dump::State => {
                 let path = dump::state_path(global, Writer::Vrrp);
                 dump::write_apart(path, SHARED, || self.state())
@@ -120,25 +97,14 @@ impl Engine {
             Dump::Statistics { .. } => {
                 dump::write_apart(dump::statistics_path(global), SHARED, || self.statistics())
             }
-            Dump::Json if self.instances.iter().next().is_none() => return Ok(None),
+            Dump::Json if self.instances.iter().next().is_none() => return None,
             Dump::Json => dump::write_apart(dump::json_path(global), PRIVATE, || self.json()),
-        };
-        copy.map(Some)
+        })
     }
 
     /// A dump is written, or failed.
     pub(super) fn dump_ended(&mut self) {
-        let Some((copy, registration)) = self.dumps.writing.take() else { return };
-        let Some(outcome) = copy.outcome() else {
-            self.dumps.writing = Some((copy, registration));
-            return;
-        };
-        if let Err(failure) = outcome {
-            info!("{failure}");
-        }
-        if let Err(error) = self.reactor.deregister(&copy, registration) {
-            error!("cannot forget a dump: {error}");
-        }
+        self.dumps.ended(&mut self.reactor);
         self.write_next_dump();
     }
 
