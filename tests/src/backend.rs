@@ -1,16 +1,16 @@
 //! Servers behind a virtual server: what they answer is said in a word, and they can be taken away.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::socket::{Shutdown, shutdown};
 
-use crate::Namespace;
+use crate::{Namespace, PATIENCE};
 
 /// How long a server looks at one client, and how soon one of UDP notices that it is to go.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -50,6 +50,7 @@ impl Service {
 #[derive(Debug)]
 pub struct Backend {
     address: SocketAddr,
+    service: Arc<Mutex<Service>>,
     descriptor: i32,
     going: Arc<AtomicBool>,
     clients: Arc<AtomicUsize>,
@@ -62,18 +63,30 @@ impl Backend {
         let going = Arc::new(AtomicBool::new(false));
         let clients = Arc::new(AtomicUsize::new(0));
         let shared = (Arc::clone(&going), Arc::clone(&clients));
-        let (descriptor, thread) = if service.is_datagrams() {
-            let socket = namespace.enter(|| UdpSocket::bind(address));
-            let socket = socket.unwrap_or_else(|error| panic!("{address}: {error}"));
+        let is_datagrams = service.is_datagrams();
+        let service = Arc::new(Mutex::new(service));
+        let current = Arc::clone(&service);
+        let (descriptor, thread) = if is_datagrams {
+            let socket = bind(|| namespace.enter(|| UdpSocket::bind(address)));
             let descriptor = socket.as_raw_fd();
-            (descriptor, thread::spawn(move || datagrams(&socket, &service, &shared)))
+            (descriptor, thread::spawn(move || datagrams(&socket, &current, &shared)))
         } else {
-            let listener = namespace.enter(|| TcpListener::bind(address));
-            let listener = listener.unwrap_or_else(|error| panic!("{address}: {error}"));
+            let listener = bind(|| namespace.enter(|| TcpListener::bind(address)));
             let descriptor = listener.as_raw_fd();
-            (descriptor, thread::spawn(move || connections(&listener, &service, &shared)))
+            (descriptor, thread::spawn(move || connections(&listener, &current, &shared)))
         };
-        Self { address, descriptor, going, clients, thread: Some(thread) }
+        Self { address, service, descriptor, going, clients, thread: Some(thread) }
+    }
+
+    /// Does something else from the next client on, without being away for a moment. `false` where that needs another kind
+    /// of socket.
+    pub fn become_another(&self, service: &Service) -> bool {
+        let mut current = self.service.lock().expect("nobody panics with it");
+        let fits = current.is_datagrams() == service.is_datagrams();
+        if fits {
+            *current = service.clone();
+        }
+        fits
     }
 
     /// Where it is.
@@ -98,9 +111,21 @@ impl Drop for Backend {
     }
 }
 
+/// Has `attempt` succeed. A process that is just being started may hold the socket of a server before for a moment.
+fn bind<T>(attempt: impl Fn() -> io::Result<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match attempt() {
+            Ok(socket) => return socket,
+            Err(error) if Instant::now() > deadline => panic!("a server cannot start: {error}"),
+            Err(_) => thread::sleep(GLANCE),
+        }
+    }
+}
+
 fn connections(
     listener: &TcpListener,
-    service: &Service,
+    service: &Mutex<Service>,
     (going, clients): &(Arc<AtomicBool>, Arc<AtomicUsize>),
 ) {
     while let Ok((stream, _)) = listener.accept() {
@@ -108,7 +133,7 @@ fn connections(
             return;
         }
         clients.fetch_add(1, Ordering::Relaxed);
-        let service = service.clone();
+        let service = service.lock().expect("nobody panics with it").clone();
         let going = Arc::clone(going);
         thread::spawn(move || {
             // Clients come and go as they like.
@@ -162,7 +187,7 @@ fn serve(mut stream: &TcpStream, service: &Service, going: &AtomicBool) -> std::
 
 fn datagrams(
     socket: &UdpSocket,
-    service: &Service,
+    service: &Mutex<Service>,
     (going, clients): &(Arc<AtomicBool>, Arc<AtomicUsize>),
 ) {
     let mut buffer = [0; 2048];
@@ -173,7 +198,7 @@ fn datagrams(
         let Ok((count, client)) = socket.recv_from(&mut buffer) else { continue };
         clients.fetch_add(1, Ordering::Relaxed);
         let heard = &buffer[..count];
-        let answer = match service {
+        let answer = match &*service.lock().expect("nobody panics with it") {
             Service::Dns(code) => resolve(heard, *code),
             Service::Udp(Some(answer)) => answer.clone(),
             _ => heard.to_vec(),
