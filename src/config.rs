@@ -84,27 +84,41 @@ pub(crate) fn read(options: &Options, diagnostics: &mut Diagnostics) -> Vec<Stat
     conf_parser::parse(&language_options(options), &ROOT, diagnostics)
 }
 
-/// Validates all that the files say against this machine. It may enter the network namespace that they name, so a process
-/// that goes on to something else leaves the work to a child.
-pub(crate) fn interpret(
+/// The settings of the whole daemon: what the files say, then the command line, then the daemon that runs.
+pub(crate) fn settings(
     statements: &[Statement],
     options: &Options,
     purpose: Purpose<'_>,
     diagnostics: &mut Diagnostics,
-) -> Configuration {
+) -> Global {
     let mut global = global::load(statements, diagnostics);
     override_by_command_line(&mut global, options, purpose, diagnostics);
     if let Purpose::Reload(running) = purpose {
         global.keep_from(running);
     }
+    global
+}
+
+/// Validates all that the files say against this machine. It may enter the network namespace that they name, so a process
+/// that goes on to something else leaves the work to a child.
+pub(crate) fn interpret(
+    statements: Vec<Statement>,
+    mut global: Global,
+    purpose: Purpose<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Configuration {
     global.mail.look_up_machine();
-    let bfd = bfd::config::load(statements, diagnostics);
+    let bfd = bfd::config::load(&statements, diagnostics);
     global.bfd_names.clone_from(&bfd.names);
     check_scripts(&mut global, purpose, diagnostics);
     let machine = machine(&global, purpose, diagnostics);
-    let checker = check::config::load(statements, &global, diagnostics);
+    // Virtual servers may be many: what has been read of them makes room for what it means.
+    let (balancing, others): (Vec<_>, Vec<_>) = statements
+        .into_iter()
+        .partition(|statement| check::config::ROOT.find(statement.keyword()).is_some());
+    let checker = check::config::load(balancing, &global, diagnostics);
     let vrrp = machine.map(|machine| {
-        vrrp::config::load(statements, &global, &machine, &global.bfd_names, diagnostics)
+        vrrp::config::load(&others, &global, &machine, &global.bfd_names, diagnostics)
     });
     let vrrp = vrrp.unwrap_or_default();
     Configuration { global, vrrp, checker, bfd }

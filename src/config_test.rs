@@ -32,7 +32,8 @@ pub(crate) fn run(options: &Options, test: &Test) -> i32 {
     };
     let mut diagnostics = Diagnostics::for_test();
     let statements = config::read(options, &mut diagnostics);
-    config::interpret(&statements, options, Purpose::Start, &mut diagnostics);
+    let global = config::settings(&statements, options, Purpose::Start, &mut diagnostics);
+    config::interpret(statements, global, Purpose::Start, &mut diagnostics);
     let text = match &log {
         None if io::stderr().is_terminal() => diagnostics.render_terminal(true),
         _ => as_lines(&diagnostics),

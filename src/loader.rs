@@ -242,15 +242,16 @@ fn be_loader(order: &Order<'_>, socket: &OwnedFd) -> i32 {
         let mut diagnostics =
             if order.check.is_some() { Diagnostics::for_test() } else { Diagnostics::default() };
         let statements = config::read(order.options, &mut diagnostics);
-        let configuration =
-            config::interpret(&statements, order.options, order.purpose, &mut diagnostics);
-        if let Some(directory) = &configuration.global.files.config_save_dir {
+        let (options, purpose) = (order.options, order.purpose);
+        let global = config::settings(&statements, options, purpose, &mut diagnostics);
+        if let Some(directory) = &global.files.config_save_dir {
             let directory = Path::new(directory);
             if let Err(error) = saved_copy::write(&statements, directory, getppid(), order.count) {
                 let text = format!("Unable to save a copy of the configuration: {error}");
                 diagnostics.report_overall(Class::Notice, text);
             }
         }
+        let configuration = config::interpret(statements, global, purpose, &mut diagnostics);
         deliver(order, &configuration, &diagnostics, socket)
     };
     match catch_unwind(AssertUnwindSafe(work)) {

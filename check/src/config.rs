@@ -17,6 +17,7 @@ pub mod tracked;
 pub mod udp;
 mod validate;
 
+use std::borrow::Borrow;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -134,8 +135,13 @@ pub static ROOT: Table<Draft> = Table(&[
     ),
 ]);
 
-/// Loads the load-balancing part from the statements of the top level; those of others are passed over.
-pub fn load(statements: &[Statement], global: &Global, diagnostics: &mut Diagnostics) -> Config {
+/// Loads the load-balancing part from the statements of the top level; those of others are passed over. Statements that
+/// are given away are gone as soon as they have been read.
+pub fn load(
+    statements: impl IntoIterator<Item: Borrow<Statement>>,
+    global: &Global,
+    diagnostics: &mut Diagnostics,
+) -> Config {
     let mut draft = Draft {
         global: Rc::new(global.clone()),
         ssl: None,
@@ -144,7 +150,7 @@ pub fn load(statements: &[Statement], global: &Global, diagnostics: &mut Diagnos
         wanted: false,
     };
     for statement in statements {
-        ROOT.apply(&mut draft, statement, diagnostics);
+        ROOT.apply(&mut draft, statement.borrow(), diagnostics);
     }
     validate::finish(draft, diagnostics)
 }

@@ -132,7 +132,7 @@ pub enum Body {
     #[default]
     None,
     /// Keywords of a block.
-    Block(Vec<Statement>),
+    Block(Box<[Statement]>),
     /// Entries of a value block, one per line.
-    Lines(Vec<Line>),
+    Lines(Box<[Line]>),
 }

@@ -135,9 +135,9 @@ impl<'a> Builder<'a> {
             Shape::Leaf => Body::None,
             Shape::Block(schema) => {
                 let inner = Block { schema, statement: Some(&line), depth: block.depth + 1 };
-                Body::Block(self.statements(inner))
+                Body::Block(self.statements(inner).into())
             }
-            Shape::Lines(arguments) => Body::Lines(self.entries(&line, arguments)),
+            Shape::Lines(arguments) => Body::Lines(self.entries(&line, arguments).into()),
         };
         let end = match body {
             Body::None => line.place(),

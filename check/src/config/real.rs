@@ -443,6 +443,8 @@ static PING_CHECK: Joined<Plain> = Joined(&[Plain::CONNECTION, Plain::TIMING]);
 
 impl Draft {
     fn add(&mut self, common: Common, kind: KindDraft) {
+        // Nearly always it stays the only one.
+        self.checkers.reserve_exact(1);
         self.checkers.push(CheckerDraft { common, kind });
     }
 

@@ -155,7 +155,7 @@ fn start_and_reload(binary: &Binary) -> (Duration, Duration, u64) {
     let daemon = Daemon::start_silent(binary, &namespace, &services(1));
     await_that(|| complete(1));
     let started = began.elapsed();
-    let table = Path::new("/proc/net/ip_vs");
+    let table = Path::new("/proc/thread-self/net/ip_vs");
     await_that(|| {
         let text = namespace.enter(|| std::fs::read_to_string(table)).unwrap_or_default();
         text.lines().count() == SERVICES * (SERVERS + 1) + 3
