@@ -272,7 +272,7 @@ pub struct Joined<T: 'static>(pub &'static [&'static [Keyword<T>]]);
 
 impl<T> Schema for Table<T> {
     fn find(&self, name: &str) -> Option<Entry> {
-        self.0.iter().map(|keyword| keyword.entry).find(|entry| entry.name == name)
+        self.0.iter().find(|keyword| keyword.entry.name == name).map(|keyword| keyword.entry)
     }
 
     fn entries(&self) -> Vec<Entry> {
@@ -282,7 +282,7 @@ impl<T> Schema for Table<T> {
 
 impl<T> Schema for Joined<T> {
     fn find(&self, name: &str) -> Option<Entry> {
-        self.keywords().map(|keyword| keyword.entry).find(|entry| entry.name == name)
+        self.keywords().find(|keyword| keyword.entry.name == name).map(|keyword| keyword.entry)
     }
 
     fn entries(&self) -> Vec<Entry> {

@@ -17,7 +17,7 @@ use super::dns::{DNS_CHECK, Dns, DnsDraft};
 use super::forwarding::{Forwarding, METHOD, set_method};
 use super::http::{HTTP_GET, Http, HttpDraft, SSL_GET};
 use super::misc::{MISC_CHECK, Misc, MiscDraft};
-use super::service::trio;
+use super::service::{Protocol, trio};
 use super::set_string;
 use super::tracked::{BFD_CHECK, BfdDraft, FILE_CHECK, FileCheck, FileDraft};
 use super::udp::{UDP_CHECK, Udp, UdpDraft};
@@ -89,8 +89,8 @@ pub(super) fn target(
 #[derive(Debug)]
 pub(super) struct Draft {
     global: Rc<Global>,
-    /// What messages call it.
-    name: String,
+    /// That of its virtual server as far as that had been read.
+    protocol: Option<Protocol>,
     /// The BFD sessions that it watches.
     sessions: Vec<String>,
     pub(super) address: IpAddr,
@@ -153,7 +153,7 @@ pub(super) fn read(
     };
     let mut draft = Draft {
         global: Rc::clone(&parent.global),
-        name: trio(target.address, parent.protocol, target.port),
+        protocol: parent.protocol,
         sessions: Vec::new(),
         address: target.address,
         port: target.port,
@@ -213,11 +213,11 @@ const KEYWORDS: &[Keyword<Draft>] = &[
     )
     .invalid("Invalid inhibit_on_failure parameter {}"),
     keyword("notify_up", SCRIPT, "run when it comes up", |draft, _, statement, diagnostics| {
-        let names = (draft.name.clone(), "notify");
+        let names = (draft.name(), "notify");
         once(&mut draft.notify_up, names, &draft.global, statement, diagnostics);
     }),
     keyword("notify_down", SCRIPT, "run when it goes down", |draft, _, statement, diagnostics| {
-        let names = (draft.name.clone(), "notify");
+        let names = (draft.name(), "notify");
         once(&mut draft.notify_down, names, &draft.global, statement, diagnostics);
     }),
     keyword(
@@ -442,6 +442,11 @@ static TCP_CHECK: Joined<Plain> = Joined(&[Plain::CONNECTION, Plain::TIMING]);
 static PING_CHECK: Joined<Plain> = Joined(&[Plain::CONNECTION, Plain::TIMING]);
 
 impl Draft {
+    /// What messages call it.
+    fn name(&self) -> String {
+        trio(self.address, self.protocol, self.port)
+    }
+
     fn add(&mut self, common: Common, kind: KindDraft) {
         // Nearly always it stays the only one.
         self.checkers.reserve_exact(1);
@@ -487,7 +492,7 @@ impl Draft {
         BFD_CHECK.fill(&mut draft, statement, diagnostics);
         let (names, watched) = (draft.special, &self.sessions);
         let block = statement.extent();
-        let session = names.finish(&self.name, watched, &self.global, block, diagnostics);
+        let session = names.finish(&self.name(), watched, &self.global, block, diagnostics);
         if let Some(session) = session {
             self.sessions.push(session.clone());
             self.add(draft.common, KindDraft::Bfd(session));
