@@ -6,8 +6,14 @@ cd "$(dirname "$0")/.."
 
 packaging/prerequisites.sh test
 tests/fetch-peers.sh
+# One processor links the daemon, which takes long; the others need not wait for it.
+cargo build --release --locked --quiet &
+build=$!
+trap 'kill "$build" 2>/dev/null || true' EXIT
 make --no-print-directory lint
-cargo build --release --locked
+tests/msrv.sh
+wait "$build"
+trap - EXIT
 cargo test --workspace --locked --doc --quiet
 # The lab mostly waits for routers to do something, so more of it runs at once than there are processors.
 target=$(realpath "${CARGO_TARGET_DIR:-target}")
@@ -21,5 +27,4 @@ else
     cargo test --package lab --locked --no-fail-fast -- --test-threads 8
 fi
 tests/fuzz/run.sh 5
-tests/msrv.sh
 tests/install.sh

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use lab::Binary;
 
-use measures::{Startup, check, failover, load, reload, rhythm, startup};
+use measures::{Rhythm, Startup, check, failover, load, reload, rhythm, startup};
 use sessions::{Cost, cost, falls_under_load, takeover};
 use takeover::Takeover;
 
@@ -85,10 +85,19 @@ fn compare_vrrp(ours: &Binary, theirs: &Binary) {
     let [ours_reload, their_reload] =
         binaries.map(|binary| median(ROUNDS, || reload(binary, 1000)));
     time("reload of 1000 instances, one address changed", ours_reload, their_reload);
-    let [ours_rhythm, their_rhythm] = binaries.map(|binary| rhythm(binary, 1000, false));
-    time("1000 instances, advert_int 0.1: p99 of jitter", ours_rhythm.p99, their_rhythm.p99);
-    let [ours_rhythm, their_rhythm] = binaries.map(|binary| rhythm(binary, 1000, true));
-    time("  while dumps are written: longest gap", ours_rhythm.longest, their_rhythm.longest);
+    type Part = fn(&Rhythm) -> Duration;
+    let parts: [(&str, Part); 2] =
+        [("p99 of jitter", |rhythm| rhythm.p99), ("longest gap", |rhythm| rhythm.longest)];
+    for (title, dumping) in [("", false), (", dumps meanwhile", true)] {
+        let rounds = binaries.map(|binary| -> Vec<Rhythm> {
+            (0..ROUNDS).map(|_| rhythm(binary, 1000, dumping)).collect()
+        });
+        for (what, part) in parts {
+            let [ours, theirs] =
+                [&rounds[0], &rounds[1]].map(|all| middle(all.iter().map(part).collect()));
+            time(&format!("1000 instances, advert_int 0.1{title}: {what}"), ours, theirs);
+        }
+    }
 }
 
 /// Sessions of BFD: what they cost, whether they hold, and how fast a backup takes over by them.
