@@ -8,6 +8,7 @@ pub mod fifo;
 pub mod global;
 pub mod handover;
 pub mod json;
+pub mod line;
 pub mod logging;
 pub mod machine;
 pub mod mail;

@@ -115,7 +115,7 @@ impl Engine {
     /// Takes leave of the master agent.
     pub(super) fn stop_subagent(&mut self) {
         if let Some(agent) = self.subagent.agent.take() {
-            agent.close(Source::Snmp, Timer::Snmp, &mut self.reactor);
+            agent.close(Timer::Snmp, &mut self.reactor);
         }
     }
 

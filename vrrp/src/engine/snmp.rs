@@ -130,7 +130,7 @@ impl Engine {
     pub(super) fn stop_subagent(&mut self) {
         self.subagent.settings = None;
         if let Some(agent) = self.subagent.agent.take() {
-            agent.close(Source::Snmp, Timer::Snmp, &mut self.reactor);
+            agent.close(Timer::Snmp, &mut self.reactor);
         }
     }
 

@@ -1,0 +1,62 @@
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+
+use super::*;
+
+#[test]
+fn both_sides_talk_until_one_hangs_up() {
+    let directory = std::env::temp_dir().join(format!("line-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let path = directory.join("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    let now = Instant::now();
+    let mut line = Line::new(Target::Path(path), now);
+    let mut talk = Echo::default();
+    line.serve(&mut talk, now).unwrap();
+    let (mut other, _): (UnixStream, _) = listener.accept().unwrap();
+    let mut heard = [0; 5];
+    other.read_exact(&mut heard).unwrap();
+    assert_eq!(&heard, b"hello");
+    other.write_all(b"again").unwrap();
+    line.serve(&mut talk, now).unwrap();
+    other.read_exact(&mut heard).unwrap();
+    assert_eq!(&heard, b"again");
+    drop(other);
+    assert!(line.serve(&mut talk, now).is_err());
+    assert!(!line.is_up() && talk.is_over);
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+/// Says hello, and then whatever it is told.
+#[derive(Default)]
+struct Echo {
+    unsent: Vec<u8>,
+    is_over: bool,
+}
+
+impl Talk for Echo {
+    fn begin(&mut self, _: Instant) {
+        self.unsent.extend_from_slice(b"hello");
+    }
+
+    fn end(&mut self) {
+        self.is_over = true;
+    }
+
+    fn due(&mut self, _: Instant) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn receive(&mut self, data: &[u8], _: Instant) -> io::Result<usize> {
+        self.unsent.extend_from_slice(data);
+        Ok(data.len())
+    }
+
+    fn unsent(&mut self) -> &mut Vec<u8> {
+        &mut self.unsent
+    }
+
+    fn is_full(&self) -> bool {
+        false
+    }
+}
