@@ -2,6 +2,7 @@
 
 pub mod agentx;
 pub mod bfd_event;
+pub mod bus;
 pub mod child;
 pub mod dump;
 pub mod fifo;
