@@ -34,6 +34,11 @@ lay 755 "$binary" "$prefix/sbin/keepalived"
 lay 644 "$unit" "$unitdir/keepalived.service"
 lay 644 doc/keepalived.8 "$prefix/share/man/man8/keepalived.8"
 lay 644 doc/samples/keepalived.conf "$sysconfdir/keepalived/keepalived.conf.sample"
+lay 644 packaging/dbus/org.keepalived.Vrrp1.conf "$prefix/share/dbus-1/system.d/org.keepalived.Vrrp1.conf"
+for interface in Instance Vrrp; do
+    file=org.keepalived.Vrrp1.$interface.xml
+    lay 644 "packaging/dbus/$file" "$prefix/share/dbus-1/interfaces/$file"
+done
 lay 644 COPYING "$prefix/share/doc/keepalived/copyright"
 if $remove; then
     rm -f "$destdir$prefix/bin/genhash"

@@ -8,13 +8,14 @@ declare -A provides=(
     [openssl]=openssl [iptables]=iptables [ipset]=ipset [ipvsadm]=ipvsadm
     [qemu-system-x86_64]=qemu-system-x86 [busybox]=busybox-static [cpio]=cpio [depmod]=kmod [xz]=xz-utils
     [ps]=procps [pkg-config]=pkg-config
+    [dbus-daemon]=dbus-daemon [dbus-send]=dbus-bin [dbus-monitor]=dbus-bin
     [snmpd]=snmpd [snmptrapd]=snmptrapd [snmpwalk]=snmp
 )
 case "${1:-build}" in
     build) commands=(cc pkg-config) ;;
     demo) commands=(cc pkg-config ip) ;;
     test) commands=(cc c++ pkg-config ip ping tc tshark tcpdump nft iptables ipset ipvsadm openssl ps
-        qemu-system-x86_64 busybox cpio depmod xz snmpd snmptrapd snmpwalk) ;;
+        qemu-system-x86_64 busybox cpio depmod xz snmpd snmptrapd snmpwalk dbus-daemon dbus-send dbus-monitor) ;;
     *) echo "usage: $0 build|demo|test" >&2; exit 2 ;;
 esac
 

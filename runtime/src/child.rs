@@ -50,10 +50,13 @@ pub enum ToChild {
 pub enum ToParent {
     /// The configuration is in force.
     Loaded,
+    /// Somebody has asked for the configuration to be read again.
+    Reload,
 }
 
 const CONFIGURATION: u8 = b'C';
 const LOADED: u8 = b'L';
+const RELOAD: u8 = b'R';
 const PACKET_LIMIT: usize = 16;
 
 /// The parent's end.
@@ -92,7 +95,11 @@ impl ParentEnd {
 
     /// What the child said.
     pub fn receive(&self) -> io::Result<Received<ToParent>> {
-        receive(&self.0, |bytes, _| (bytes == [LOADED]).then_some(ToParent::Loaded))
+        receive(&self.0, |bytes, _| match bytes {
+            [LOADED] => Some(ToParent::Loaded),
+            [RELOAD] => Some(ToParent::Reload),
+            _ => None,
+        })
     }
 }
 
@@ -101,6 +108,7 @@ impl ChildEnd {
     pub fn send(&self, message: ToParent) -> io::Result<()> {
         match message {
             ToParent::Loaded => send_packet(&self.0, &[LOADED], None),
+            ToParent::Reload => send_packet(&self.0, &[RELOAD], None),
         }
     }
 
@@ -162,6 +170,8 @@ mod tests {
         assert_eq!(handover::open::<u32>(&memory).unwrap(), 42);
         child.send(ToParent::Loaded).unwrap();
         assert!(matches!(parent.receive().unwrap(), Received::Message(ToParent::Loaded)));
+        child.send(ToParent::Reload).unwrap();
+        assert!(matches!(parent.receive().unwrap(), Received::Message(ToParent::Reload)));
     }
 
     #[test]

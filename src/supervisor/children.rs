@@ -164,6 +164,7 @@ impl Supervisor {
                     self.awaited.retain(|&awaited| awaited != kind);
                     self.complete_if_loaded()?;
                 }
+                Ok(Received::Message(ToParent::Reload)) => self.request_reload()?,
                 // Its end is told by a signal, with its status.
                 Ok(Received::Nothing | Received::End) => return ControlFlow::Continue(()),
                 Err(error) => {

@@ -6,6 +6,7 @@
 
 mod conditions;
 mod connection;
+mod dbus;
 mod duplicates;
 mod firewall;
 mod identity;
@@ -51,6 +52,7 @@ use runtime::scripts::{NotifierId, Notifiers};
 use runtime::signals::{Signal, Signals};
 use runtime::sys::receive::RecvBatch;
 
+use self::dbus::Service;
 use self::duplicates::Duplicates;
 use self::firewall::{Firewall, TableWatch};
 use self::instance::Instance;
@@ -122,6 +124,8 @@ enum Source {
     Dump,
     /// The SNMP master agent.
     Snmp,
+    /// The message bus of the machine.
+    Bus,
 }
 
 /// What the loop waits for.
@@ -149,6 +153,8 @@ enum Timer {
     Mail(MailId),
     /// Time to call the SNMP master agent, or to ask whether it is there.
     Snmp,
+    /// Time to call the message bus, or the end of the time that it has to answer.
+    Bus,
     /// The end of the time that scripts and mails have when the process stops.
     Grace,
 }
@@ -246,6 +252,7 @@ struct Engine {
     tracked: Tracked,
     synchronisation: Synchronisation,
     subagent: Subagent,
+    service: Service,
     /// Where process events come from, where the kernel has them.
     process_events: Option<OwnedFd>,
     bfd_events: Option<Receiver>,
@@ -316,6 +323,7 @@ impl Engine {
             Source::Mail(id) => self.mails.serve(id, &mut self.reactor, now),
             Source::Dump => self.dump_ended(),
             Source::Snmp => self.serve_subagent(now),
+            Source::Bus => self.serve_bus(now),
         }
     }
 
@@ -332,6 +340,7 @@ impl Engine {
             // They leave at the end of the turn.
             Timer::Announcements | Timer::Grace => {}
             Timer::Snmp => self.serve_subagent(now),
+            Timer::Bus => self.serve_bus(now),
             Timer::Delayed => {
                 info!("Delayed start completed");
                 self.delayed_until = None;
@@ -402,12 +411,12 @@ impl Engine {
         match signal {
             Signal::Stop | Signal::Interrupt => self.running = false,
             Signal::Reload => self.repeat_configuration(now),
-            Signal::Statistics => self.dump(Dump::Statistics { clear: false }),
-            Signal::ClearStatistics => self.dump(Dump::Statistics { clear: true }),
+            Signal::Statistics => self.dump_on_signal(Dump::Statistics { clear: false }),
+            Signal::ClearStatistics => self.dump_on_signal(Dump::Statistics { clear: true }),
             // Scripts have descriptors of their own.
             Signal::Child => {}
-            Signal::Data => self.dump(Dump::State),
-            Signal::Json => self.dump(Dump::Json),
+            Signal::Data => self.dump_on_signal(Dump::State),
+            Signal::Json => self.dump_on_signal(Dump::Json),
             Signal::CpuTime => info!("VRRP used more CPU time than rlimit_rttime allows"),
         }
     }

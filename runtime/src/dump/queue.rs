@@ -54,6 +54,11 @@ impl<W: std::marker::Copy + PartialEq> Dumps<W> {
         }
     }
 
+    /// Whether something is being written.
+    pub fn is_writing(&self) -> bool {
+        self.writing.is_some()
+    }
+
     /// The copy that writes may have ended.
     pub fn ended<S: std::marker::Copy, T: std::marker::Copy + Eq + Hash>(
         &mut self,

@@ -43,6 +43,7 @@ impl Engine {
         for id in self.instances.keys() {
             self.reconfigure(id, now);
         }
+        self.signal_reload();
     }
 
     fn apply(&mut self, global: Global, config: Config, now: Instant) {
@@ -72,6 +73,7 @@ impl Engine {
         if let Err(error) = self.prepare(now) {
             error!("cannot use all of the new configuration: {error}");
         }
+        self.signal_reload();
         self.go_on(&found, &states, now);
     }
 
@@ -99,6 +101,7 @@ impl Engine {
         if !already_faulty {
             self.tell(id, News::Deleted);
         }
+        self.log_lost_object(id);
     }
 
     fn replace_instances(&mut self, found: &[Option<usize>]) {

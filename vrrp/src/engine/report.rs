@@ -57,8 +57,8 @@ impl Clocks {
 }
 
 impl Engine {
-    /// Writes something, as soon as what was asked for before is written.
-    pub(super) fn dump(&mut self, wanted: Dump) {
+    /// Writes what a signal asks for.
+    pub(super) fn dump_on_signal(&mut self, wanted: Dump) {
         let pid = getpid();
         match wanted {
             Dump::State => info!("Printing VRRP data for process({pid}) on signal"),
@@ -71,17 +71,26 @@ impl Engine {
             // It is asked for too often to be mentioned.
             Dump::Json => {}
         }
+        self.dump(wanted);
+    }
+
+    /// Writes something, as soon as what was asked for before is written.
+    pub(super) fn dump(&mut self, wanted: Dump) {
         self.dumps.ask(wanted);
         self.write_next_dump();
     }
 
     fn write_next_dump(&mut self) {
         while let Some(next) = self.dumps.take_next() {
+            self.service.begun(next);
             if let Some(copy) = self.begin_dump(next) {
                 self.dumps.begun(copy, Source::Dump, &mut self.reactor);
             }
             if next == (Dump::Statistics { clear: true }) {
                 self.instances.iter_mut().for_each(|instance| instance.stats = Stats::default());
+            }
+            if !self.dumps.is_writing() {
+                self.answer_dump();
             }
         }
     }
@@ -105,6 +114,9 @@ impl Engine {
     /// A dump is written, or failed.
     pub(super) fn dump_ended(&mut self) {
         self.dumps.ended(&mut self.reactor);
+        if !self.dumps.is_writing() {
+            self.answer_dump();
+        }
         self.write_next_dump();
     }
 

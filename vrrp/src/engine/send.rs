@@ -45,6 +45,7 @@ impl Engine {
         self.listeners.flush();
         self.mails.flush(&mut self.reactor, now);
         self.send_traps(now);
+        self.send_signals(now);
     }
 
     pub(super) fn send_adverts(&mut self) {
@@ -113,7 +114,7 @@ impl Engine {
     }
 
     /// The addresses of a master that are in place, where somebody can hear of them.
-    fn targets(&self, instance: &Instance) -> Vec<Target> {
+    pub(super) fn targets(&self, instance: &Instance) -> Vec<Target> {
         let placed = instance
             .config
             .all_addresses()

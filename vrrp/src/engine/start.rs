@@ -21,6 +21,7 @@ use runtime::scripts::Notifiers;
 use runtime::signals::{Signal, Signals};
 use runtime::sys::receive::RecvBatch;
 
+use super::dbus::Service;
 use super::duplicates::Duplicates;
 use super::firewall::Firewall;
 use super::instance::Instance;
@@ -95,6 +96,7 @@ impl Engine {
             tracked: Tracked::default(),
             synchronisation: Synchronisation::default(),
             subagent: Subagent::default(),
+            service: Service::default(),
             process_events: setup.links.process_events,
             bfd_events,
             instances: Table::default(),
@@ -159,6 +161,7 @@ impl Engine {
         self.listeners.open(fifos, &mut self.reactor);
         self.mails.address(&self.global);
         self.offer_objects(now);
+        self.offer_service(now);
         self.batch.grow(usize::try_from(self.largest_mtu())?);
         self.announcer.set_pacing(pacing(&self.global, &self.config, &self.interfaces));
         for id in self.instances.keys() {

@@ -38,6 +38,7 @@ impl Engine {
         }
         self.flush(now);
         self.stop_subagent();
+        self.stop_service();
         // Groups are left while their interfaces are there to say so.
         self.sockets.leave_all();
         self.sockets.close_idle(&mut self.reactor);

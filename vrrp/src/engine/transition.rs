@@ -214,6 +214,7 @@ impl Engine {
         }
         let word = notify::word(news, &config.notify);
         self.listeners.write(&notify::instance_line(&config.name, word, priority));
+        self.signal_state(id, news);
         self.mail_instance(id, news);
         self.trap_instance(id, news);
     }
