@@ -7,8 +7,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
+use log::debug;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 use crate::sys::descriptor::{receive_packet, send_packet};
@@ -25,8 +28,25 @@ pub struct BfdEvent {
     /// Whether it is down because nothing was heard for the detection time. What the other side says of itself, and a
     /// session that was never up, are something else.
     pub silent: bool,
-    /// When it was sent, in microseconds of the monotonic clock.
+    /// When it was sent ([`now`]).
     pub sent: u64,
+}
+
+/// The time in microseconds of the monotonic clock, which is the same for all processes of the machine.
+pub fn now() -> u64 {
+    let clock = clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default();
+    u64::try_from(clock.as_micros()).unwrap_or(u64::MAX)
+}
+
+impl BfdEvent {
+    fn log(&self) {
+        let Self { name, up, sent, .. } = self;
+        let state = if *up { "Up" } else { "Down" };
+        let took = now().saturating_sub(*sent);
+        debug!(
+            "Received BFD event: instance {name} is in state {state} (delivered in {took} usec)"
+        );
+    }
 }
 
 /// Who is told about sessions: the BFD child's ends of the channels.
@@ -109,8 +129,10 @@ impl AsFd for Sender {
 pub struct Receiver(OwnedFd);
 
 impl Receiver {
-    /// Receives from `socket`, one end of a [`channel`].
+    /// Receives from `socket`, one end of a [`channel`]. What was told to another process before is forgotten: it may not
+    /// be true any more, and who wants to know the state of the sessions [asks](Self::ask).
     pub fn new(socket: OwnedFd) -> Self {
+        while receive_packet(&socket, PACKET_LIMIT).is_ok_and(|(bytes, _)| !bytes.is_empty()) {}
         Self(socket)
     }
 
@@ -123,7 +145,11 @@ impl Receiver {
     pub fn receive(&self) -> io::Result<Option<BfdEvent>> {
         match receive_packet(&self.0, PACKET_LIMIT) {
             Ok((bytes, _)) if bytes.is_empty() => Ok(None),
-            Ok((bytes, _)) => postcard::from_bytes(&bytes).map(Some).map_err(io::Error::other),
+            Ok((bytes, _)) => {
+                let event: BfdEvent = postcard::from_bytes(&bytes).map_err(io::Error::other)?;
+                event.log();
+                Ok(Some(event))
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error),
         }
@@ -165,6 +191,23 @@ mod tests {
             }
         }
         assert_eq!(last.get("a"), Some(&false));
+    }
+
+    #[test]
+    fn a_tracker_that_starts_hears_nothing_old() {
+        let (near, far) = channel().unwrap();
+        let again = far.try_clone().unwrap();
+        let mut sender = Sender::new(near);
+        for up in [true, false] {
+            assert!(sender.send(event("old", up)));
+        }
+        drop(Receiver::new(far));
+        let receiver = Receiver::new(again);
+        assert_eq!(receiver.receive().unwrap(), None);
+        receiver.ask().unwrap();
+        assert!(sender.take_question().unwrap());
+        assert!(sender.send(event("new", true)));
+        assert_eq!(receiver.receive().unwrap().unwrap().name, "new");
     }
 
     #[test]

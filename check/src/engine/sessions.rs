@@ -1,6 +1,6 @@
 //! BFD_CHECK: sessions are up or down, as the BFD process tells.
 
-use log::{debug, error};
+use log::error;
 
 use super::Engine;
 use super::live::CheckId;
@@ -25,11 +25,7 @@ impl Engine {
         loop {
             let Some(events) = &self.bfd_events else { return };
             match events.receive() {
-                Ok(Some(event)) => {
-                    let state = if event.up { "Up" } else { "Down" };
-                    debug!("Received BFD event: instance {} is in state {state}", event.name);
-                    self.session_told(&event.name, event.up);
-                }
+                Ok(Some(event)) => self.session_told(&event.name, event.up),
                 Ok(None) => return,
                 Err(failure) => {
                     error!("cannot hear of BFD sessions: {failure}");

@@ -1,5 +1,6 @@
 //! Tracked BFD sessions: up or down, as the BFD process tells.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -50,23 +51,29 @@ impl Engine {
         }
     }
 
-    /// The BFD process tells of sessions.
+    /// The BFD process tells of sessions. That a neighbour is silent counts only where nothing newer says that it is back.
     pub(in super::super) fn hear_sessions(&mut self, now: Instant) {
+        let mut silent = BTreeMap::new();
         loop {
             let Some(events) = &self.bfd_events else { return };
             match events.receive() {
                 Ok(Some(event)) => {
-                    if event.silent {
-                        self.session_silent(&event.name, event.neighbor, now);
-                    }
                     self.session_told(&event.name, event.up, now);
+                    if event.silent {
+                        silent.insert(event.name, event.neighbor);
+                    } else {
+                        silent.remove(&event.name);
+                    }
                 }
-                Ok(None) => return,
+                Ok(None) => break,
                 Err(error) => {
                     error!("cannot hear of BFD sessions: {error}");
-                    return;
+                    break;
                 }
             }
+        }
+        for (name, neighbor) in silent {
+            self.session_silent(&name, neighbor, now);
         }
     }
 
