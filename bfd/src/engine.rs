@@ -19,12 +19,13 @@ use runtime::handover;
 use runtime::process::{self, Promotion};
 use runtime::reactor::{Reactor, Readiness, Registration};
 use runtime::signals::{Signal, Signals};
+use runtime::sys::random::random;
 use runtime::sys::receive::RecvBatch;
 
 use crate::config::Config;
 use crate::echo::Echoes;
 use crate::packet::ControlPacket;
-use crate::session::{Beat, Event};
+use crate::session::{Event, Pulse};
 use crate::socket::Arrival;
 use echoing::Family;
 use live::Live;
@@ -33,6 +34,8 @@ use report::State;
 /// Datagrams taken from a socket at once, and how often before the timers have their turn.
 const BATCH: usize = 16;
 const ROUNDS: usize = 16;
+/// So many sessions send together: enough to be worth a wake-up, and no burst that a network would notice.
+const SESSIONS_OF_A_PULSE: u32 = 16;
 /// Longer than any control packet.
 const ROOM: usize = 256;
 /// How long a session waits before it tries again to open its socket.
@@ -79,8 +82,10 @@ struct Engine {
     sessions: BTreeMap<SessionId, Live>,
     by_discriminator: HashMap<u32, SessionId>,
     next_id: u32,
-    /// When sessions send, as far as it makes no difference.
-    beat: Beat,
+    /// What the moments are counted from at which sessions send.
+    started: Instant,
+    /// What those moments are drawn by.
+    seed: u32,
     arrivals: HashMap<Arrival, (OwnedFd, Registration)>,
     echoes: HashMap<Family, (Echoes, Registration)>,
     trackers: Vec<(Tracker, Sender)>,
@@ -138,7 +143,8 @@ impl Engine {
             sessions: BTreeMap::new(),
             by_discriminator: HashMap::new(),
             next_id: 0,
-            beat: Beat(Instant::now()),
+            started: Instant::now(),
+            seed: random()?,
             arrivals: HashMap::new(),
             echoes: HashMap::new(),
             trackers,
@@ -261,12 +267,9 @@ impl Engine {
     fn add(&mut self, instance: crate::config::Instance, now: Instant) -> io::Result<()> {
         let id = SessionId(self.next_id);
         self.next_id = self.next_id.wrapping_add(1);
-        let live = Live::new(
-            instance,
-            |number| self.by_discriminator.contains_key(&number),
-            self.beat,
-            now,
-        )?;
+        let pulse = Pulse::new(self.started, self.seed.wrapping_add(id.0 / SESSIONS_OF_A_PULSE));
+        let live =
+            Live::new(instance, |number| self.by_discriminator.contains_key(&number), pulse, now)?;
         self.by_discriminator.insert(live.discriminator(), id);
         self.sessions.insert(id, live);
         self.open(id, now);

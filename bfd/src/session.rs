@@ -4,6 +4,7 @@
 //! every event.
 
 mod echo;
+mod pulse;
 mod report;
 
 use std::num::NonZeroU32;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::packet::{ControlPacket, Diagnostic, Micros, State};
 use echo::Echo;
+pub use pulse::Pulse;
 
 /// What the configuration says of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,13 +134,17 @@ pub struct Session {
     heard: Option<Instant>,
     /// The detection time that the session last fell by.
     expired_after: Duration,
-    jitter: Jitter,
-    beat: Beat,
+    pulse: Pulse,
 }
 
 impl Session {
-    /// A session that is down. `discriminator` is unique among the sessions of this system, and random, as is `seed`.
-    pub fn new(parameters: Parameters, discriminator: NonZeroU32, seed: u32, now: Instant) -> Self {
+    /// A session that is down. `discriminator` is unique among the sessions of this system, and random.
+    pub fn new(
+        parameters: Parameters,
+        discriminator: NonZeroU32,
+        pulse: Pulse,
+        now: Instant,
+    ) -> Self {
         Self {
             parameters,
             state: State::Down,
@@ -157,15 +163,8 @@ impl Session {
             expiry: None,
             heard: None,
             expired_after: Duration::ZERO,
-            jitter: Jitter::new(seed, parameters.multiplier),
-            beat: Beat(now),
+            pulse,
         }
-    }
-
-    /// The same, which sends at the same moments as others of the same beat where that makes no difference to anybody,
-    /// so that one wake-up serves many.
-    pub fn with_beat(self, beat: Beat) -> Self {
-        Self { beat, ..self }
     }
 
     /// The state of our side.
@@ -286,13 +285,12 @@ impl Session {
             out.push(Action::Send(self.packet(Answer::None)));
             self.sent = Some(now);
             self.next_send = None;
-            self.jitter.draw(self.parameters.multiplier);
             if self.polling {
                 self.poll_began.get_or_insert(now);
             }
         }
-        let gap = self.jitter.shorten(self.echo_interval());
-        if let Some(number) = self.echo.take_due(now, gap, self.echo_patience()) {
+        let next = self.pulse.next(now, self.echo_interval(), self.parameters.multiplier);
+        if let Some(number) = self.echo.take_due(now, next, self.echo_patience()) {
             out.push(Action::Echo(number));
         }
         self.settle(now);
@@ -456,13 +454,8 @@ impl Session {
             self.next_send = None;
             return;
         }
-        let due = self.sent.map_or(now, |sent| {
-            let interval = self.transmit_interval();
-            let shortened = sent + self.jitter.shorten(interval);
-            let (shortest, longest) = Jitter::bounds(self.parameters.multiplier);
-            let earliest = sent + interval * shortest / 1000;
-            self.beat.nearest(shortened, interval).clamp(earliest, sent + interval * longest / 1000)
-        });
+        let (interval, multiplier) = (self.transmit_interval(), self.parameters.multiplier);
+        let due = self.sent.map_or(now, |sent| self.pulse.next(sent, interval, multiplier));
         self.next_send = Some(self.next_send.map_or(due, |planned| planned.min(due)));
     }
 
@@ -499,60 +492,6 @@ fn detection_time(active_rx: Micros, remote: &Remote) -> Duration {
 
 fn micros(value: Micros) -> Duration {
     Duration::from_micros(u64::from(value.0))
-}
-
-/// Regular moments from this one on.
-#[derive(Clone, Copy, Debug)]
-pub struct Beat(pub Instant);
-
-impl Beat {
-    /// The longest time between two moments.
-    const LONGEST: Duration = Duration::from_millis(10);
-
-    /// The moment next to `at`, where there is one at least in each tenth of `interval`.
-    fn nearest(self, at: Instant, interval: Duration) -> Instant {
-        let step = (interval / 10).min(Self::LONGEST).as_nanos();
-        let past = at.saturating_duration_since(self.0).as_nanos();
-        let Some(over) = past.checked_rem(step) else { return at };
-        let nanos = |part: u128| Duration::from_nanos(u64::try_from(part).unwrap_or(0));
-        if over * 2 < step {
-            at.checked_sub(nanos(over)).unwrap_or(at)
-        } else {
-            at + nanos(step - over)
-        }
-    }
-}
-
-/// RFC 5880 §6.8.7: each interval is shortened by a random 0 to 25 %, by 10 to 25 % with a multiplier of 1, so that
-/// systems do not fall into step. A weak generator is enough.
-#[derive(Clone, Debug)]
-struct Jitter {
-    state: u32,
-    permille: u32,
-}
-
-impl Jitter {
-    fn new(seed: u32, multiplier: u8) -> Self {
-        let mut jitter = Self { state: seed, permille: 1000 };
-        jitter.draw(multiplier);
-        jitter
-    }
-
-    /// Chooses the share for the next period.
-    fn draw(&mut self, multiplier: u8) {
-        self.state = self.state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let (shortest, longest) = Self::bounds(multiplier);
-        self.permille = longest - (self.state >> 16) % (longest - shortest + 1);
-    }
-
-    /// What is left of an interval, at least and at most, in thousandths.
-    fn bounds(multiplier: u8) -> (u32, u32) {
-        if multiplier == 1 { (750, 900) } else { (750, 1000) }
-    }
-
-    fn shorten(&self, interval: Duration) -> Duration {
-        interval * self.permille / 1000
-    }
 }
 
 #[cfg(test)]

@@ -6,15 +6,14 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
 use log::{debug, error, info, trace, warn};
-use nix::time::{ClockId, clock_gettime};
-use runtime::bfd_event::BfdEvent;
+use runtime::bfd_event::{self, BfdEvent};
 use runtime::sys::random::random;
 
 use crate::auth::{Guard, Rejected};
 use crate::config::Instance;
 use crate::echo::Payload;
 use crate::packet::{ControlPacket, Datagram, Diagnostic, State};
-use crate::session::{Action, Beat, Event, Session};
+use crate::session::{Action, Event, Pulse, Session};
 use crate::socket::Departure;
 
 /// A session at work.
@@ -36,7 +35,7 @@ impl Live {
     pub(super) fn new(
         instance: Instance,
         taken: impl Fn(u32) -> bool,
-        beat: Beat,
+        pulse: Pulse,
         now: Instant,
     ) -> io::Result<Self> {
         let discriminator = loop {
@@ -45,8 +44,7 @@ impl Live {
                 _ => {}
             }
         };
-        let session =
-            Session::new(instance.parameters, discriminator, random()?, now).with_beat(beat);
+        let session = Session::new(instance.parameters, discriminator, pulse, now);
         let number = random()?;
         let guard = instance.authentication.clone().map(|auth| Guard::new(auth, number));
         Ok(Self {
@@ -179,13 +177,12 @@ impl Live {
 
     /// The state for those who track it.
     pub(super) fn report(&self) -> BfdEvent {
-        let clock = clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default();
         BfdEvent {
             name: self.instance.name.clone(),
             up: self.session.state() == State::Up,
             neighbor: self.instance.neighbor,
             silent: self.session.is_silent(),
-            sent: u64::try_from(clock.as_micros()).unwrap_or(u64::MAX),
+            sent: bfd_event::now(),
         }
     }
 

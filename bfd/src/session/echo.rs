@@ -31,16 +31,16 @@ impl Echo {
         self.expiry.is_some_and(|at| at <= now)
     }
 
-    /// The number of the packet that is due, if one is; the next one follows after `gap`. What is missing for `patience`
+    /// The number of the packet that is due, if one is; the one after it is due at `next`. What is missing for `patience`
     /// from now on, where nothing was awaited yet, is lost.
     pub(super) fn take_due(
         &mut self,
         now: Instant,
-        gap: Duration,
+        next: Instant,
         patience: Duration,
     ) -> Option<u32> {
         self.next.filter(|&at| at <= now)?;
-        self.next = Some(now + gap);
+        self.next = Some(next);
         self.expiry.get_or_insert(now + patience);
         self.number = self.number.wrapping_add(1);
         Some(self.number)

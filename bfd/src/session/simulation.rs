@@ -44,7 +44,7 @@ impl World {
         let ends = parameters.map(|parameters| {
             number = number.saturating_add(1);
             End {
-                session: Session::new(parameters, number, number.get(), now),
+                session: Session::new(parameters, number, Pulse::new(now, number.get()), now),
                 inbox: vec![],
                 still_until: now,
                 heard: None,

@@ -34,7 +34,9 @@ impl Wire {
         let now = Instant::now();
         let number = |n| NonZeroU32::new(n).unwrap();
         let ends =
-            [Session::new(first, number(11), 1, now), Session::new(second, number(22), 2, now)];
+            [(first, number(11), 1), (second, number(22), 2)].map(|(parameters, number, seed)| {
+                Session::new(parameters, number, Pulse::new(now, seed), now)
+            });
         Self {
             now,
             ends,
@@ -306,18 +308,6 @@ fn a_session_falls_when_its_echoes_stay_away() {
     assert!(at - began <= Duration::from_millis(91), "3 × max(20, 30): {:?}", at - began);
     let (_, _, diagnostic) = wire.entered[1][0];
     assert_eq!(diagnostic, Diagnostic::NeighborSignaledDown);
-}
-
-#[test]
-fn sessions_of_a_beat_send_together() {
-    let beat = Beat(Instant::now());
-    let start = beat.0 + Duration::from_micros(1_234_567);
-    let at = |micros: u64| start + Duration::from_micros(micros);
-    let since = |at: Instant| at.duration_since(beat.0).as_micros();
-    assert_eq!(since(beat.nearest(at(0), Duration::from_millis(50))), 1_235_000);
-    assert_eq!(since(beat.nearest(at(900), Duration::from_millis(50))), 1_235_000);
-    assert_eq!(since(beat.nearest(at(0), Duration::from_millis(1))), 1_234_600, "a tenth");
-    assert_eq!(since(beat.nearest(at(0), Duration::ZERO)), 1_234_567, "there is none");
 }
 
 #[test]
