@@ -5,6 +5,7 @@ mod live;
 mod report;
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -20,7 +21,7 @@ use runtime::process::{self, Promotion};
 use runtime::reactor::{Reactor, Readiness, Registration};
 use runtime::signals::{Signal, Signals};
 use runtime::sys::random::random;
-use runtime::sys::receive::RecvBatch;
+use runtime::sys::receive::{Received as Datagram, RecvBatch};
 
 use crate::config::Config;
 use crate::echo::Echoes;
@@ -49,6 +50,15 @@ const EXIT_FAILED: i32 = 1;
 enum Tracker {
     Vrrp,
     Checker,
+}
+
+/// Where a packet came from, as the log has it.
+struct Origin(IpAddr, u16);
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}]:{}", self.0, self.1)
+    }
 }
 
 /// The number of a session in this process; never used again.
@@ -340,10 +350,7 @@ impl Engine {
             };
             let now = Instant::now();
             for datagram in received.datagrams() {
-                if let Some(source) = datagram.source {
-                    let destination = datagram.destination;
-                    self.take(arrival, source, destination, datagram.hop_limit, datagram.data, now);
-                }
+                self.take(arrival, &datagram, now);
             }
             self.received = received;
             match count {
@@ -358,43 +365,39 @@ impl Engine {
         self.reactor.again(Source::Arrival(arrival));
     }
 
-    fn take(
-        &mut self,
-        arrival: Arrival,
-        source: IpAddr,
-        destination: Option<IpAddr>,
-        ttl: Option<u8>,
-        data: &[u8],
-        now: Instant,
-    ) {
-        let packet = match ControlPacket::decode(data) {
+    fn take(&mut self, arrival: Arrival, datagram: &Datagram<'_>, now: Instant) {
+        let Some(source) = datagram.source else { return };
+        let from = Origin(source, datagram.source_port);
+        let packet = match ControlPacket::decode(datagram.data) {
             Ok(packet) => packet,
             Err(refused) => {
                 debug!("{refused}");
-                debug!("Discarding bogus packet from [{source}]");
+                debug!("Discarding bogus packet from {from}");
                 return;
             }
         };
+        let destination = datagram.destination;
         let Some(id) = self.find(arrival, source, destination, packet.your_discriminator) else {
             debug!(
-                "Discarding packet from [{source}] (session is not found - your discriminator field is {:#x})",
+                "Discarding packet from {from} (session is not found - your discriminator field is {:#010x})",
                 packet.your_discriminator
             );
             return;
         };
-        let too_far = self.sessions.get(&id).and_then(|live| {
-            let least = live.instance().accepted_ttl?;
-            ttl.filter(|&ttl| ttl < least).map(|ttl| (ttl, least))
-        });
-        if let Some((ttl, least)) = too_far {
+        let Some(live) = self.sessions.get_mut(&id) else { return };
+        let least = live.instance().accepted_ttl.unwrap_or(0);
+        if let Some(ttl) = datagram.hop_limit.filter(|&ttl| ttl < least) {
             let field = if arrival.ipv6 { "hop_limit" } else { "ttl" };
             debug!("Packet {field}({ttl}) < {least} - discarding");
             return;
         }
-        let Some(live) = self.sessions.get_mut(&id) else { return };
-        match live.take(packet, data, now) {
+        if live.is_disabled() {
+            debug!("Discarding packet from {from} (session is in AdminDown state)");
+            return;
+        }
+        match live.take(packet, datagram.data, now) {
             Ok(changed) => self.follow(id, changed),
-            Err(rejected) => debug!("Discarding packet from [{source}] ({rejected})"),
+            Err(rejected) => debug!("Discarding packet from {from} ({rejected})"),
         }
     }
 

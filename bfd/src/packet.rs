@@ -372,6 +372,30 @@ mod tests {
     }
 
     #[test]
+    fn each_diagnostic_has_its_number_and_its_name() {
+        // RFC 5880 §4.1, in the words of the original.
+        let names = [
+            "No Diagnostic",
+            "Control Detection Time Expired",
+            "Echo Function Failed",
+            "Neighbor Signaled Session Down",
+            "Forwarding Plane Reset",
+            "Path Down",
+            "Concatenated Path Down",
+            "Administratively Down",
+            "Reverse Concatenated Path Down",
+            "Unknown (9)",
+        ];
+        let mut data = bytes(CAPTURED[6]);
+        for (code, name) in (0..).zip(names) {
+            data[0] = 1 << 5 | code;
+            let packet = ControlPacket::decode(&data).unwrap();
+            assert_eq!(packet.diagnostic.to_string(), name);
+            assert_eq!(packet.encode()[..], data);
+        }
+    }
+
+    #[test]
     fn each_rule_of_reception_has_its_refusal() {
         let good = bytes(CAPTURED[5]);
         let with = |index: usize, value: u8| {

@@ -70,6 +70,10 @@ pub enum Action {
         /// Why, if it fell.
         diagnostic: Diagnostic,
     },
+    /// A poll sequence begins; for the log.
+    Poll,
+    /// How often the two sides send and receive has changed; for the log.
+    Intervals,
     /// The detection time changed; for the log.
     DetectionTime {
         /// The new one.
@@ -216,6 +220,7 @@ impl Session {
     /// Takes an event at `now`; what has to be done is added to `out`.
     pub fn on_event(&mut self, event: Event, now: Instant, out: &mut Vec<Action>) {
         let detection_before = self.detection_time();
+        let intervals_before = self.intervals();
         match event {
             Event::Packet(_) | Event::Echo(_) | Event::Deadline
                 if self.state == State::AdminDown => {}
@@ -225,14 +230,24 @@ impl Session {
                 self.echo.came_back(number, window, now, patience);
             }
             Event::Deadline => self.serve_deadlines(now, out),
-            Event::Reconfigure(parameters) => self.reconfigure(parameters, now),
+            Event::Reconfigure(parameters) => self.reconfigure(parameters, now, out),
             Event::Disable => self.disable(out),
             Event::Enable => self.enable(now, out),
         }
+        let is_packet = matches!(event, Event::Packet(_));
+        if is_packet && self.intervals() != intervals_before {
+            out.push(Action::Intervals);
+        }
         let detection_now = self.detection_time();
-        if detection_now != detection_before && self.state == State::Up {
+        if detection_now != detection_before && (is_packet || self.state == State::Up) {
             out.push(Action::DetectionTime { now: detection_now, before: detection_before });
         }
+    }
+
+    /// What the two sides have agreed on.
+    fn intervals(&self) -> (Micros, Micros, u8, Duration) {
+        let Remote { min_tx, min_rx, multiplier, .. } = self.remote;
+        (min_tx, min_rx, multiplier, self.transmit_interval())
     }
 
     /// RFC 5880 §6.8.6, from where the packet has been assigned to this session.
@@ -375,16 +390,20 @@ impl Session {
             }
         }
         out.push(Action::Enter { state, from, diagnostic });
+        if self.polling {
+            out.push(Action::Poll);
+        }
     }
 
     /// RFC 5880 §6.8.3: while up, sending less often and receiving more often wait until the other side has agreed.
-    fn reconfigure(&mut self, parameters: Parameters, now: Instant) {
+    fn reconfigure(&mut self, parameters: Parameters, now: Instant, out: &mut Vec<Action>) {
         let intervals = |p: &Parameters| (p.min_tx, p.min_rx, p.demand.is_some(), p.echo_rx);
         let changed = intervals(&self.parameters) != intervals(&parameters);
         self.parameters = parameters;
         if self.state == State::Up {
             if changed {
                 (self.polling, self.poll_began) = (true, None);
+                out.push(Action::Poll);
             }
             self.active_tx = self.active_tx.min(parameters.min_tx);
             self.active_rx = self.active_rx.max(parameters.min_rx);

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
-use log::{debug, error, info, trace, warn};
+use log::{Level, debug, error, info, log_enabled, trace, warn};
 use runtime::bfd_event::{self, BfdEvent};
 use runtime::sys::random::random;
 
@@ -84,6 +84,11 @@ impl Live {
     pub(super) fn take_echo(&mut self) -> Option<Payload> {
         let discriminator = self.discriminator();
         self.echo.take().map(|number| Payload { discriminator, number })
+    }
+
+    /// Whether it takes no part at present.
+    pub(super) fn is_disabled(&self) -> bool {
+        self.session.state() == State::AdminDown
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -168,6 +173,13 @@ impl Live {
                 Action::Enter { state, from, diagnostic } => {
                     self.log_entry(state, from, diagnostic, overdue.unwrap_or_default());
                 }
+                Action::Poll => debug!("({}) Starting poll sequence", self.instance.name),
+                Action::Intervals => {
+                    if log_enabled!(Level::Debug) {
+                        let table = self.session.interval_table(&self.instance.name);
+                        table.iter().for_each(|line| debug!("{line}"));
+                    }
+                }
                 Action::DetectionTime { now, before } => self.log_detection_time(now, before),
             }
         }
@@ -225,7 +237,5 @@ impl Live {
     fn log_detection_time(&self, now: Duration, before: Duration) {
         let indent = " ".repeat(self.instance.name.len() + 3);
         info!("{indent}Detection time is {} us (was {} us)", now.as_micros(), before.as_micros());
-        let name = &self.instance.name;
-        debug!("({name}) transmits every {} us", self.session.transmit_interval().as_micros());
     }
 }

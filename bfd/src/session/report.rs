@@ -5,7 +5,7 @@ use std::time::Duration;
 use runtime::report::Report;
 
 use super::Session;
-use crate::packet::State;
+use crate::packet::{Micros, State};
 
 impl Session {
     /// Writes what the session knows of both sides, in the words of the original.
@@ -32,6 +32,28 @@ impl Session {
         let remote_detection = self.transmit_interval() * u32::from(self.parameters.multiplier);
         let remote_detection = if self.heard.is_some() { remote_detection } else { Duration::ZERO };
         out.field("remote detection time", interval(remote_detection));
+    }
+
+    /// What both sides have agreed on, as a table of four lines in the words of the original.
+    pub fn interval_table(&self, name: &str) -> [String; 4] {
+        let Self { parameters, remote, .. } = self;
+        let indent = " ".repeat(name.len() + 2);
+        let min_tx = if self.state == State::Up { parameters.min_tx } else { parameters.idle_tx };
+        let row = |side: &str, tx: Micros, rx: Micros, interval: Duration, multiplier: u8| {
+            let (tx, rx, interval) = (tx.0, rx.0, interval.as_micros());
+            format!("{indent} {side:6} {tx:>8} {rx:>7} {interval:>8} {multiplier:>5}")
+        };
+        let ours = self.transmit_interval();
+        let local = row("local", min_tx, parameters.min_rx, ours, parameters.multiplier);
+        let theirs = self.remote_interval();
+        let far = row("remote", remote.min_tx, remote.min_rx, theirs, remote.multiplier);
+        let remote_detection = ours * u32::from(parameters.multiplier);
+        [
+            format!("({name}) ---------------< Session parameters >--------------"),
+            format!("{indent}          min_tx  min_rx  tx_intv  mult  detect_time"),
+            format!("{local} {:>12}", self.detection_time().as_micros()),
+            format!("{far} {:>12}", remote_detection.as_micros()),
+        ]
     }
 
     /// How often the other side sends; zero before anything was heard.

@@ -102,7 +102,7 @@ impl World {
                     self.judge_entry(index, &before, event, entered, from, diagnostic);
                 }
                 Action::Echo(_) => panic!("nobody asked for echoes"),
-                Action::DetectionTime { .. } => {}
+                Action::Poll | Action::Intervals | Action::DetectionTime { .. } => {}
             }
         }
         let end = &mut self.ends[index];

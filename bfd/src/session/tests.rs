@@ -69,7 +69,7 @@ impl Wire {
                         self.echoes.push((self.now + 2 * self.delay, end, number));
                     }
                 }
-                Action::DetectionTime { .. } => {}
+                Action::Poll | Action::Intervals | Action::DetectionTime { .. } => {}
             }
         }
     }
@@ -308,6 +308,25 @@ fn a_session_falls_when_its_echoes_stay_away() {
     assert!(at - began <= Duration::from_millis(91), "3 × max(20, 30): {:?}", at - began);
     let (_, _, diagnostic) = wire.entered[1][0];
     assert_eq!(diagnostic, Diagnostic::NeighborSignaledDown);
+}
+
+#[test]
+fn what_both_sides_have_agreed_on_is_a_table_as_in_the_original() {
+    let slow =
+        Parameters { min_tx: Micros(300_000), min_rx: Micros(300_000), multiplier: 5, ..FAST };
+    let mut wire = Wire::new(slow, slow);
+    wire.event(1, Event::Deadline);
+    wire.cut = [true, true];
+    wire.run(Duration::from_millis(1));
+    assert_eq!(
+        wire.ends[0].interval_table("BFD1"),
+        [
+            "(BFD1) ---------------< Session parameters >--------------",
+            "                min_tx  min_rx  tx_intv  mult  detect_time",
+            "       local   1000000  300000  1000000     5      5000000",
+            "       remote  1000000  300000  1000000     5      5000000",
+        ]
+    );
 }
 
 #[test]

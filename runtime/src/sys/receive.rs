@@ -37,6 +37,7 @@ struct Header {
     length: usize,
     truncated: bool,
     source: Option<IpAddr>,
+    source_port: u16,
     destination: Option<IpAddr>,
     interface: Option<IfIndex>,
     hop_limit: Option<u8>,
@@ -51,6 +52,8 @@ pub struct Received<'a> {
     pub truncated: bool,
     /// Who sent it.
     pub source: Option<IpAddr>,
+    /// The port that it was sent from; 0 where the protocol has none.
+    pub source_port: u16,
     /// Whom it was sent to, where the socket was asked to say so.
     pub destination: Option<IpAddr>,
     /// The interface that it arrived on, where the socket was asked to say so.
@@ -103,6 +106,7 @@ impl RecvBatch {
             data: data.get(..header.length).unwrap_or(data),
             truncated: header.truncated,
             source: header.source,
+            source_port: header.source_port,
             destination: header.destination,
             interface: header.interface,
             hop_limit: header.hop_limit,
@@ -129,10 +133,12 @@ impl RecvBatch {
         };
         let received = usize::try_from(Errno::result(received)?).unwrap_or(0);
         found.extend(headers.iter().zip(places).take(received).map(|(header, place)| {
+            let (source, source_port) = place.source().unzip();
             let mut found = Header {
                 length: usize::try_from(header.msg_len).unwrap_or(usize::MAX),
                 truncated: header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0,
-                source: place.source(),
+                source,
+                source_port: source_port.unwrap_or(0),
                 ..Header::default()
             };
             read_control(&header.msg_hdr, &mut found);
@@ -184,13 +190,15 @@ impl Place {
         header
     }
 
-    fn source(&self) -> Option<IpAddr> {
+    /// Who sent it, and from which port.
+    fn source(&self) -> Option<(IpAddr, u16)> {
         // SAFETY: all bytes of the union were zero at first, the kernel wrote to some of them, both variants begin with
         // the family, and any bytes make valid numbers.
         unsafe {
-            match libc::c_int::from(self.name.v4.sin_family) {
-                libc::AF_INET => Some(address4(self.name.v4.sin_addr)),
-                libc::AF_INET6 => Some(address6(self.name.v6.sin6_addr)),
+            let (v4, v6) = (&self.name.v4, &self.name.v6);
+            match libc::c_int::from(v4.sin_family) {
+                libc::AF_INET => Some((address4(v4.sin_addr), u16::from_be(v4.sin_port))),
+                libc::AF_INET6 => Some((address6(v6.sin6_addr), u16::from_be(v6.sin6_port))),
                 _ => None,
             }
         }
