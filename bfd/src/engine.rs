@@ -451,8 +451,8 @@ impl Engine {
             Ok(true) => {
                 let all = self.sessions.values().filter(|live| tracker.hears_of(live));
                 // What finds no room is sent when the tracker has made some.
-                all.for_each(|live| {
-                    sender.send(live.report());
+                all.filter_map(Live::report).for_each(|event| {
+                    sender.send(event);
                 });
             }
             Ok(false) => {
@@ -487,9 +487,10 @@ impl Tracker {
 /// Tells the trackers the state of a session. What finds no room is sent when they have made some.
 fn tell(trackers: &mut [(Tracker, Sender)], sessions: &BTreeMap<SessionId, Live>, id: SessionId) {
     let Some(live) = sessions.get(&id) else { return };
+    let Some(event) = live.report() else { return };
     for (tracker, sender) in trackers {
         if tracker.hears_of(live) {
-            sender.send(live.report());
+            sender.send(event.clone());
         }
     }
 }

@@ -138,6 +138,8 @@ pub struct Session {
     heard: Option<Instant>,
     /// The detection time that the session last fell by.
     expired_after: Duration,
+    /// Until when a session that has just begun may come up before anybody is told that it is down.
+    undecided: Option<Instant>,
     pulse: Pulse,
 }
 
@@ -167,6 +169,7 @@ impl Session {
             expiry: None,
             heard: None,
             expired_after: Duration::ZERO,
+            undecided: Some(now + micros(parameters.idle_tx) * u32::from(parameters.multiplier)),
             pulse,
         }
     }
@@ -174,6 +177,12 @@ impl Session {
     /// The state of our side.
     pub fn state(&self) -> State {
         self.state
+    }
+
+    /// What those who track the session are to be told: whether it is up. `None` as long as it has only just begun and
+    /// the other side has had no time to answer: that it is not up yet says nothing about the other side.
+    pub fn verdict(&self) -> Option<bool> {
+        self.undecided.is_none().then_some(self.state == State::Up)
     }
 
     /// Our number for the session.
@@ -199,7 +208,10 @@ impl Session {
     /// When [`Event::Deadline`] is due.
     pub fn deadline(&self) -> Option<Instant> {
         let echo = self.echo.deadline();
-        [self.next_send, self.expiry, self.next_poll, echo].into_iter().flatten().min()
+        [self.next_send, self.expiry, self.next_poll, self.undecided, echo]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// After how long without a packet the session falls (RFC 5880 §6.8.4); zero before anything was heard.
@@ -221,6 +233,7 @@ impl Session {
     pub fn on_event(&mut self, event: Event, now: Instant, out: &mut Vec<Action>) {
         let detection_before = self.detection_time();
         let intervals_before = self.intervals();
+        self.undecided = self.undecided.filter(|&until| until > now);
         match event {
             Event::Packet(_) | Event::Echo(_) | Event::Deadline
                 if self.state == State::AdminDown => {}
@@ -380,6 +393,7 @@ impl Session {
         match state {
             // Faster from now on; the poll tells the other side, which may still expect the idle interval.
             State::Up => {
+                self.undecided = None;
                 self.active_tx = self.parameters.min_tx;
                 self.polling = self.parameters.min_tx != self.parameters.idle_tx;
             }

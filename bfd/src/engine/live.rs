@@ -156,7 +156,7 @@ impl Live {
 
     /// Gives the session an event and does what it asks for. Whether those who track it are to be told.
     pub(super) fn event(&mut self, event: Event, now: Instant) -> bool {
-        let was_up = self.session.state() == State::Up;
+        let before = self.session.verdict();
         let overdue = self.session.deadline().map(|at| now.saturating_duration_since(at));
         let mut actions = std::mem::take(&mut self.actions);
         self.session.on_event(event, now, &mut actions);
@@ -184,18 +184,18 @@ impl Live {
             }
         }
         self.actions = actions;
-        was_up != (self.session.state() == State::Up)
+        self.session.verdict() != before
     }
 
-    /// The state for those who track it.
-    pub(super) fn report(&self) -> BfdEvent {
-        BfdEvent {
+    /// The state for those who track it, if there is anything to say yet.
+    pub(super) fn report(&self) -> Option<BfdEvent> {
+        Some(BfdEvent {
+            up: self.session.verdict()?,
             name: self.instance.name.clone(),
-            up: self.session.state() == State::Up,
             neighbor: self.instance.neighbor,
             silent: self.session.is_silent(),
             sent: bfd_event::now(),
-        }
+        })
     }
 
     fn send(&mut self, packet: &[u8]) {

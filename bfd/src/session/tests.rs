@@ -311,6 +311,26 @@ fn a_session_falls_when_its_echoes_stay_away() {
 }
 
 #[test]
+fn nothing_is_said_of_a_session_that_has_had_no_time_to_come_up() {
+    let mut wire = Wire::new(FAST, FAST);
+    wire.cut = [true, true];
+    let told: Vec<Option<bool>> = (0..4)
+        .map(|_| {
+            wire.run(Duration::from_millis(990));
+            wire.ends[0].verdict()
+        })
+        .collect();
+    assert_eq!(told, [None, None, None, Some(false)], "3 × the idle interval");
+    // Once it was up, a fall is one.
+    let mut wire = Wire::new(FAST, FAST);
+    wire.run(Duration::from_millis(2500));
+    assert_eq!(wire.ends[0].verdict(), Some(true));
+    wire.cut = [true, true];
+    wire.run(Duration::from_millis(200));
+    assert_eq!(wire.ends[0].verdict(), Some(false));
+}
+
+#[test]
 fn what_both_sides_have_agreed_on_is_a_table_as_in_the_original() {
     let slow =
         Parameters { min_tx: Micros(300_000), min_rx: Micros(300_000), multiplier: 5, ..FAST };
