@@ -169,7 +169,8 @@ impl Engine {
         loop {
             ready.clear();
             self.reactor.wait(&mut ready)?;
-            self.promotion.note(self.reactor.overdue(Instant::now()));
+            let now = Instant::now();
+            self.promotion.note(self.reactor.overdue(now));
             for &source in &ready {
                 match source {
                     Source::Signals => {
@@ -190,7 +191,7 @@ impl Engine {
                     Source::Dump => self.dump_ended(),
                 }
             }
-            let now = Instant::now();
+            // What is due only now waits for the next turn: if it was us who stood still, there is more to hear first.
             while let Some(timer) = self.reactor.expired(now) {
                 match timer {
                     Timer::Session(id) => self.event(id, Event::Deadline, now),

@@ -3,15 +3,16 @@
 //! ```text
 //! loop {
 //!     reactor.wait(&mut ready)?;
-//!     for source in ready.drain(..) { … }
 //!     let now = Instant::now();
+//!     for source in ready.drain(..) { … }
 //!     while let Some(timer) = reactor.expired(now) { … }
 //!     // what was born in this turn leaves in batches
 //! }
 //! ```
 //!
 //! Sources come before timers in a turn: after a pause of the machine, the datagram that proves a peer alive is waiting
-//! beside the timer that would declare it dead.
+//! beside the timer that would declare it dead. Only those timers are served that had expired when the sources were looked
+//! at: the pause may be in the turn.
 
 mod clock;
 mod timers;
@@ -165,10 +166,13 @@ impl<S: Copy, T: Copy + Eq + Hash> Reactor<S, T> {
         // source may come up once more meanwhile: so many calls at most, or a flood would hold up the timers.
         let calls = self.sources.len() / EVENTS_PER_CALL + 1;
         for call in 0..calls {
-            let timeout = if call == 0 { timeout } else { Some(Duration::ZERO) };
-            match self.poll.poll(&mut self.events, timeout) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
-                result => result?,
+            let mut timeout = if call == 0 { timeout } else { Some(Duration::ZERO) };
+            // Whoever is stopped and goes on is interrupted here, without having been told what has come meanwhile.
+            while let Err(error) = self.poll.poll(&mut self.events, timeout) {
+                if error.kind() != io::ErrorKind::Interrupted {
+                    return Err(error);
+                }
+                timeout = Some(Duration::ZERO);
             }
             let sources = &self.sources;
             let named = self.events.iter().filter_map(|event| sources.get(&event.token()));

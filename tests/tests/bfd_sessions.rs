@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, UdpSocket};
 
 use lab::{Binary, Captured, Control, Daemon, Lan, Mark, PATIENCE};
+use nix::sys::signal::Signal;
 
 fn session(name: &str, own: u8, neighbour: u8, more: &str) -> String {
     format!(
@@ -138,9 +139,34 @@ fn a_number_alone_makes_nobody_the_other_side() {
         socket.set_ttl(255).expect("it is a socket");
         socket.send_to(&packet, ("10.9.0.11", port)).expect("there is a route");
     }
-    daemon.await_log(mark, "Discarding packet from [10.9.0.22] (session is not found");
+    daemon.await_log(mark, "Discarding packet from [10.9.0.22]:50000 (session is not found");
     let frames = lan.capture().frames().mark();
     next(&lan, frames, 21, |said| said.state == 3);
     let log = daemon.log().since(mark);
     assert!(log.iter().all(|line| !line.text.contains("Entering")), "{}", daemon.log_text());
+}
+
+#[test]
+fn who_was_not_run_reads_before_it_judges() {
+    let lan = network();
+    let _other = start(&lan, 1, &(session("other", 21, 11, "") + &idle(52)));
+    // The other side has patience with us: 5 s.
+    let ours = session("other", 11, 21, "").replace("min_tx 50", "min_tx 1000");
+    let daemon = start(&lan, 0, &(ours + &idle(51)));
+    daemon.await_log(Mark::default(), "(other) Entering Up state");
+    daemon.await_log(Mark::default(), "Detection time is 250000 us");
+    let bfd = daemon.bfd().expect("it runs");
+    let (mark, frames) = (daemon.log().mark(), lan.capture().frames());
+    bfd.signal(Signal::SIGSTOP);
+    // Three detection times.
+    let mut count = 0;
+    frames.wait(frames.mark(), PATIENCE, |captured| {
+        count += usize::from(lan.sender(captured) == Some(1));
+        (count == 20).then_some(())
+    });
+    let since = frames.mark();
+    bfd.signal(Signal::SIGCONT);
+    assert_eq!(next(&lan, since, 21, |_| true).state, 3, "{}", daemon.log_text());
+    let log = daemon.log().since(mark);
+    assert!(log.iter().all(|line| !line.text.contains("(other)")), "{}", daemon.log_text());
 }

@@ -293,7 +293,7 @@ impl Engine {
             for source in ready.drain(..) {
                 self.ready(source, now);
             }
-            let now = Instant::now();
+            // What is due only now waits for the next turn: if it was us who stood still, there is more to hear first.
             while let Some(timer) = self.reactor.expired(now) {
                 self.expired(timer, now);
             }
