@@ -6,28 +6,41 @@ use std::time::{Duration, Instant};
 
 use crate::{Namespace, PATIENCE, Scratch, target_directory};
 
-/// A BIRD that speaks BFD with one neighbour over `eth0`. Dropping it kills it.
+/// A BIRD that speaks BFD with its neighbours. Dropping it kills it.
 #[derive(Debug)]
 pub struct Bird {
     child: Child,
     directory: Scratch,
-    own: IpAddr,
-    neighbour: IpAddr,
+    sessions: Sessions,
+}
+
+#[derive(Debug)]
+struct Sessions {
+    /// Our end and the other one of each.
+    ends: Vec<[IpAddr; 2]>,
+    /// Whether they run over several hops, or over `eth0`.
+    multihop: bool,
+    /// Further options of the interface.
     more: String,
 }
 
 impl Bird {
-    /// Starts it in `namespace`, at `own`, with `neighbour` and these `intervals` in milliseconds. `more` are further
-    /// options of the interface.
-    pub fn start(
-        namespace: &Namespace,
-        [own, neighbour]: [IpAddr; 2],
-        interval: u32,
-        more: &str,
-    ) -> Self {
+    /// Starts it in `namespace`, with one neighbour on `eth0`: our end and the other one, and the interval in
+    /// milliseconds. `more` are further options of the interface.
+    pub fn start(namespace: &Namespace, ends: [IpAddr; 2], interval: u32, more: &str) -> Self {
+        let sessions = Sessions { ends: vec![ends], multihop: false, more: more.to_owned() };
+        Self::run(namespace, sessions, interval)
+    }
+
+    /// As [`Bird::start`], with several neighbours who are several hops away.
+    pub fn start_far(namespace: &Namespace, ends: &[[IpAddr; 2]], interval: u32) -> Self {
+        let sessions = Sessions { ends: ends.to_vec(), multihop: true, more: String::new() };
+        Self::run(namespace, sessions, interval)
+    }
+
+    fn run(namespace: &Namespace, sessions: Sessions, interval: u32) -> Self {
         let directory = Scratch::new();
-        let more = more.to_owned();
-        let config = directory.write("bird.conf", &Self::config(own, neighbour, interval, &more));
+        let config = directory.write("bird.conf", &sessions.config(interval));
         let mut command = Self::command("bird");
         command.arg("-f").arg("-c").arg(config);
         for (option, name) in [("-s", "socket"), ("-P", "pid")] {
@@ -36,25 +49,7 @@ impl Bird {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child =
             namespace.enter(|| command.spawn()).expect("tests/fetch-peers.sh has fetched it");
-        Self { child, directory, own, neighbour, more }
-    }
-
-    fn config(own: IpAddr, neighbour: IpAddr, interval: u32, more: &str) -> String {
-        format!(
-            "router id 10.9.0.2;
-protocol device {{}}
-protocol bfd {{
-    interface \"eth0\" {{
-        min rx interval {interval} ms;
-        min tx interval {interval} ms;
-        idle tx interval 200 ms;
-        multiplier 3;
-        {more}
-    }};
-    neighbor {neighbour} dev \"eth0\" local {own};
-}}
-"
-        )
+        Self { child, directory, sessions }
     }
 
     fn command(program: &str) -> Command {
@@ -76,24 +71,54 @@ protocol bfd {{
 
     /// Gives it another interval.
     pub fn set_interval(&self, interval: u32) {
-        let text = Self::config(self.own, self.neighbour, interval, &self.more);
-        self.directory.write("bird.conf", &text);
+        self.directory.write("bird.conf", &self.sessions.config(interval));
         self.ask(&["configure"]);
     }
 
-    /// Waits until it says this of its session.
+    /// Waits until it says this of all its sessions.
     #[track_caller]
     pub fn await_state(&self, state: &str) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let sessions = self.ask(&["show", "bfd", "sessions"]);
-            if sessions.contains(state) {
+            if sessions.matches(state).count() == self.sessions.ends.len() {
                 return;
             }
             assert!(Instant::now() < deadline, "not {state}: {sessions}");
             // It tells nobody of changes.
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+}
+
+impl Sessions {
+    fn config(&self, interval: u32) -> String {
+        let Self { ends, multihop, more } = self;
+        let (scope, way) = match multihop {
+            true => ("multihop", "multihop"),
+            false => ("interface \"eth0\"", "dev \"eth0\""),
+        };
+        let neighbours: String = ends
+            .iter()
+            .map(|[own, other]| match multihop {
+                true => format!("    neighbor {other} local {own} {way};\n"),
+                false => format!("    neighbor {other} {way} local {own};\n"),
+            })
+            .collect();
+        format!(
+            "router id 10.9.0.2;
+protocol device {{}}
+protocol bfd {{
+    {scope} {{
+        min rx interval {interval} ms;
+        min tx interval {interval} ms;
+        idle tx interval 200 ms;
+        multiplier 3;
+        {more}
+    }};
+{neighbours}}}
+"
+        )
     }
 }
 

@@ -15,34 +15,52 @@ use crate::{Namespace, PATIENCE, Scratch, target_directory};
 /// The group that FRR wants its user to belong to.
 const GROUP: &str = "frrvty";
 
-/// A `zebra` and a `bfdd` with one session over `eth0`. Dropping it kills both.
+/// A `zebra` and a `bfdd`. Dropping it kills both.
 #[derive(Debug)]
 pub struct Frr {
     daemons: Vec<Child>,
     directory: Scratch,
-    peer: String,
+    /// What its sessions are called in its configuration.
+    peers: Vec<String>,
 }
 
 impl Frr {
-    /// Starts it in `namespace`, at `own`, with `neighbour` and this `interval` in milliseconds. `more` are further
-    /// lines of the session.
+    /// Starts it in `namespace`, with one session over `eth0`: our end and the other one, and the interval in
+    /// milliseconds. `more` are further lines of the session.
     pub fn start(
         namespace: &Namespace,
         [own, neighbour]: [IpAddr; 2],
         interval: u32,
         more: &str,
     ) -> Self {
-        let directory = Scratch::new();
         let peer = format!("peer {neighbour} local-address {own} interface eth0");
-        let config = format!(
-            "bfd\n {peer}\n  receive-interval {interval}\n  transmit-interval {interval}\n  \
-             detect-multiplier 3\n{more}\n !\n!\n"
-        );
-        let config = directory.write("bfdd.conf", &config);
+        Self::run(namespace, vec![peer], interval, more)
+    }
+
+    /// As [`Frr::start`], with several neighbours who are several hops away.
+    pub fn start_far(namespace: &Namespace, ends: &[[IpAddr; 2]], interval: u32) -> Self {
+        let peers = ends
+            .iter()
+            .map(|[own, neighbour]| format!("peer {neighbour} multihop local-address {own}"));
+        Self::run(namespace, peers.collect(), interval, "")
+    }
+
+    fn run(namespace: &Namespace, peers: Vec<String>, interval: u32, more: &str) -> Self {
+        let directory = Scratch::new();
+        let sessions: String = peers
+            .iter()
+            .map(|peer| {
+                format!(
+                    " {peer}\n  receive-interval {interval}\n  transmit-interval {interval}\n  \
+                     detect-multiplier 3\n{more}\n !\n"
+                )
+            })
+            .collect();
+        let config = directory.write("bfdd.conf", &format!("bfd\n{sessions}!\n"));
         let mut groups = fs::read_to_string("/etc/group").unwrap_or_default();
         groups.push_str(&format!("{GROUP}:x:60000:root\n"));
         directory.write("group", &groups);
-        let mut frr = Self { daemons: vec![], directory, peer };
+        let mut frr = Self { daemons: vec![], directory, peers };
         frr.spawn(namespace, "zebra", Path::new("/dev/null"));
         await_listener(&frr.file("zserv"));
         frr.spawn(namespace, "bfdd", &config);
@@ -102,17 +120,18 @@ impl Frr {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
-    /// Adds lines to the session, such as `shutdown`.
+    /// Adds lines to its sessions, such as `shutdown`.
     pub fn configure(&self, lines: &[&str]) {
-        let session = ["enable", "configure terminal", "bfd", &self.peer];
-        self.command(&[&session, lines].concat());
+        for peer in &self.peers {
+            let session = ["enable", "configure terminal", "bfd", peer];
+            self.command(&[&session, lines].concat());
+        }
     }
 
-    /// What it says of its session.
-    pub fn session(&self) -> Value {
+    /// What it says of its sessions.
+    fn sessions(&self) -> Vec<Value> {
         let text = self.command(&["enable", "show bfd peers json"]);
-        let sessions: Value = serde_json::from_str(&text).expect("it speaks JSON");
-        sessions[0].clone()
+        serde_json::from_str(&text).expect("it speaks JSON")
     }
 
     /// What it has counted in its session.
@@ -122,16 +141,17 @@ impl Frr {
         sessions[0].clone()
     }
 
-    /// Waits until its session has this `status`: `up`, `down` or `shutdown`.
+    /// Waits until its sessions have this `status`: `up`, `down` or `shutdown`.
     #[track_caller]
     pub fn await_state(&self, status: &str) {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let session = self.session();
-            if session["status"] == status {
+            let sessions = self.sessions();
+            let fitting = sessions.iter().filter(|session| session["status"] == status);
+            if fitting.count() == self.peers.len() {
                 return;
             }
-            assert!(Instant::now() < deadline, "not {status}: {session}");
+            assert!(Instant::now() < deadline, "not {status}: {sessions:?}");
             // It tells nobody of changes.
             std::thread::sleep(Duration::from_millis(50));
         }

@@ -1,12 +1,13 @@
 //! BFD with every kind of other side: up, other intervals, death, restart, silence in one direction and in both, and
 //! taking leave in both directions.
 
+mod far;
 mod others;
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use lab::{Binary, Control, Daemon, Lan, Mark, Namespace, judge_sessions};
+use lab::{Binary, Captured, Control, Daemon, Lan, Mark, Namespace, PATIENCE, judge_sessions};
 use others::{BirdSide, FrrSide, Keepalived, Other, Side};
 
 /// An instance with which one sees what becomes of the session.
@@ -25,6 +26,12 @@ const INSTANCE: &str = "vrrp_instance web {
 
 const UP: &str = "VRRP_Instance(web) Tracked BFD instance other is UP";
 const DOWN: &str = "VRRP_Instance(web) Tracked BFD instance other is DOWN";
+/// Numbers of states and diagnostics (RFC 5880 §4.1).
+const ADMIN_DOWN: u8 = 0;
+const DOWN_ON_THE_WIRE: u8 = 1;
+const UP_ON_THE_WIRE: u8 = 3;
+const BY_THE_NEIGHBOR: u8 = 3;
+const BY_THE_OPERATOR: u8 = 7;
 /// How long after the last packet the session falls, at 150 ms and three packets.
 const DETECTION: Duration = Duration::from_millis(450);
 
@@ -54,6 +61,9 @@ fn converse<O: Other>(lan: &Lan, ours: Side, mut other: O) {
     let mut daemon = Daemon::start(&Binary::under_test(), first, &config(ours, 50));
     daemon.await_log(Mark::default(), UP);
     other.await_up(true);
+    daemon
+        .await_log(Mark::default(), "(other) ---------------< Session parameters >--------------");
+    daemon.await_log(Mark::default(), "(other) Starting poll sequence");
 
     // Other intervals on either side, and the session stays up.
     let mark = daemon.log().mark();
@@ -112,7 +122,21 @@ fn converse<O: Other>(lan: &Lan, ours: Side, mut other: O) {
     other.await_up(true);
 
     // We take our leave: the other side need not wait for a detection time.
+    let frames = lan.capture().frames();
+    let mark = frames.mark();
     assert!(daemon.stop().success());
+    let said = |node: usize, captured: &Captured| {
+        let said = Control::read(&captured.frame.bytes)?;
+        (lan.sender(captured) == Some(node)).then_some((said.state, said.diagnostic))
+    };
+    let other_than_up = |node: usize| {
+        frames.wait(mark, PATIENCE, |captured| {
+            said(node, captured).filter(|&(state, _)| state != UP_ON_THE_WIRE)
+        })
+    };
+    assert_eq!(other_than_up(0), Some((ADMIN_DOWN, BY_THE_OPERATOR)));
+    let answer = other_than_up(1);
+    assert_eq!(answer, Some((DOWN_ON_THE_WIRE, BY_THE_NEIGHBOR)), "it has been told");
     other.await_up(false);
     let (count, complaints) = judge_sessions(lan.capture());
     assert!(count > 50, "{count} packets");
