@@ -14,7 +14,7 @@ use std::time::Duration;
 use lab::Binary;
 
 use measures::{Rhythm, Startup, check, failover, load, reload, rhythm, startup};
-use sessions::{Cost, cost, falls_under_load, takeover};
+use sessions::{Cost, cost, falls_under_load, lateness, takeover};
 use takeover::Takeover;
 
 /// How often what varies is measured.
@@ -121,6 +121,17 @@ fn compare_sessions(ours: &Binary, theirs: &Binary) {
             row(&format!("{title}: false downs"), falls, "  ", 0);
         }
     }
+    let late = [ours, theirs].map(lateness);
+    let pick = |at: fn(&[f64]) -> Option<&f64>| {
+        late.each_ref().map(|late| at(late).copied().unwrap_or(f64::NAN))
+    };
+    row(
+        "fall after the detection time of 250 ms, median",
+        pick(|late| late.get(late.len() / 2)),
+        "ms",
+        2,
+    );
+    row("fall after the detection time of 250 ms, earliest", pick(<[f64]>::first), "ms", 2);
     let falls = [ours, theirs].map(falls_under_load);
     #[expect(clippy::cast_precision_loss, reason = "they are small")]
     let falls = falls.map(|falls| falls as f64);

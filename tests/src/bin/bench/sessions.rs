@@ -1,10 +1,12 @@
 //! What BFD sessions cost, and whether they hold.
 
+use std::collections::HashMap;
 use std::fmt::Write;
+use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use lab::{Binary, Daemon, LogLine, Mark, Namespace, PATIENCE, Pair};
+use lab::{Binary, Capture, Control, Daemon, LogLine, Mark, Namespace, PATIENCE, Pair};
 
 const PERIOD: Duration = Duration::from_secs(5);
 
@@ -122,6 +124,46 @@ pub(crate) fn cost(binary: &Binary, sessions: usize, interval: u32) -> Cost {
         memory: process.memory(),
         falls: count(&daemon, mark, "Entering Down state"),
     }
+}
+
+/// How much later than the detection time that was agreed on each of 20 sessions falls when the other side is killed, in
+/// milliseconds, the earliest first. Less than nothing is too early.
+pub(crate) fn lateness(binary: &Binary) -> Vec<f64> {
+    const SESSIONS: usize = 20;
+    const DETECTION: f64 = 250.0;
+    let wire = Wire::new(SESSIONS);
+    let capture = Capture::start(&wire.nodes[0], None);
+    let [daemon, mut other] = up(&wire, binary, SESSIONS, 50, "");
+    let mark = daemon.log().mark();
+    other.kill();
+    let mut fell: HashMap<String, SystemTime> = HashMap::new();
+    daemon.log().wait(mark, PATIENCE, |line| {
+        let name = fallen(line)?;
+        fell.insert(name.to_owned(), line.at);
+        (fell.len() == SESSIONS).then_some(())
+    });
+    let frames = capture.frames().all();
+    let mut heard: HashMap<IpAddr, SystemTime> = HashMap::new();
+    for captured in &frames {
+        if let Some(said) = Control::read(&captured.frame.bytes) {
+            heard.insert(said.source, captured.at);
+        }
+    }
+    let mut late: Vec<f64> = (0..SESSIONS)
+        .filter_map(|number| {
+            let heard = heard.get(&address(1, number).parse().ok()?)?;
+            let fell = fell.get(&format!("session{number}"))?;
+            Some(fell.duration_since(*heard).ok()?.as_secs_f64() * 1e3 - DETECTION)
+        })
+        .collect();
+    late.sort_by(f64::total_cmp);
+    late
+}
+
+/// The name of the session that a line of the log says has fallen.
+fn fallen(line: &LogLine) -> Option<&str> {
+    let (name, event) = line.text.strip_prefix('(')?.split_once(')')?;
+    event.starts_with(" Entering Down state").then_some(name)
 }
 
 /// How many of 100 sessions at 10 ms × 5 fall in a minute while every processor is busy and the BFD child is scheduled
