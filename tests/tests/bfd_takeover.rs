@@ -4,6 +4,7 @@ mod better_than_the_original {
     use std::time::{Duration, SystemTime};
 
     use lab::{Binary, Daemon, Lan, Mark, PATIENCE};
+    use nix::sys::signal::Signal;
 
     fn session(name: &str, own: u8, other: u8) -> String {
         format!(
@@ -18,18 +19,24 @@ mod better_than_the_original {
     }
 
     fn instance(priority: u8, takeover: &str) -> String {
+        router("web", 51, priority, "1", takeover)
+    }
+
+    /// A virtual router with an address whose last byte is 49 more than its number.
+    fn router(name: &str, vrid: u8, priority: u8, interval: &str, takeover: &str) -> String {
         format!(
-            "vrrp_instance web {{
+            "vrrp_instance {name} {{
     interface eth0
-    virtual_router_id 51
+    virtual_router_id {vrid}
     version 3
     priority {priority}
-    advert_int 1
+    advert_int {interval}
 {takeover}
     virtual_ipaddress {{
-        10.9.0.100/24
+        10.9.0.{}/24
     }}
-}}\n"
+}}\n",
+            vrid + 49
         )
     }
 
@@ -126,6 +133,136 @@ mod better_than_the_original {
         });
         let log = backup.log().since(mark);
         assert!(log.iter().all(|line| !line.text.contains("MASTER")), "{}", backup.log_text());
+    }
+
+    /// Both instances of a node, of which only the first has a hint.
+    fn with_and_without(own: u8, other: u8, priority: u8, takeover: &str) -> String {
+        session("other", own, other)
+            + &router("hinted", 51, priority, "0.2", takeover)
+            + &router("plain", 52, priority, "0.2", "")
+    }
+
+    fn entering(name: &str, state: &str) -> String {
+        format!("({name}) Entering {state} STATE")
+    }
+
+    fn never(daemon: &Daemon, mark: Mark, text: &str) {
+        let log = daemon.log().since(mark);
+        assert!(log.iter().all(|line| !line.text.contains(text)), "{}", daemon.log_text());
+    }
+
+    /// A master and its backup, which has the hint that there is no other.
+    fn master_and_backup(lan: &Lan) -> [Daemon; 2] {
+        let master = start(lan, 0, &with_and_without(1, 2, 150, ""));
+        await_master(lan, 0);
+        let takeover = "    bfd_takeover other only_backup";
+        let backup = start(lan, 1, &with_and_without(2, 1, 100, takeover));
+        for name in ["hinted", "plain"] {
+            backup.await_log(Mark::default(), &format!("({name}) master set to 10.9.0.1"));
+        }
+        backup.await_log(Mark::default(), "(other) Entering Up state");
+        [master, backup]
+    }
+
+    #[test]
+    fn a_cut_ends_as_without_the_hint() {
+        let lan = Lan::new(2);
+        let [master, backup] = master_and_backup(&lan);
+        let marks = [master.log().mark(), backup.log().mark()];
+        lan.cut(1);
+        // Each side takes the other for dead, with the hint only sooner.
+        for name in ["hinted", "plain"] {
+            backup.await_log(marks[1], &entering(name, "MASTER"));
+        }
+        let mended = backup.log().mark();
+        lan.mend(1);
+        for name in ["hinted", "plain"] {
+            backup.await_log(mended, &entering(name, "BACKUP"));
+        }
+        backup.await_log(mended, "(other) Entering Up state");
+        never(&master, marks[0], "STATE");
+        never(&backup, mended, "Entering MASTER");
+        let addresses = ["10.9.0.100", "10.9.0.101"].map(|text| text.parse().expect("it is one"));
+        assert!(lan.nodes()[1].addresses().wait(&addresses, false, PATIENCE));
+        assert_eq!(lan.nodes()[0].holds(&addresses), addresses);
+    }
+
+    #[test]
+    fn a_fall_that_is_our_own_fault_makes_no_master() {
+        let lan = Lan::new(2);
+        let [master, backup] = master_and_backup(&lan);
+        let begun = master.log().mark();
+        // Our own link.
+        let mark = backup.log().mark();
+        lan.nodes()[1].link_down();
+        for name in ["hinted", "plain"] {
+            backup.await_log(mark, &entering(name, "FAULT"));
+        }
+        backup.await_log(mark, "(other) Entering Down state");
+        lan.nodes()[1].link_up();
+        for name in ["hinted", "plain"] {
+            backup.await_log(mark, &entering(name, "BACKUP"));
+        }
+        backup.await_log(mark, "(other) Entering Up state");
+        never(&backup, mark, "Entering MASTER");
+        // We were not run: by the time that we hear of the silence it is over.
+        let vrrp = backup.vrrp().expect("it runs");
+        let mark = backup.log().mark();
+        vrrp.signal(Signal::SIGSTOP);
+        lan.cut(1);
+        backup.await_log(mark, "(other) Entering Down state");
+        lan.mend(1);
+        backup.await_log(mark, "(other) Entering Up state");
+        adverts(&lan, 2);
+        vrrp.signal(Signal::SIGCONT);
+        backup.await_log(mark, "Received BFD event: instance other is in state Down");
+        backup.await_log(mark, "Received BFD event: instance other is in state Up");
+        adverts(&lan, 4);
+        never(&backup, mark, "is silent for BFD");
+        never(&master, begun, "BACKUP STATE");
+    }
+
+    /// Lets time pass until there are so many adverts more, five in a second.
+    fn adverts(lan: &Lan, wanted: usize) {
+        let frames = lan.capture().frames();
+        let mut count = 0;
+        frames.wait(frames.mark(), PATIENCE, |captured| {
+            count += usize::from(captured.frame.advert().is_some_and(|advert| advert.vrid == 52));
+            (count == wanted).then_some(())
+        });
+    }
+
+    #[test]
+    fn of_two_that_both_believe_to_be_the_only_backup_one_stays_master() {
+        let lan = Lan::new(3);
+        let watched = session("second", 1, 2) + &session("third", 1, 3);
+        let mut master = start(&lan, 0, &(watched + &router("web", 51, 150, "0.2", "")));
+        await_master(&lan, 0);
+        let takeover = "    bfd_takeover master only_backup";
+        let backups = [(1, 2, 120), (2, 3, 100)].map(|(node, own, priority)| {
+            let config = session("master", own, 1) + &router("web", 51, priority, "0.2", takeover);
+            let daemon = start(&lan, node, &config);
+            daemon.await_log(Mark::default(), "(master) Entering Up state");
+            daemon.await_log(Mark::default(), "(web) master set to 10.9.0.1");
+            daemon
+        });
+        let marks = backups.each_ref().map(|daemon| daemon.log().mark());
+        master.kill();
+        backups[0].await_log(marks[0], &entering("web", "MASTER"));
+        backups[1].await_log(marks[1], "(web) master changed from 10.9.0.1 to 10.9.0.2");
+        let address = ["10.9.0.100".parse().expect("it is one")];
+        assert!(lan.nodes()[2].addresses().wait(&address, false, PATIENCE));
+        await_master(&lan, 1);
+        never(&backups[0], marks[0], &entering("web", "BACKUP"));
+        // From here on it is an election as any other.
+        let settled = backups[1].log().mark();
+        let frames = lan.capture().frames();
+        let mut count = 0;
+        frames.wait(frames.mark(), PATIENCE, |captured| {
+            count += usize::from(lan.sender(captured) == Some(1));
+            (count == 5).then_some(())
+        });
+        never(&backups[1], settled, "Entering MASTER");
     }
 
     #[test]
