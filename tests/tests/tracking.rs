@@ -246,6 +246,14 @@ fn a_session_that_goes_down_is_felt_by_all_who_track_it() {
     let mark = daemon.log().mark();
     daemon.vrrp().expect("it runs").signal(nix::sys::signal::Signal::SIGKILL);
     daemon.await_log(mark, "VRRP_Instance(weighed) Tracked BFD instance other is UP");
+    daemon.await_log(mark, "(turned) Changing effective priority from 100 to 90");
+    // A BFD child that starts again says nothing until it knows what is true.
+    let mark = daemon.log().mark();
+    daemon.bfd().expect("it runs").signal(nix::sys::signal::Signal::SIGKILL);
+    daemon.await_log(mark, "(other) Entering Up state");
+    daemon.await_log(mark, "Received BFD event: instance other is in state Up");
+    let log = daemon.log().since(mark);
+    assert!(log.iter().all(|line| !line.text.contains("Tracked BFD")), "{}", daemon.log_text());
     let mark = daemon.log().mark();
     other.kill();
     daemon.await_log(mark, "VRRP_Instance(weighed) Tracked BFD instance other is DOWN");

@@ -431,18 +431,18 @@ fn a_session_decides_over_its_servers() {
         let session = |this: u8, other: u8| {
             let name = if this == 1 { "near" } else { "far" };
             format!(
-                "bfd_instance {name} {{\nsource_ip 10.9.0.{this}\nneighbor_ip 10.9.0.{other}\nmin_rx 100\nmin_tx 100\n}}\n"
+                "bfd_instance {name} {{\nsource_ip 10.9.0.{this}\nneighbor_ip 10.9.0.{other}\nmin_rx 100\nmin_tx 100\nmultiplier 2\n}}\n"
             )
         };
         let checks = |lines: &str| format!("BFD_CHECK {{\nname near\n{lines}\n}}");
         let servers = [server(2, "", &checks("alpha")), server(3, "", &checks(""))];
         let text = session(1, 2) + &config("", "", &servers);
-        let daemon = bench.start(&text, &[]);
+        let mut daemon = bench.start(&text, &[]);
         daemon.await_log(Mark::default(), "Activating BFD healthchecker");
         let said = |number: u8, state: &str| {
             format!("BFD check of [near] RS({}) is {state}", name(number))
         };
-        // It is told at once that there is nobody on the other side.
+        // It is told that there is nobody on the other side, once there was time for an answer.
         daemon.await_log(Mark::default(), &said(3, "DOWN"));
         daemon
             .await_log(Mark::default(), &format!("Removing service {} from VS {SERVICE}", name(3)));
@@ -459,5 +459,12 @@ fn a_session_decides_over_its_servers() {
         drop(other);
         daemon.await_log(mark, &said(2, "DOWN"));
         daemon.await_log(mark, &said(3, "DOWN"));
+        // Where the other side is there from the start, no server is taken out for the time until the session is up.
+        let _other = Daemon::start(&Binary::under_test(), &bench.far, &session(2, 1));
+        assert!(daemon.stop().success());
+        let daemon = bench.start(&text, &[]);
+        daemon.await_log(Mark::default(), &said(3, "UP"));
+        assert_eq!(count(&daemon, Mark::default(), &said(3, "DOWN")), 0);
+        assert_eq!(count(&daemon, Mark::default(), "Removing service"), 0);
     });
 }
