@@ -33,6 +33,8 @@ sed -e "s|@SBINDIR@|$prefix/sbin|" -e "s|@SYSCONFDIR@|$sysconfdir|" packaging/ke
 lay 755 "$binary" "$prefix/sbin/keepalived"
 lay 644 "$unit" "$unitdir/keepalived.service"
 lay 644 doc/keepalived.8 "$prefix/share/man/man8/keepalived.8"
+lay 644 doc/keepalived.conf.5 "$prefix/share/man/man5/keepalived.conf.5"
+lay 644 doc/genhash.1 "$prefix/share/man/man1/genhash.1"
 lay 644 doc/samples/keepalived.conf "$sysconfdir/keepalived/keepalived.conf.sample"
 lay 644 packaging/dbus/org.keepalived.Vrrp1.conf "$prefix/share/dbus-1/system.d/org.keepalived.Vrrp1.conf"
 for interface in Instance Vrrp; do
@@ -40,6 +42,7 @@ for interface in Instance Vrrp; do
     lay 644 "packaging/dbus/$file" "$prefix/share/dbus-1/interfaces/$file"
 done
 lay 644 COPYING "$prefix/share/doc/keepalived/copyright"
+for page in differences extensions; do lay 644 "doc/$page.md" "$prefix/share/doc/keepalived/$page.md"; done
 if $remove; then
     rm -f "$destdir$prefix/bin/genhash"
 else

@@ -8,7 +8,9 @@ trap 'rm -rf "$root"' EXIT
 make --no-print-directory install DESTDIR="$root" PREFIX=/usr >/dev/null
 for file in \
     usr/sbin/keepalived usr/bin/genhash usr/lib/systemd/system/keepalived.service usr/share/man/man8/keepalived.8 \
-    etc/keepalived/keepalived.conf.sample etc/sysconfig/keepalived usr/share/doc/keepalived/copyright; do
+    usr/share/man/man5/keepalived.conf.5 usr/share/man/man1/genhash.1 \
+    etc/keepalived/keepalived.conf.sample etc/sysconfig/keepalived usr/share/doc/keepalived/copyright \
+    usr/share/doc/keepalived/differences.md usr/share/doc/keepalived/extensions.md; do
     [ -e "$root/$file" ] || { echo "install: $file is missing" >&2; exit 1; }
 done
 grep -q '^ExecStart=/usr/sbin/keepalived ' "$root/usr/lib/systemd/system/keepalived.service"
