@@ -9,6 +9,8 @@ pub struct Binary {
     path: PathBuf,
     libraries: Option<PathBuf>,
     programs: Option<PathBuf>,
+    /// What else its environment says.
+    variables: Vec<(&'static str, String)>,
     /// Seconds that the clock since boot is ahead of that of the machine.
     boot_offset: Option<i64>,
     version: String,
@@ -42,6 +44,7 @@ impl Binary {
             path,
             libraries,
             programs: None,
+            variables: Vec::new(),
             boot_offset: None,
             version: String::new(),
             original: false,
@@ -62,6 +65,12 @@ impl Binary {
     /// The same, which finds programs in `directory` and nowhere else.
     pub fn with_programs(self, directory: &Path) -> Self {
         Self { programs: Some(directory.to_owned()), ..self }
+    }
+
+    /// The same, with one more variable in its environment.
+    pub fn with_variable(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.to_owned()));
+        self
     }
 
     /// The same, which believes that the machine was booted so many seconds ago.
@@ -96,6 +105,7 @@ impl Binary {
             }
             None => Command::new(&self.path),
         };
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         if let Some(programs) = &self.programs {
             command.env("PATH", programs);
         }

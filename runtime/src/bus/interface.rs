@@ -113,23 +113,18 @@ impl Interface {
     }
 }
 
-/// How the object at a path describes itself, if there is one, and where the way goes on from there. `None`: there is
-/// nothing.
-pub(super) fn describe(path: &str, own: Option<&Interface>, paths: &[String]) -> Option<String> {
-    let below = children(path, paths);
-    if own.is_none() && below.is_empty() {
-        return None;
-    }
+/// How the object at a path describes itself, if there is one, and where the way goes on from there.
+pub(super) fn describe(path: &str, own: Option<&Interface>, paths: &[String]) -> String {
     let mut xml = format!("{DOCTYPE}<node>\n");
     if let Some(own) = own {
         xml.push_str(STANDARD);
         xml.push_str(&own.description());
     }
-    for child in below {
+    for child in children(path, paths) {
         let _ = writeln!(xml, "  <node name=\"{child}\"/>");
     }
     xml.push_str("</node>\n");
-    Some(xml)
+    xml
 }
 
 /// The next parts of the `paths` that go on from `path`, each once.

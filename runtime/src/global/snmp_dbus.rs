@@ -143,16 +143,14 @@ pub(super) const KEYWORDS: &[Keyword<Draft>] = &[
         "name of the D-Bus service",
         |draft: &mut Draft, value, _, _| value.word().clone_into(&mut draft.dbus.service_name),
     )
-    .missing("dbus_service_name missing - ignoring")
-    .reload(Reload::StartOnly),
+    .missing("dbus_service_name missing - ignoring"),
     keyword(
         "dbus_no_interface_name",
         Args::Word("NAME"),
         "what stands in D-Bus paths for an instance without interface",
         |draft: &mut Draft, value, _, _| value.word().clone_into(&mut draft.dbus.no_interface_name),
     )
-    .missing("dbus_no_interface_name missing - ignoring")
-    .reload(Reload::StartOnly),
+    .missing("dbus_no_interface_name missing - ignoring"),
 ];
 
 const INTERVAL: Args = Args::Timer { min: 1_000, max: 30_000_000 };
