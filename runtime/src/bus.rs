@@ -7,7 +7,7 @@
 mod address;
 mod client;
 mod interface;
-mod message;
+pub mod message;
 mod session;
 mod standard;
 mod value;

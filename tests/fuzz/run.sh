@@ -7,7 +7,7 @@ cd "$(dirname "$0")"
 seconds=${1:-10}
 shift || true
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(language advert bfd-packet netlink agentx replies)
+[ ${#targets[@]} -gt 0 ] || targets=(language advert bfd-packet netlink agentx bus replies)
 
 root=$(realpath -m "${CARGO_TARGET_DIR:-../../target}")/fuzz
 export CARGO_TARGET_DIR=$root

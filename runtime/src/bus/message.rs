@@ -5,7 +5,7 @@ use super::value::Value;
 use super::wire::{Order, Reader, Writer, length};
 
 /// Longer messages are not read. What is said to us has two names at most.
-pub(super) const LONGEST: usize = 16 * 1024;
+pub const LONGEST: usize = 16 * 1024;
 /// Octets before the fields of a header, with their length.
 const FIXED: usize = 16;
 const VERSION: u8 = 1;
@@ -13,37 +13,49 @@ const NO_REPLY_EXPECTED: u8 = 1;
 
 /// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// It wants something done.
     Call,
+    /// It was done.
     Return,
+    /// It was not done.
     Error,
+    /// Something has happened.
     Signal,
 }
 
 /// A message. What it has no use for is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Message {
-    pub(super) kind: Kind,
+pub struct Message {
+    /// What it is.
+    pub kind: Kind,
     /// Whether the caller wants to hear what comes of it.
-    pub(super) wants_reply: bool,
-    pub(super) serial: u32,
-    pub(super) path: String,
-    pub(super) interface: String,
-    pub(super) member: String,
-    pub(super) error: String,
+    pub wants_reply: bool,
+    /// Its number.
+    pub serial: u32,
+    /// The path of the object.
+    pub path: String,
+    /// The interface of the method or signal.
+    pub interface: String,
+    /// The method or signal.
+    pub member: String,
+    /// The name of the kind of error.
+    pub error: String,
     /// The number of the message that it answers.
-    pub(super) answers: u32,
-    pub(super) destination: String,
-    pub(super) sender: String,
+    pub answers: u32,
+    /// Whom it is for.
+    pub destination: String,
+    /// Who sent it; the bus says so.
+    pub sender: String,
     /// The types of the arguments.
-    pub(super) signature: String,
+    pub signature: String,
     pub(super) order: Order,
     pub(super) body: Vec<u8>,
 }
 
 /// What octets turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Decoded {
+pub enum Decoded {
     /// The beginning of a message.
     Part,
     /// A message, and how long it is.
@@ -54,7 +66,7 @@ pub(super) enum Decoded {
 
 /// Octets that are no message: what follows cannot be understood either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Garbled;
+pub struct Garbled;
 
 impl Message {
     fn new(kind: Kind) -> Self {
@@ -117,7 +129,7 @@ impl Message {
     }
 
     /// The first arguments, if they are `N` texts.
-    pub(super) fn texts<const N: usize>(&self) -> Option<[&str; N]> {
+    pub fn texts<const N: usize>(&self) -> Option<[&str; N]> {
         let are_texts =
             self.signature.len() >= N && self.signature.bytes().take(N).all(|b| b == b's');
         are_texts.then_some(())?;
@@ -130,13 +142,13 @@ impl Message {
     }
 
     /// The first argument, if it is a number.
-    pub(super) fn number(&self) -> Option<u32> {
+    pub fn number(&self) -> Option<u32> {
         self.signature.starts_with('u').then_some(())?;
         Reader::new(&self.body, self.order).number()
     }
 
     /// Appends the message to `out` as message `serial`.
-    pub(super) fn encode(&self, serial: u32, out: &mut Vec<u8>) {
+    pub fn encode(&self, serial: u32, out: &mut Vec<u8>) {
         let mut writer = Writer::new(out);
         writer.octets(&[b'l', code(self.kind), u8::from(!self.wants_reply), VERSION]);
         writer.number(length(self.body.len()));
@@ -185,7 +197,7 @@ fn code(kind: Kind) -> u8 {
 }
 
 /// Reads the message that stands first in `data`.
-pub(super) fn decode(data: &[u8]) -> Result<Decoded, Garbled> {
+pub fn decode(data: &[u8]) -> Result<Decoded, Garbled> {
     let Some(fixed) = data.first_chunk::<FIXED>() else { return Ok(Decoded::Part) };
     let order = match fixed[0] {
         b'l' => Order::Little,
