@@ -25,7 +25,7 @@ pub(crate) fn configure_options() -> String {
 
 /// What was built in, in the words of the C program, which scripts look for.
 pub(crate) const CONFIG_OPTIONS: &str =
-    "VRRP VRRP_AUTH JSON BFD OLD_CHKSUM_COMPAT INIT=systemd SYSTEMD_NOTIFY";
+    "VRRP VRRP_AUTH JSON BFD OLD_CHKSUM_COMPAT DBUS INIT=systemd SYSTEMD_NOTIFY";
 
 /// What is used of the system, in the words of the C program.
 pub(crate) const SYSTEM_OPTIONS: &str =

@@ -10,7 +10,9 @@ for file in \
     usr/sbin/keepalived usr/bin/genhash usr/lib/systemd/system/keepalived.service usr/share/man/man8/keepalived.8 \
     usr/share/man/man5/keepalived.conf.5 usr/share/man/man1/genhash.1 \
     etc/keepalived/keepalived.conf.sample etc/sysconfig/keepalived usr/share/doc/keepalived/copyright \
-    usr/share/doc/keepalived/differences.md usr/share/doc/keepalived/extensions.md; do
+    usr/share/doc/keepalived/differences.md usr/share/doc/keepalived/extensions.md \
+    usr/share/dbus-1/system.d/org.keepalived.Vrrp1.conf usr/share/dbus-1/interfaces/org.keepalived.Vrrp1.Instance.xml \
+    usr/share/dbus-1/interfaces/org.keepalived.Vrrp1.Vrrp.xml; do
     [ -e "$root/$file" ] || { echo "install: $file is missing" >&2; exit 1; }
 done
 grep -q '^ExecStart=/usr/sbin/keepalived ' "$root/usr/lib/systemd/system/keepalived.service"
