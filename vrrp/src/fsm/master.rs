@@ -19,6 +19,11 @@ impl Router {
             out.push(Action::Note(Note::MasterHeardStop));
             return;
         }
+        // What has come meanwhile is heard before the timer.
+        if let Some(late) = self.overslept(now) {
+            self.leave_master(Cause::Overslept(late), now, out);
+            return;
+        }
         let rank = heard.priority.cmp(&self.effective).then(heard.order);
         if rank == Ordering::Greater && self.settings.higher_prio_send_advert {
             self.advertise(now, out);
