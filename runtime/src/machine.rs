@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 pub use route::Route;
 pub use rule::Rule;
+use serde::{Deserialize, Serialize};
 
 /// The kernel's number of an interface. A name may move to another interface, a number does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -154,7 +155,7 @@ impl Link {
 }
 
 /// Options and state of an address (`IFA_F_*`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddressFlags(pub u32);
 
 impl AddressFlags {
@@ -187,6 +188,11 @@ impl AddressFlags {
     /// These flags and `flags`.
     pub fn with(self, flags: AddressFlags) -> Self {
         Self(self.0 | flags.0)
+    }
+
+    /// These flags but for `flags`.
+    pub fn without(self, flags: AddressFlags) -> Self {
+        Self(self.0 & !flags.0)
     }
 
     /// The flags that are in both.

@@ -10,7 +10,8 @@ pub use rule::rule;
 
 use std::net::IpAddr;
 
-use crate::config::route::Prefix;
+use runtime::machine::route::Prefix;
+
 use crate::packet::Family;
 
 /// An address, with its prefix length unless that is all of it.

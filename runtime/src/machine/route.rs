@@ -3,10 +3,12 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use serde::{Deserialize, Serialize};
+
 use super::IfIndex;
 
 /// A range of addresses: all that agree in the first `len` bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Prefix {
     /// An address in it.
     pub address: IpAddr,
@@ -85,7 +87,7 @@ pub struct Route {
 }
 
 /// How a route is added beside others to the same destination.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AddMode {
     /// Before them.
     #[default]
@@ -129,7 +131,7 @@ pub struct Metrics {
 }
 
 /// A tunnel header that a route puts on packets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Encap {
     /// IPv4.
     Ip(EncapIp),
@@ -142,7 +144,7 @@ pub enum Encap {
 }
 
 /// An IPv4 or IPv6 tunnel header.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncapIp {
     /// Tunnel id.
     pub id: Option<u64>,

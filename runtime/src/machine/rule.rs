@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use serde::{Deserialize, Serialize};
+
 use super::route::Prefix;
 
 /// A policy rule, as it is or as it should be.
@@ -49,7 +51,7 @@ pub struct Rule {
 }
 
 /// What happens to packets that match a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RuleAction {
     /// They are looked up in a table.
     Table(u32),
@@ -59,6 +61,17 @@ pub enum RuleAction {
     Goto(u32),
     /// Something else (`FR_ACT_*`): nothing, or they are dropped or refused.
     Other(u8),
+}
+
+impl RuleAction {
+    /// Nothing (`FR_ACT_NOP`).
+    pub const NOP: Self = Self::Other(3);
+    /// They are dropped in silence (`FR_ACT_BLACKHOLE`).
+    pub const BLACKHOLE: Self = Self::Other(6);
+    /// They are refused as unreachable (`FR_ACT_UNREACHABLE`).
+    pub const UNREACHABLE: Self = Self::Other(7);
+    /// They are refused as prohibited (`FR_ACT_PROHIBIT`).
+    pub const PROHIBIT: Self = Self::Other(8);
 }
 
 impl Rule {

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use runtime::machine::AddressFlags;
 use serde::{Deserialize, Serialize};
 
 use super::TrackGroupId;
@@ -24,7 +25,7 @@ pub struct Address {
     pub scope: u8,
     /// The label that `ip` shows, for IPv4.
     pub label: Option<String>,
-    /// Options.
+    /// Options. Without detection of duplicates is for IPv6 only.
     pub flags: AddressFlags,
     /// How long new connections use the address (IPv6); `None` is forever, 0 is never.
     pub preferred_lifetime: Option<u32>,
@@ -34,21 +35,6 @@ pub struct Address {
     pub use_vmac: bool,
     /// Who shares the fate of a static address.
     pub track_group: Option<TrackGroupId>,
-}
-
-/// Options of an address (`IFA_F_*`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AddressFlags {
-    /// A mobile node's home address.
-    pub home: bool,
-    /// IPv6: used at once, without detection of duplicates.
-    pub no_dad: bool,
-    /// The kernel makes temporary addresses of it.
-    pub manage_temporary: bool,
-    /// The kernel adds no route to its prefix.
-    pub no_prefix_route: bool,
-    /// The kernel joins the multicast group of this address.
-    pub autojoin: bool,
 }
 
 impl Address {

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use conf_parser::{Diagnostics, Limits, Line, Place, Spanned, Word, parse_uint};
+use runtime::machine::AddressFlags;
 
 use super::Address;
-use super::address::AddressFlags;
 use super::context::Context;
 use super::entry::{Reported, Words, refuse};
 use super::iproute_names::Kind;
@@ -121,7 +121,7 @@ impl AddressDraft {
             broadcast: None,
             scope: None,
             label: None,
-            flags: AddressFlags { no_dad: address.is_ipv6(), ..AddressFlags::default() },
+            flags: if address.is_ipv6() { AddressFlags::NO_DAD } else { AddressFlags::default() },
             preferred_lifetime: None,
             tracked: true,
             use_vmac: false,
@@ -151,11 +151,11 @@ impl AddressDraft {
         diagnostics: &mut Diagnostics,
     ) -> Result<(), Reported> {
         match word.text {
-            "home" => self.flags.home = true,
-            "-nodad" => self.flags.no_dad = false,
-            "mngtmpaddr" => self.flags.manage_temporary = true,
-            "noprefixroute" => self.flags.no_prefix_route = true,
-            "autojoin" => self.flags.autojoin = true,
+            "home" => self.flags = self.flags.with(AddressFlags::HOME),
+            "-nodad" => self.flags = self.flags.without(AddressFlags::NO_DAD),
+            "mngtmpaddr" => self.flags = self.flags.with(AddressFlags::MANAGE_TEMPORARY),
+            "noprefixroute" => self.flags = self.flags.with(AddressFlags::NO_PREFIX_ROUTE),
+            "autojoin" => self.flags = self.flags.with(AddressFlags::AUTOJOIN),
             "no_track" => self.tracked = false,
             "use_vmac" if owner == Owner::Instance => self.use_vmac = true,
             "dev" | "scope" | "brd" | "broadcast" | "label" | "peer" | "preferred_lft" => {

@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 
 use conf_parser::Word;
+use runtime::machine::route::{Encap, EncapIp};
 
 use super::address_entry::parse_host;
 use super::context::Context;
 use super::entry::{Reported, Words, c_number, refuse, unsigned};
 use super::iproute_names::Kind;
-use super::route::{Encap, EncapIp};
 use crate::packet::Family;
 
 /// The greatest MPLS label: 20 bits.
@@ -63,15 +63,7 @@ fn read_ip(
     words: &mut Words<'_>,
     context: &mut Context<'_>,
 ) -> Result<Encap, Reported> {
-    let mut encap = EncapIp {
-        family,
-        id: None,
-        destination: None,
-        source: None,
-        tos: None,
-        ttl: None,
-        flags: None,
-    };
+    let mut encap = EncapIp::default();
     let name = kind.text;
     let (tos, ttl) = match family {
         Family::V4 => ("tos", "ttl"),
@@ -115,7 +107,10 @@ fn read_ip(
         let text = format!("address or id missing for {name} encapsulation");
         return Err(refuse(context.diagnostics, kind.place, text));
     }
-    Ok(Encap::Ip(encap))
+    Ok(match family {
+        Family::V4 => Encap::Ip(encap),
+        Family::V6 => Encap::Ip6(encap),
+    })
 }
 
 fn address(

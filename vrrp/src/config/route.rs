@@ -2,26 +2,18 @@
 
 use std::net::IpAddr;
 
+use runtime::machine::route::{AddMode, Encap, Prefix};
 use serde::{Deserialize, Serialize};
 
 use super::TrackGroupId;
 use crate::packet::Family;
-
-/// A prefix of addresses; length 0 is "default".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Prefix {
-    /// The address.
-    pub address: IpAddr,
-    /// How many of its bits count.
-    pub len: u8,
-}
 
 /// A route (`virtual_routes`, `static_routes`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
     /// Its family.
     pub family: Family,
-    /// Where it leads to; `None` is everywhere.
+    /// Where it leads to; `None` is everywhere, and so is a length of 0.
     pub destination: Option<Prefix>,
     /// For which sources (IPv6).
     pub from: Option<Prefix>,
@@ -67,18 +59,6 @@ pub struct Route {
     pub track_group: Option<TrackGroupId>,
 }
 
-/// How a route is added beside others to the same destination.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum AddMode {
-    /// Before them.
-    #[default]
-    Prepend,
-    /// Behind them.
-    Append,
-    /// Only if there are none.
-    Add,
-}
-
 /// Settings of connections over a route (`RTAX_*`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metrics {
@@ -118,6 +98,54 @@ pub struct Metrics {
     pub locked: u32,
 }
 
+/// The settings that may be locked, by their numbers in the kernel (`RTAX_*`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lockable {
+    /// `RTAX_MTU`.
+    Mtu = 2,
+    /// `RTAX_RTT`.
+    Rtt = 4,
+    /// `RTAX_RTTVAR`.
+    RttVar = 5,
+    /// `RTAX_SSTHRESH`.
+    SsThresh = 6,
+    /// `RTAX_CWND`.
+    Cwnd = 7,
+    /// `RTAX_ADVMSS`.
+    AdvMss = 8,
+    /// `RTAX_REORDERING`.
+    Reordering = 9,
+    /// `RTAX_RTO_MIN`.
+    RtoMin = 13,
+    /// `RTAX_CC_ALGO`.
+    Congestion = 16,
+}
+
+/// Explicit congestion notification (`RTAX_FEATURE_ECN`).
+const ECN: u32 = 1;
+
+impl Metrics {
+    /// The kernel must not change `setting`.
+    pub fn lock(&mut self, setting: Lockable) {
+        self.locked |= 1 << u32::from(setting as u8);
+    }
+
+    /// Whether the kernel must not change `setting`.
+    pub fn is_locked(&self, setting: Lockable) -> bool {
+        self.locked & (1 << u32::from(setting as u8)) != 0
+    }
+
+    /// Congestion is to be notified explicitly.
+    pub fn notify_congestion(&mut self) {
+        self.features |= ECN;
+    }
+
+    /// Whether congestion is notified explicitly.
+    pub fn notifies_congestion(&self) -> bool {
+        self.features & ECN != 0
+    }
+}
+
 /// One of several next routers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextHop {
@@ -135,34 +163,4 @@ pub struct NextHop {
     pub realms: Option<u32>,
     /// A tunnel header to be put on.
     pub encap: Option<Encap>,
-}
-
-/// A tunnel header that a route puts on packets (`LWTUNNEL_*`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Encap {
-    /// IPv4 or IPv6.
-    Ip(EncapIp),
-    /// One or two MPLS labels.
-    Mpls(Vec<u32>),
-    /// An identifier locator address.
-    Ila(u64),
-}
-
-/// An IPv4 or IPv6 tunnel header.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EncapIp {
-    /// Its family.
-    pub family: Family,
-    /// Tunnel id.
-    pub id: Option<u64>,
-    /// Destination.
-    pub destination: Option<IpAddr>,
-    /// Source.
-    pub source: Option<IpAddr>,
-    /// Type of service, or traffic class.
-    pub tos: Option<u8>,
-    /// TTL, or hop limit.
-    pub ttl: Option<u8>,
-    /// Flags.
-    pub flags: Option<u16>,
 }

@@ -1,13 +1,14 @@
 //! Entries of `virtual_routes` and `static_routes`.
 
 use conf_parser::{Diagnostics, Line, Word};
+use runtime::machine::route::{AddMode, Prefix};
 
 use super::address_entry::{Owner, find_track_group, owned, parse_host, parse_prefix};
 use super::context::Context;
 use super::encap_entry::read_encap;
 use super::entry::{Reported, Words, c_number, refuse, unsigned};
 use super::iproute_names::{Kind, Names};
-use super::route::{AddMode, Metrics, NextHop, Prefix, Route};
+use super::route::{Metrics, NextHop, Route};
 use super::route_metrics::read_metric;
 use crate::packet::Family;
 
@@ -198,7 +199,7 @@ impl<'a> Entry<'a, '_, '_> {
     fn read_flag(&mut self, word: Word<'a>) -> Result<(), Reported> {
         match word.text {
             "onlink" => self.route.onlink = true,
-            "add" => self.route.add = AddMode::Add,
+            "add" => self.route.add = AddMode::Exclusive,
             "append" => self.route.add = AddMode::Append,
             "prepend" => self.route.add = AddMode::Prepend,
             "no_track" => self.route.tracked = false,

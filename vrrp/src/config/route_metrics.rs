@@ -4,24 +4,8 @@ use conf_parser::{Limits, Word, parse_decimal};
 
 use super::context::Context;
 use super::entry::{Reported, Words, refuse, unsigned};
-use super::route::Metrics;
+use super::route::{Lockable, Metrics};
 
-/// Numbers of the kernel (`RTAX_*`), for the set of locked ones.
-#[derive(Clone, Copy)]
-enum Axis {
-    Mtu = 2,
-    Rtt = 4,
-    RttVar = 5,
-    SsThresh = 6,
-    Cwnd = 7,
-    AdvMss = 8,
-    Reordering = 9,
-    RtoMin = 13,
-    CongCtl = 16,
-}
-
-/// Explicit congestion notification (`RTAX_FEATURE_ECN`).
-const ECN: u32 = 1;
 /// The kernel's limits of a retransmission timer, in milliseconds (`TCP_RTO_MIN`, `TCP_RTO_MAX`).
 const SHORTEST: u32 = 200;
 const LONGEST: u32 = 120_000;
@@ -35,15 +19,15 @@ pub(super) fn read_metric(
 ) -> Result<bool, Reported> {
     let mut reader = Reader { words, metrics, context };
     match keyword.text {
-        "mtu" => reader.metrics.mtu = Some(reader.lockable(Axis::Mtu, "MTU")?),
-        "advmss" => reader.metrics.advmss = Some(reader.lockable(Axis::AdvMss, "advmss")?),
+        "mtu" => reader.metrics.mtu = Some(reader.lockable(Lockable::Mtu, "MTU")?),
+        "advmss" => reader.metrics.advmss = Some(reader.lockable(Lockable::AdvMss, "advmss")?),
         "reordering" => {
             reader.metrics.reordering =
-                Some(reader.lockable(Axis::Reordering, "reordering value")?);
+                Some(reader.lockable(Lockable::Reordering, "reordering value")?);
         }
-        "cwnd" => reader.metrics.cwnd = Some(reader.lockable(Axis::Cwnd, "cwnd value")?),
+        "cwnd" => reader.metrics.cwnd = Some(reader.lockable(Lockable::Cwnd, "cwnd value")?),
         "ssthresh" => {
-            reader.metrics.ssthresh = Some(reader.lockable(Axis::SsThresh, "ssthresh value")?);
+            reader.metrics.ssthresh = Some(reader.lockable(Lockable::SsThresh, "ssthresh value")?);
         }
         "window" => reader.metrics.window = Some(reader.number(u32::MAX, "window value")?),
         "initcwnd" => reader.metrics.initcwnd = Some(reader.number(u32::MAX, "initcwnd value")?),
@@ -59,22 +43,23 @@ pub(super) fn read_metric(
             let value = reader.number(1, "fastopen_no_cookie value")?;
             reader.metrics.fastopen_no_cookie = Some(value == 1);
         }
-        "rtt" => reader.metrics.rtt = Some(reader.time(Axis::Rtt, 8, "rtt", "rtt")?),
+        "rtt" => reader.metrics.rtt = Some(reader.time(Lockable::Rtt, 8, "rtt", "rtt")?),
         "rttvar" => {
-            reader.metrics.rttvar = Some(reader.time(Axis::RttVar, 4, "rtt", "rttvar")?);
+            reader.metrics.rttvar = Some(reader.time(Lockable::RttVar, 4, "rtt", "rttvar")?);
         }
         "rto_min" => {
-            reader.metrics.rto_min = Some(reader.time(Axis::RtoMin, 1, "rto", "rto_min value")?);
+            reader.metrics.rto_min =
+                Some(reader.time(Lockable::RtoMin, 1, "rto", "rto_min value")?);
         }
         "congctl" => {
-            reader.lock(Axis::CongCtl);
+            reader.lock(Lockable::Congestion);
             let word = reader.words.required(reader.context.diagnostics)?;
             reader.metrics.congestion = Some(word.text.to_owned());
         }
         "features" => {
             let word = reader.words.required(reader.context.diagnostics)?;
             if word.text == "ecn" {
-                reader.metrics.features |= ECN;
+                reader.metrics.notify_congestion();
             } else {
                 let text = format!("feature {} not supported", word.text);
                 reader.context.report(word.place, text);
@@ -93,9 +78,9 @@ struct Reader<'r, 'a, 'm> {
 
 impl Reader<'_, '_, '_> {
     /// Takes the word `lock`, after which the kernel leaves the value alone.
-    fn lock(&mut self, axis: Axis) {
+    fn lock(&mut self, setting: Lockable) {
         if self.words.take("lock") {
-            self.metrics.locked |= 1 << u32::from(axis as u8);
+            self.metrics.lock(setting);
         }
     }
 
@@ -105,14 +90,20 @@ impl Reader<'_, '_, '_> {
         unsigned(word, u64::from(max), self.context.diagnostics, message)
     }
 
-    fn lockable(&mut self, axis: Axis, what: &str) -> Result<u32, Reported> {
-        self.lock(axis);
+    fn lockable(&mut self, setting: Lockable, what: &str) -> Result<u32, Reported> {
+        self.lock(setting);
         self.number(u32::MAX, what)
     }
 
     /// A time, in the kernel's unit of so many parts of a millisecond. Without a suffix it is in that unit already.
-    fn time(&mut self, axis: Axis, parts: u32, kind: &str, what: &str) -> Result<u32, Reported> {
-        self.lock(axis);
+    fn time(
+        &mut self,
+        setting: Lockable,
+        parts: u32,
+        kind: &str,
+        what: &str,
+    ) -> Result<u32, Reported> {
+        self.lock(setting);
         let word = self.words.required(self.context.diagnostics)?;
         let time = self.read_time(word, parts, kind).ok_or_else(|| {
             let suffix = if kind == "rto" { " specified" } else { "" };

@@ -2,10 +2,11 @@
 
 use std::ops::RangeInclusive;
 
+use runtime::machine::route::Prefix;
+use runtime::machine::rule::RuleAction;
 use serde::{Deserialize, Serialize};
 
 use super::TrackGroupId;
-use super::route::Prefix;
 use crate::packet::Family;
 
 /// A policy rule (`virtual_rules`, `static_rules`).
@@ -55,23 +56,4 @@ pub struct Rule {
     pub tracked: bool,
     /// Who shares the fate of a static rule.
     pub track_group: Option<TrackGroupId>,
-}
-
-/// What happens to packets that match a rule (`FR_ACT_*`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RuleAction {
-    /// They are looked up in a table.
-    Table(u32),
-    /// They are looked up in the table of the VRF that they belong to.
-    L3mdev,
-    /// The rules go on at this priority.
-    Goto(u32),
-    /// Nothing.
-    Nop,
-    /// They are dropped in silence.
-    Blackhole,
-    /// They are refused as unreachable.
-    Unreachable,
-    /// They are refused as prohibited.
-    Prohibit,
 }

@@ -4,13 +4,14 @@ use std::fs;
 use std::ops::RangeInclusive;
 
 use conf_parser::{Limits, Line, Word, parse_uint};
+use runtime::machine::rule::RuleAction;
 
 use super::address_entry::{Owner, find_track_group, owned};
 use super::context::Context;
 use super::entry::{Reported, Words, c_number, refuse, unsigned};
 use super::iproute_names::Kind;
 use super::route_entry::{PROTOCOL, Range, find_kind, parse_realms};
-use super::rule::{Rule, RuleAction};
+use super::rule::Rule;
 use crate::packet::Family;
 
 /// Reads an entry. `None` when it cannot be used, which has been reported then.
@@ -56,7 +57,7 @@ impl Rule {
             ip_protocol: None,
             source_ports: None,
             destination_ports: None,
-            action: RuleAction::Nop,
+            action: RuleAction::NOP,
             tracked: true,
             track_group: None,
         }
@@ -299,7 +300,7 @@ impl<'a> Entry<'a, '_, '_> {
         let action = match word.text {
             "table" | "lookup" => RuleAction::Table(self.read_table()?),
             "l3mdev" => RuleAction::L3mdev,
-            "nop" => RuleAction::Nop,
+            "nop" => RuleAction::NOP,
             "goto" => {
                 let target = self.value()?;
                 let max = u64::from(u32::MAX);
@@ -308,9 +309,9 @@ impl<'a> Entry<'a, '_, '_> {
                 })?)
             }
             text => match find_kind(text) {
-                Some(6) => RuleAction::Blackhole,
-                Some(7) => RuleAction::Unreachable,
-                Some(8) => RuleAction::Prohibit,
+                Some(6) => RuleAction::BLACKHOLE,
+                Some(7) => RuleAction::UNREACHABLE,
+                Some(8) => RuleAction::PROHIBIT,
                 Some(_) => return Err(self.refuse(word, format!("Invalid rule action {text}"))),
                 None => return Err(self.refuse(word, format!("Unknown rule option {text}"))),
             },

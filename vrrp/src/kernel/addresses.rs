@@ -315,19 +315,6 @@ pub(super) fn on_interface(
     interface: IfIndex,
     protocol: u8,
 ) -> Address {
-    let config::address::AddressFlags { home, no_dad, manage_temporary, no_prefix_route, autojoin } =
-        configured.flags;
-    let flags = [
-        (home, AddressFlags::HOME),
-        (no_dad && configured.address.is_ipv6(), AddressFlags::NO_DAD),
-        (manage_temporary, AddressFlags::MANAGE_TEMPORARY),
-        (no_prefix_route, AddressFlags::NO_PREFIX_ROUTE),
-        (autojoin, AddressFlags::AUTOJOIN),
-    ];
-    let flags = flags
-        .into_iter()
-        .filter(|(set, _)| *set)
-        .fold(AddressFlags::default(), |flags, (_, flag)| flags.with(flag));
     Address {
         interface,
         local: configured.address,
@@ -336,7 +323,7 @@ pub(super) fn on_interface(
         broadcast: configured.broadcast,
         scope: configured.scope,
         label: configured.label.clone(),
-        flags,
+        flags: configured.flags,
         preferred: configured.preferred_lifetime.filter(|_| configured.address.is_ipv6()),
         protocol,
     }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use runtime::machine::route::{AddMode, Encap, EncapIp, Hop, Metrics, Prefix};
+use runtime::machine::route::{AddMode, Hop, Metrics, Prefix};
 use runtime::machine::{Address, IfIndex, Link, LinkFlags, Route};
 use runtime::netlink::Request;
 
@@ -145,9 +145,7 @@ pub(super) fn on_machine(
     find: impl Fn(&str) -> Option<IfIndex>,
 ) -> Option<Route> {
     let ipv6 = configured.family == Family::V6;
-    let prefix =
-        |prefix: config::route::Prefix| Prefix { address: prefix.address, len: prefix.len };
-    let destination = configured.destination.map_or(Prefix::everywhere(ipv6), prefix);
+    let destination = configured.destination.unwrap_or(Prefix::everywhere(ipv6));
     let interface = |name: &Option<String>| match name {
         Some(name) => find(name).map(Some),
         None => Some(None),
@@ -157,7 +155,7 @@ pub(super) fn on_machine(
         interface: interface(&configured.interface)?,
         onlink: configured.onlink,
         realms: configured.realms,
-        encap: configured.encap.as_ref().map(encap),
+        encap: configured.encap.clone(),
         ..Hop::default()
     };
     // What the route says holds for all hops that do not say otherwise: the kernel refuses what contradicts itself.
@@ -168,7 +166,7 @@ pub(super) fn on_machine(
             weight: hop.weight,
             onlink: hop.onlink || configured.onlink,
             realms: hop.realms.or(configured.realms),
-            encap: hop.encap.as_ref().or(configured.encap.as_ref()).map(encap),
+            encap: hop.encap.as_ref().or(configured.encap.as_ref()).cloned(),
         })
     });
     let mut hops: Vec<Hop> = hops.collect::<Option<_>>()?;
@@ -176,7 +174,7 @@ pub(super) fn on_machine(
         hops.push(single);
     }
     Some(Route {
-        from: configured.from.map(prefix),
+        from: configured.from,
         source: configured.source,
         kind: configured.kind,
         table: if configured.table == 0 { Route::MAIN } else { configured.table },
@@ -188,11 +186,7 @@ pub(super) fn on_machine(
         expires: configured.expires,
         preference: configured.preference,
         ttl_propagate: configured.ttl_propagate,
-        add: match configured.add {
-            config::route::AddMode::Prepend => AddMode::Prepend,
-            config::route::AddMode::Append => AddMode::Append,
-            config::route::AddMode::Add => AddMode::Exclusive,
-        },
+        add: configured.add,
         ..Route::plain(destination, hops)
     })
 }
@@ -203,27 +197,6 @@ fn default_scope(kind: u8) -> u8 {
         Route::LOCAL => HOST,
         kind if ON_LINK.contains(&kind) => LINK,
         _ => 0,
-    }
-}
-
-fn encap(configured: &config::route::Encap) -> Encap {
-    match configured {
-        config::route::Encap::Mpls(labels) => Encap::Mpls(labels.clone()),
-        config::route::Encap::Ila(locator) => Encap::Ila(*locator),
-        config::route::Encap::Ip(header) => {
-            let found = EncapIp {
-                id: header.id,
-                destination: header.destination,
-                source: header.source,
-                tos: header.tos,
-                ttl: header.ttl,
-                flags: header.flags,
-            };
-            match header.family {
-                Family::V4 => Encap::Ip(found),
-                Family::V6 => Encap::Ip6(found),
-            }
-        }
     }
 }
 

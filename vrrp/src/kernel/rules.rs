@@ -2,7 +2,6 @@
 
 use runtime::machine::Rule;
 use runtime::machine::route::Prefix;
-use runtime::machine::rule::RuleAction;
 use runtime::netlink::Request;
 
 use super::objects::Object;
@@ -55,21 +54,10 @@ impl Object for Rule {
 
 /// A configured rule as it is to be in the kernel. It may name interfaces that are not there.
 pub(super) fn on_machine(configured: &config::Rule) -> Rule {
-    let prefix =
-        |prefix: config::route::Prefix| Prefix { address: prefix.address, len: prefix.len };
-    let action = match configured.action {
-        config::rule::RuleAction::Table(table) => RuleAction::Table(table),
-        config::rule::RuleAction::L3mdev => RuleAction::L3mdev,
-        config::rule::RuleAction::Goto(target) => RuleAction::Goto(target),
-        config::rule::RuleAction::Nop => RuleAction::Other(3),
-        config::rule::RuleAction::Blackhole => RuleAction::Other(6),
-        config::rule::RuleAction::Unreachable => RuleAction::Other(7),
-        config::rule::RuleAction::Prohibit => RuleAction::Other(8),
-    };
     Rule {
         invert: configured.invert,
-        from: configured.from.map(prefix),
-        to: configured.to.map(prefix),
+        from: configured.from,
+        to: configured.to,
         tos: configured.tos,
         mark: configured.mark.map(|mark| (mark, configured.mask.unwrap_or(WHOLE))),
         realms: configured.realms,
@@ -83,6 +71,6 @@ pub(super) fn on_machine(configured: &config::Rule) -> Rule {
         ip_protocol: configured.ip_protocol,
         source_ports: configured.source_ports.clone(),
         destination_ports: configured.destination_ports.clone(),
-        ..Rule::plain(configured.family == Family::V6, configured.priority, action)
+        ..Rule::plain(configured.family == Family::V6, configured.priority, configured.action)
     }
 }

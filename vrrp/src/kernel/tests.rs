@@ -323,6 +323,7 @@ fn nothing_is_lost_with_its_interface() {
 
 #[test]
 fn options_of_the_configuration() {
+    let flags = AddressFlags(0x10 | 0x100 | 0x200 | 0x400);
     let configured = config::Address {
         address: "10.0.0.1".parse().unwrap(),
         prefix_len: 24,
@@ -331,20 +332,13 @@ fn options_of_the_configuration() {
         interface: Some("eth1".to_owned()),
         scope: 253,
         label: Some("eth1:vip".to_owned()),
-        flags: config::address::AddressFlags {
-            home: true,
-            no_dad: true,
-            manage_temporary: true,
-            no_prefix_route: true,
-            autojoin: true,
-        },
+        flags,
         preferred_lifetime: Some(0),
         tracked: true,
         use_vmac: false,
         track_group: None,
     };
     let put = addresses::on_interface(&configured, IfIndex(4), PROTOCOL);
-    let flags = AddressFlags(0x10 | 0x100 | 0x200 | 0x400);
     assert_eq!((put.flags, put.preferred, put.protocol), (flags, None, 18));
     assert_eq!(
         (put.scope, put.label.as_deref(), put.interface),
@@ -352,7 +346,7 @@ fn options_of_the_configuration() {
     );
     let v6 = config::Address { address: "fd00::1".parse().unwrap(), ..configured };
     let put = addresses::on_interface(&v6, IfIndex(4), PROTOCOL);
-    assert_eq!((put.flags, put.preferred), (AddressFlags(flags.0 | 2), Some(0)));
+    assert_eq!((put.flags, put.preferred), (flags, Some(0)));
 }
 
 #[derive(Clone, Debug)]

@@ -1,8 +1,9 @@
 //! A virtual or static address as a line of a dump.
 
-use crate::config::Address;
+use runtime::machine::AddressFlags;
 
 use super::prefixed;
+use crate::config::Address;
 
 /// Where an address is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,11 +45,11 @@ pub fn address(address: &Address, placed: &Placed) -> String {
     }
     let flags = address.flags;
     for (is_set, name) in [
-        (flags.home, "home"),
-        (address.address.is_ipv6() && !flags.no_dad, "-nodad"),
-        (flags.manage_temporary, "mngtmpaddr"),
-        (flags.no_prefix_route, "noprefixroute"),
-        (flags.autojoin, "autojoin"),
+        (flags.contains(AddressFlags::HOME), "home"),
+        (address.address.is_ipv6() && !flags.contains(AddressFlags::NO_DAD), "-nodad"),
+        (flags.contains(AddressFlags::MANAGE_TEMPORARY), "mngtmpaddr"),
+        (flags.contains(AddressFlags::NO_PREFIX_ROUTE), "noprefixroute"),
+        (flags.contains(AddressFlags::AUTOJOIN), "autojoin"),
         (!address.tracked, "no_track"),
     ] {
         if is_set {

@@ -3,10 +3,11 @@
 use std::fmt::Display;
 
 use runtime::json::significant;
+use runtime::machine::route::{AddMode, Encap, EncapIp};
 
 use super::{kind, prefix, prefixed};
 use crate::config::Route;
-use crate::config::route::{AddMode, Encap, EncapIp, Metrics, NextHop};
+use crate::config::route::{Lockable, Metrics, NextHop};
 use crate::kernel::PROTOCOL;
 use crate::packet::Family;
 
@@ -14,20 +15,6 @@ use crate::packet::Family;
 const UNICAST: u8 = 1;
 /// `RT_TABLE_MAIN`.
 const MAIN: u32 = 254;
-/// `RTAX_FEATURE_ECN`.
-const ECN: u32 = 1;
-/// The metrics that may be locked (`RTAX_*`).
-mod metric {
-    pub(super) const MTU: u32 = 2;
-    pub(super) const RTT: u32 = 4;
-    pub(super) const RTTVAR: u32 = 5;
-    pub(super) const SSTHRESH: u32 = 6;
-    pub(super) const CWND: u32 = 7;
-    pub(super) const ADVMSS: u32 = 8;
-    pub(super) const REORDERING: u32 = 9;
-    pub(super) const RTO_MIN: u32 = 13;
-    pub(super) const CONGESTION: u32 = 16;
-}
 
 /// Words with a blank before each.
 struct Words(String);
@@ -61,7 +48,7 @@ pub fn route(route: &Route, track_group: Option<&str>) -> String {
     let mode = match route.add {
         AddMode::Prepend => "prepend",
         AddMode::Append => "append",
-        AddMode::Add => "add",
+        AddMode::Exclusive => "add",
     };
     let mut words = Words(mode.to_owned());
     if route.kind != UNICAST {
@@ -117,29 +104,29 @@ fn realms(realms: Option<u32>, words: &mut Words) {
 
 /// The metrics up to the window, with the times that `ip route` has.
 fn metrics(metrics: &Metrics, words: &mut Words) {
-    let lock = |number: u32| if metrics.locked & (1 << number) == 0 { "" } else { "lock " };
+    let lock = |setting| if metrics.is_locked(setting) { "lock " } else { "" };
     if let Some(name) = &metrics.congestion {
-        words.pair("congctl", format_args!("{}{name}", lock(metric::CONGESTION)));
+        words.pair("congctl", format_args!("{}{name}", lock(Lockable::Congestion)));
     }
     for (name, value, number, parts) in [
-        ("rtt", metrics.rtt, metric::RTT, 8.0),
-        ("rttvar", metrics.rttvar, metric::RTTVAR, 4.0),
-        ("rto_min", metrics.rto_min, metric::RTO_MIN, 1.0),
+        ("rtt", metrics.rtt, Lockable::Rtt, 8.0),
+        ("rttvar", metrics.rttvar, Lockable::RttVar, 4.0),
+        ("rto_min", metrics.rto_min, Lockable::RtoMin, 1.0),
     ] {
         if let Some(value) = value {
             words.pair(name, format_args!("{}{}", lock(number), milliseconds(value, parts)));
         }
     }
-    words.add_if(metrics.features & ECN != 0, "features ecn");
+    words.add_if(metrics.notifies_congestion(), "features ecn");
     if let Some(mtu) = metrics.mtu {
-        words.pair("mtu", format_args!("{}{mtu}", lock(metric::MTU)));
+        words.pair("mtu", format_args!("{}{mtu}", lock(Lockable::Mtu)));
     }
     words.pair_if_any("window", metrics.window);
     for (name, value, number) in [
-        ("ssthresh", metrics.ssthresh, metric::SSTHRESH),
-        ("cwnd", metrics.cwnd, metric::CWND),
-        ("advmss", metrics.advmss, metric::ADVMSS),
-        ("reordering", metrics.reordering, metric::REORDERING),
+        ("ssthresh", metrics.ssthresh, Lockable::SsThresh),
+        ("cwnd", metrics.cwnd, Lockable::Cwnd),
+        ("advmss", metrics.advmss, Lockable::AdvMss),
+        ("reordering", metrics.reordering, Lockable::Reordering),
     ] {
         if let Some(value) = value {
             words.pair(name, format_args!("{}{value}", lock(number)));
@@ -197,7 +184,8 @@ fn encap(encap: Option<&Encap>, words: &mut Words) {
         Some(Encap::Ila(locator)) => {
             words.pair("encap ila", u64::from_ne_bytes(locator.to_be_bytes()));
         }
-        Some(Encap::Ip(ip)) => encap_ip(ip, words),
+        Some(Encap::Ip(header)) => encap_ip(header, Family::V4, words),
+        Some(Encap::Ip6(header)) => encap_ip(header, Family::V6, words),
     }
 }
 
@@ -212,14 +200,14 @@ fn label_stack(labels: &[u32]) -> String {
     entries.collect::<Vec<_>>().join("/")
 }
 
-fn encap_ip(ip: &EncapIp, words: &mut Words) {
-    let (name, class, limit) = match ip.family {
+fn encap_ip(ip: &EncapIp, family: Family, words: &mut Words) {
+    let (name, class, limit) = match family {
         Family::V4 => ("encap ip", "tos", "ttl"),
         Family::V6 => ("encap ip6", "tc", "hoplimit"),
     };
     words.add(name);
     words.pair_if_any("id", ip.id);
-    let whole = |address| prefixed(address, if ip.family == Family::V4 { 32 } else { 128 });
+    let whole = |address| prefixed(address, if family == Family::V4 { 32 } else { 128 });
     words.pair_if_any("dst", ip.destination.map(whole));
     words.pair_if_any("src", ip.source.map(whole));
     words.pair_if_any(class, ip.tos);

@@ -1,8 +1,9 @@
 //! A virtual or static policy rule as a line of a dump.
 
+use runtime::machine::rule::RuleAction;
+
 use super::{kind, prefix};
 use crate::config::Rule;
-use crate::config::rule::RuleAction;
 use crate::packet::Family;
 
 /// `from 10.0.0.1 to 198.18.0.0/16 priority 2000 tos 0x0 protocol 18 lookup 101`. `track_group` is the name of its track
@@ -67,9 +68,7 @@ fn action(rule: &Rule) -> String {
         RuleAction::Table(table) => format!("lookup {table}"),
         RuleAction::L3mdev => "lookup 0".to_owned(),
         RuleAction::Goto(priority) => format!("goto {priority}"),
-        RuleAction::Nop => "nop".to_owned(),
-        RuleAction::Blackhole => format!("type {}", kind(6)),
-        RuleAction::Unreachable => format!("type {}", kind(7)),
-        RuleAction::Prohibit => format!("type {}", kind(8)),
+        RuleAction::NOP => "nop".to_owned(),
+        RuleAction::Other(number) => format!("type {}", kind(number)),
     }
 }

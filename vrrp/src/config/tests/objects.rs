@@ -3,8 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
-use crate::config::route::{AddMode, Encap, Prefix, Route};
-use crate::config::rule::{Rule, RuleAction};
+use runtime::machine::AddressFlags;
+use runtime::machine::route::{AddMode, Encap, Prefix};
+use runtime::machine::rule::RuleAction;
+
+use crate::config::route::Route;
+use crate::config::rule::Rule;
 use crate::packet::Family;
 
 fn ip(text: &str) -> IpAddr {
@@ -35,8 +39,14 @@ fn addresses_have_prefixes_and_options() {
     assert_eq!((full.interface.as_deref(), full.label.as_deref()), (Some("eth1"), Some("eth1:x")));
     assert_eq!(full.broadcast, Some(Ipv4Addr::new(10, 1, 0, 255)));
     let flags = full.flags;
-    assert!(flags.home && flags.manage_temporary && flags.no_prefix_route && flags.autojoin);
-    assert!(!flags.no_dad && !full.tracked);
+    let all = [
+        AddressFlags::HOME,
+        AddressFlags::MANAGE_TEMPORARY,
+        AddressFlags::NO_PREFIX_ROUTE,
+        AddressFlags::AUTOJOIN,
+    ];
+    assert_eq!(flags, all.into_iter().fold(AddressFlags::default(), AddressFlags::with));
+    assert!(!full.tracked);
     assert_eq!(address("10.1.0.1/24 brd -").broadcast, Some(Ipv4Addr::new(10, 1, 0, 0)));
     assert_eq!(
         address("10.1.0.1/24 broadcast 10.1.0.9").broadcast,
@@ -49,9 +59,9 @@ fn addresses_have_prefixes_and_options() {
 #[test]
 fn ipv6_addresses_are_used_at_once_and_for_ever() {
     let subnet = address("fd00::1/64");
-    assert!(subnet.flags.no_dad);
+    assert!(subnet.flags.contains(AddressFlags::NO_DAD));
     assert_eq!(subnet.preferred_lifetime, None);
-    assert!(!address("fd00::1/64 -nodad").flags.no_dad);
+    assert_eq!(address("fd00::1/64 -nodad").flags, AddressFlags::default());
     assert_eq!(address("fd00::1").preferred_lifetime, Some(0));
     assert_eq!(address("fd00::1 preferred_lft forever").preferred_lifetime, None);
     assert_eq!(address("fd00::1/64 preferred_lft 90").preferred_lifetime, Some(90));
@@ -364,10 +374,10 @@ fn rules_do_something_with_what_matches() {
     for (entry, action) in [
         ("l3mdev", RuleAction::L3mdev),
         ("goto 9", RuleAction::Goto(9)),
-        ("nop", RuleAction::Nop),
-        ("type blackhole", RuleAction::Blackhole),
-        ("unreachable", RuleAction::Unreachable),
-        ("prohibit", RuleAction::Prohibit),
+        ("nop", RuleAction::NOP),
+        ("type blackhole", RuleAction::BLACKHOLE),
+        ("unreachable", RuleAction::UNREACHABLE),
+        ("prohibit", RuleAction::PROHIBIT),
     ] {
         assert_eq!(rule(&format!("{entry} priority 5")).action, action);
     }

@@ -2,28 +2,14 @@
 
 use runtime::agentx::Value;
 use runtime::agentx::mib::{Ask, Column, Found, column, table as find};
+use runtime::machine::route::{Encap, EncapIp};
 
 use super::super::Engine;
 use super::{by_owner, scope};
 use crate::config::Route;
-use crate::config::route::{Encap, EncapIp, NextHop};
+use crate::config::route::{Lockable, NextHop};
 use crate::kernel;
 use crate::packet::Family;
-
-/// `RTAX_FEATURE_ECN`
-const ECN: u32 = 1;
-
-/// The metrics that may be locked (`RTAX_*`).
-mod lock {
-    pub(super) const MTU: u32 = 2;
-    pub(super) const RTT: u32 = 4;
-    pub(super) const RTTVAR: u32 = 5;
-    pub(super) const SSTHRESH: u32 = 6;
-    pub(super) const CWND: u32 = 7;
-    pub(super) const ADVMSS: u32 = 8;
-    pub(super) const REORDERING: u32 = 9;
-    pub(super) const RTO_MIN: u32 = 13;
-}
 
 struct Row<'a> {
     engine: &'a Engine,
@@ -72,27 +58,27 @@ pub(super) fn table(engine: &Engine, ask: Ask<'_>) -> Found {
             let is_shown = row.route.tracked || row.route.protocol != kernel::PROTOCOL;
             is_shown.then(|| Value::Integer(i32::from(row.route.protocol) + 1))
         }),
-        column(19, |row| Some(Value::truth(row.route.metrics.features & ECN != 0))),
+        column(19, |row| Some(Value::truth(row.route.metrics.notifies_congestion()))),
         column(20, |row| Some(Value::truth(row.route.metrics.quickack == Some(true)))),
         column(21, |row| row.route.expires.map(Value::integer)),
         column(22, |row| row.route.metrics.mtu.map(Value::Gauge)),
-        column(23, |row| locked(row.route, row.route.metrics.mtu, lock::MTU)),
+        column(23, |row| locked(row.route, row.route.metrics.mtu, Lockable::Mtu)),
         column(24, |row| row.route.metrics.hoplimit.map(|limit| Value::Gauge(limit.into()))),
         column(25, |row| row.route.metrics.advmss.map(Value::Gauge)),
-        column(26, |row| locked(row.route, row.route.metrics.advmss, lock::ADVMSS)),
+        column(26, |row| locked(row.route, row.route.metrics.advmss, Lockable::AdvMss)),
         column(27, |row| row.route.metrics.rtt.map(|eighths| Value::Gauge(eighths / 8))),
-        column(28, |row| locked(row.route, row.route.metrics.rtt, lock::RTT)),
+        column(28, |row| locked(row.route, row.route.metrics.rtt, Lockable::Rtt)),
         column(29, |row| row.route.metrics.rttvar.map(|quarters| Value::Gauge(quarters / 4))),
-        column(30, |row| locked(row.route, row.route.metrics.rttvar, lock::RTTVAR)),
+        column(30, |row| locked(row.route, row.route.metrics.rttvar, Lockable::RttVar)),
         column(31, |row| row.route.metrics.reordering.map(Value::Gauge)),
-        column(32, |row| locked(row.route, row.route.metrics.reordering, lock::REORDERING)),
+        column(32, |row| locked(row.route, row.route.metrics.reordering, Lockable::Reordering)),
         column(33, |row| row.route.metrics.window.map(Value::Gauge)),
         column(34, |row| row.route.metrics.cwnd.map(Value::Gauge)),
-        column(35, |row| locked(row.route, row.route.metrics.cwnd, lock::CWND)),
+        column(35, |row| locked(row.route, row.route.metrics.cwnd, Lockable::Cwnd)),
         column(36, |row| row.route.metrics.ssthresh.map(Value::Gauge)),
-        column(37, |row| locked(row.route, row.route.metrics.ssthresh, lock::SSTHRESH)),
+        column(37, |row| locked(row.route, row.route.metrics.ssthresh, Lockable::SsThresh)),
         column(38, |row| row.route.metrics.rto_min.map(Value::Gauge)),
-        column(39, |row| locked(row.route, row.route.metrics.rto_min, lock::RTO_MIN)),
+        column(39, |row| locked(row.route, row.route.metrics.rto_min, Lockable::RtoMin)),
         column(40, |row| row.route.metrics.initcwnd.map(Value::Gauge)),
         column(41, |row| row.route.metrics.initrwnd.map(Value::Gauge)),
         column(42, |row| row.route.metrics.congestion.as_ref().map(Value::text)),
@@ -178,8 +164,8 @@ fn interface_index(engine: &Engine, name: Option<&str>) -> Option<Value> {
 }
 
 /// Whether a metric that was given must stay as it is.
-fn locked(route: &Route, metric: Option<u32>, number: u32) -> Option<Value> {
-    metric.map(|_| Value::truth(route.metrics.locked & (1 << number) != 0))
+fn locked(route: &Route, metric: Option<u32>, setting: Lockable) -> Option<Value> {
+    metric.map(|_| Value::truth(route.metrics.is_locked(setting)))
 }
 
 /// `ICMPV6_ROUTER_PREF_*` as low, medium and high.
@@ -204,15 +190,15 @@ fn realm_from(realms: Option<u32>) -> Option<Value> {
 fn encap_type(encap: &Encap) -> Value {
     Value::Integer(match encap {
         Encap::Mpls(_) => 2,
-        Encap::Ip(EncapIp { family: Family::V4, .. }) => 3,
+        Encap::Ip(_) => 3,
         Encap::Ila(_) => 4,
-        Encap::Ip(EncapIp { family: Family::V6, .. }) => 5,
+        Encap::Ip6(_) => 5,
     })
 }
 
 fn ip(encap: Option<&Encap>) -> Option<&EncapIp> {
     match encap? {
-        Encap::Ip(ip) => Some(ip),
+        Encap::Ip(ip) | Encap::Ip6(ip) => Some(ip),
         Encap::Mpls(_) | Encap::Ila(_) => None,
     }
 }
@@ -226,6 +212,6 @@ fn labels(encap: &Encap) -> Option<Value> {
 fn locator(encap: &Encap) -> Option<Value> {
     match encap {
         Encap::Ila(locator) => Some(Value::Counter64(*locator)),
-        Encap::Ip(_) | Encap::Mpls(_) => None,
+        Encap::Ip(_) | Encap::Ip6(_) | Encap::Mpls(_) => None,
     }
 }

@@ -2,12 +2,12 @@
 
 use runtime::agentx::Value;
 use runtime::agentx::mib::{Ask, Column, Found, column, table as find};
+use runtime::machine::route::Prefix;
+use runtime::machine::rule::RuleAction;
 
 use super::super::Engine;
 use super::by_owner;
 use crate::config::Rule;
-use crate::config::route::Prefix;
-use crate::config::rule::RuleAction;
 use crate::kernel;
 
 struct Row<'a> {
@@ -112,9 +112,6 @@ fn action(action: RuleAction) -> i32 {
     match action {
         RuleAction::Table(_) | RuleAction::L3mdev => 1,
         RuleAction::Goto(_) => 2,
-        RuleAction::Nop => 3,
-        RuleAction::Blackhole => 6,
-        RuleAction::Unreachable => 7,
-        RuleAction::Prohibit => 8,
+        RuleAction::Other(number) => number.into(),
     }
 }
