@@ -22,6 +22,7 @@ use runtime::global::{Global, Script, Snmp, mib};
 use runtime::report::command;
 
 use set::Change;
+use tracked::By;
 pub(super) use traps::Told;
 
 use super::{Engine, Source, Timer};
@@ -38,24 +39,33 @@ static VRRP: Mib<Engine> = Mib {
         Part { prefix: &[1, 1], find: groups::table },
         Part { prefix: &[2, 1], find: groups::members },
         Part { prefix: &[3, 1], find: instances::table },
-        Part { prefix: &[4, 1], find: tracked::interfaces },
-        Part { prefix: &[5, 1], find: tracked::scripts },
+        Part {
+            prefix: &[4, 1],
+            find: |engine, ask| tracked::interfaces(engine, By::Instances, ask),
+        },
+        Part { prefix: &[5, 1], find: |engine, ask| tracked::scripts(engine, By::Instances, ask) },
         Part { prefix: &[6, 1], find: addresses::table },
         Part { prefix: &[7, 1], find: routes::table },
         Part { prefix: &[8, 1], find: rules::table },
         Part { prefix: &[9, 1], find: trackers::scripts },
         Part { prefix: &[11, 1], find: routes::next_hops },
-        Part { prefix: &[12, 1], find: tracked::files },
+        Part { prefix: &[12, 1], find: |engine, ask| tracked::files(engine, By::Instances, ask) },
         Part { prefix: &[13, 1], find: trackers::files },
-        Part { prefix: &[14, 1], find: tracked::interfaces_of_groups },
-        Part { prefix: &[15, 1], find: tracked::scripts_of_groups },
-        Part { prefix: &[16, 1], find: tracked::files_of_groups },
-        Part { prefix: &[17, 1], find: tracked::sessions },
+        Part { prefix: &[14, 1], find: |engine, ask| tracked::interfaces(engine, By::Groups, ask) },
+        Part { prefix: &[15, 1], find: |engine, ask| tracked::scripts(engine, By::Groups, ask) },
+        Part { prefix: &[16, 1], find: |engine, ask| tracked::files(engine, By::Groups, ask) },
+        Part {
+            prefix: &[17, 1],
+            find: |engine, ask| tracked::sessions(engine, By::Instances, ask),
+        },
         Part { prefix: &[18, 1], find: trackers::sessions },
-        Part { prefix: &[19, 1], find: tracked::sessions_of_groups },
-        Part { prefix: &[20, 1], find: tracked::processes },
+        Part { prefix: &[19, 1], find: |engine, ask| tracked::sessions(engine, By::Groups, ask) },
+        Part {
+            prefix: &[20, 1],
+            find: |engine, ask| tracked::processes(engine, By::Instances, ask),
+        },
         Part { prefix: &[21, 1], find: trackers::processes },
-        Part { prefix: &[22, 1], find: tracked::processes_of_groups },
+        Part { prefix: &[22, 1], find: |engine, ask| tracked::processes(engine, By::Groups, ask) },
     ],
 };
 
