@@ -29,7 +29,9 @@ for target in "${targets[@]}"; do
     done
     if [ "$target" = language ]; then
         cp ../conformance/*.conf "$work"
-        for scenario in ../scenarios/*.conf; do cp "$scenario" "$work/scenario-$(basename "$scenario")"; done
+        for story in ../parity/*.story; do
+            sed -n '/^-- config main$/,/^-- events$/p' "$story" | grep -v '^-- ' >"$work/$(basename "$story" .story).conf"
+        done
     fi
     log=$root/$target.log
     if ! "$root/$triple/release/$target" "$work" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 \

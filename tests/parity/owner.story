@@ -1,11 +1,13 @@
-# The owner of the address needs no election.
-router 51 10.9.0.100
+# The owner of an address takes it at once.
+adverts 3
+router 64 10.9.0.100
 
 -- config main
 vrrp_instance web {
     interface eth0
-    virtual_router_id 51
+    virtual_router_id 64
     version 3
+    @first state MASTER
     @first priority 255
     @second priority 100
     advert_int 0.2
@@ -15,8 +17,15 @@ vrrp_instance web {
 }
 
 -- events
-start 2 -> 2
 start 1 -> 1
+start 2 -> 1
 kill 1 -> 2
 start 1 -> 1
 stop 1 -> 2
+start 1 -> 1
+ip 1 link set eth0 down -> 2
+ip 1 link set eth0 up; addr replace fd00:9::1/64 dev eth0 nodad -> 1
+cut 1 -> 1+2
+mend 1 -> 1
+stop 2 -> 1
+stop 1 -> -

@@ -114,7 +114,12 @@ fn ipv4(packet: &[u8]) -> Option<Content> {
     let payload = packet.get(usize::from(header[0] & 0x0f) * 4..length)?;
     let source = IpAddr::from(<[u8; 4]>::try_from(&header[12..16]).ok()?);
     let destination = IpAddr::from(<[u8; 4]>::try_from(&header[16..20]).ok()?);
-    (header[9] == 112).then(|| advert(source, destination, header[8], payload))?
+    match (header[9], payload.split_first_chunk::<24>()) {
+        (112, _) => advert(source, destination, header[8], payload),
+        // The authentication header has the protocol of what follows it in its first byte (RFC 2402 §2).
+        (51, Some((&[112, ..], rest))) => advert(source, destination, header[8], rest),
+        _ => None,
+    }
 }
 
 fn ipv6(packet: &[u8]) -> Option<Content> {
@@ -199,6 +204,18 @@ mod tests {
             advert.addresses,
             ["fe80::100", "fd00:9::100"].map(|text| text.parse::<IpAddr>().unwrap())
         );
+    }
+
+    #[test]
+    fn adverts_behind_an_authentication_header_are_read() {
+        let frame = Frame::from_hex(
+            "01005e000012020000000001080045c0004400010000ff33d0a90a090001e0000012
+             700400000a090001000000016bc726de2077e7ddf640a7e0
+             2133fe020201c9ed0a0900640a0900650000000000000000",
+        );
+        let advert = frame.advert().unwrap();
+        assert_eq!((advert.version, advert.vrid, advert.priority), (2, 51, 254));
+        assert_eq!(advert.addresses.len(), 2);
     }
 
     #[test]

@@ -56,6 +56,44 @@ impl Float {
         };
         frame.advert().filter(|advert| advert.vrid == self.vrid).filter(same_family)
     }
+
+    /// Waits until each of `masters` has sent three adverts since `settled`, or has been heard for a second, while nobody
+    /// else sent any but to take leave.
+    ///
+    /// # Errors
+    ///
+    /// Who is heard besides them, or silent.
+    pub fn heard_from(
+        &self,
+        lan: &Lan,
+        masters: &[usize],
+        settled: SystemTime,
+        mark: Mark,
+    ) -> Result<(), String> {
+        let mut silent: Vec<(usize, u32)> = masters.iter().map(|&node| (node, 0)).collect();
+        if silent.is_empty() {
+            return Ok(());
+        }
+        let heard = lan.capture().frames().wait(mark, PATIENCE, |captured| {
+            // What was sent before may be read only now.
+            let age = captured.at.duration_since(settled).ok()?;
+            self.advert(&captured.frame).filter(|advert| advert.priority != 0)?;
+            let sender = lan.sender(captured);
+            if !masters.iter().any(|&node| sender == Some(node)) {
+                let sender =
+                    sender.map_or_else(|| "nobody".to_owned(), |node| format!("node {}", node + 1));
+                return Some(Err(format!("{sender} is a master too")));
+            }
+            silent.retain_mut(|(node, adverts)| {
+                *adverts += u32::from(sender == Some(*node));
+                let is_heard = *adverts == 3 || age > Duration::from_millis(900);
+                sender != Some(*node) || !is_heard
+            });
+            silent.is_empty().then_some(Ok(()))
+        });
+        let numbers: Vec<usize> = silent.iter().map(|(node, _)| node + 1).collect();
+        heard.unwrap_or_else(|| Err(format!("nodes {numbers:?} send no adverts")))
+    }
 }
 
 impl Pair {
@@ -139,21 +177,9 @@ impl Pair {
     /// Waits until `node` has been heard as the master of `float`, and asserts that the other one has not.
     #[track_caller]
     fn assert_heard_alone(&self, float: &Float, node: usize, settled: SystemTime, mark: Mark) {
-        let other = 1 - node;
-        let (mut adverts, mut strangers) = (0, 0);
-        let heard = self.lan.capture().frames().wait(mark, PATIENCE, |captured| {
-            // What was sent before may be read only now.
-            let age = captured.at.duration_since(settled).ok()?;
-            float.advert(&captured.frame).filter(|advert| advert.priority != 0)?;
-            if self.lan.sender(captured) != Some(node) {
-                strangers += 1;
-                return None;
-            }
-            adverts += 1;
-            (adverts == 3 || age > Duration::from_millis(900)).then_some(())
-        });
-        assert!(heard.is_some(), "node {} sends no adverts{}", node + 1, self.logs());
-        assert_eq!(strangers, 0, "node {} is a second master{}", other + 1, self.logs());
+        if let Err(objection) = float.heard_from(&self.lan, &[node], settled, mark) {
+            panic!("{objection}{}", self.logs());
+        }
         self.assert_held(float, node);
     }
 
@@ -195,39 +221,8 @@ impl Pair {
     /// The change of masters of `float` to `node` that came after `mark`.
     #[track_caller]
     pub fn failover(&self, float: &Float, node: usize, mark: Mark) -> Failover {
-        let frames = self.lan.capture().frames();
-        let of_float = |captured: Captured| {
-            let advert = float.advert(&captured.frame)?.clone();
-            Some((captured.at, self.lan.sender(&captured)?, advert))
-        };
-        let is_first = |captured: &Captured| {
-            let ours =
-                self.lan.sender(captured) == Some(node) && float.advert(&captured.frame).is_some();
-            ours.then_some(captured.at)
-        };
-        let began = frames.since(mark).iter().find_map(is_first);
-        let began = began.unwrap_or_else(|| panic!("the new master sent nothing{}", self.logs()));
-        let adverts: Vec<(SystemTime, usize, Advert)> =
-            frames.all().into_iter().filter_map(of_float).collect();
-        let (old, new): (Vec<_>, Vec<_>) =
-            adverts.into_iter().partition(|(_, sender, _)| *sender != node);
-        let mut old = old.into_iter().rev().skip_while(|(at, _, _)| *at > began).peekable();
-        let Some((ended, _, last)) = old.peek().cloned() else {
-            panic!("the old master sent nothing{}", self.logs())
-        };
-        let interval =
-            old.find(|(_, _, advert)| advert.priority != 0).map(|(_, _, advert)| advert.interval);
-        Failover {
-            ended,
-            silence: began.duration_since(ended).unwrap_or_default(),
-            interval: interval.unwrap_or(last.interval),
-            priority: new
-                .iter()
-                .find(|(at, _, _)| *at == began)
-                .map_or(0, |(_, _, advert)| advert.priority),
-            version: last.version,
-            leave: last.priority == 0,
-        }
+        let seen = Failover::seen(&self.lan, float, node, mark);
+        seen.unwrap_or_else(|text| panic!("{text}{}", self.logs()))
     }
 
     /// The logs of both daemons, for the message of a failed test.
@@ -241,6 +236,45 @@ impl Pair {
 }
 
 impl Failover {
+    /// The change of masters of `float` to `node` that came after `mark`.
+    ///
+    /// # Errors
+    ///
+    /// Which of the two masters has sent nothing.
+    pub fn seen(lan: &Lan, float: &Float, node: usize, mark: Mark) -> Result<Self, String> {
+        let frames = lan.capture().frames();
+        let of_float = |captured: Captured| {
+            let advert = float.advert(&captured.frame)?.clone();
+            Some((captured.at, lan.sender(&captured)?, advert))
+        };
+        let is_first = |captured: &Captured| {
+            let ours =
+                lan.sender(captured) == Some(node) && float.advert(&captured.frame).is_some();
+            ours.then_some(captured.at)
+        };
+        let began = frames.since(mark).iter().find_map(is_first);
+        let began = began.ok_or("the new master sent nothing")?;
+        let adverts: Vec<(SystemTime, usize, Advert)> =
+            frames.all().into_iter().filter_map(of_float).collect();
+        let (old, new): (Vec<_>, Vec<_>) =
+            adverts.into_iter().partition(|(_, sender, _)| *sender != node);
+        let mut old = old.into_iter().rev().skip_while(|(at, _, _)| *at > began).peekable();
+        let (ended, _, last) = old.peek().cloned().ok_or("the old master sent nothing")?;
+        let interval =
+            old.find(|(_, _, advert)| advert.priority != 0).map(|(_, _, advert)| advert.interval);
+        Ok(Self {
+            ended,
+            silence: began.duration_since(ended).unwrap_or_default(),
+            interval: interval.unwrap_or(last.interval),
+            priority: new
+                .iter()
+                .find(|(at, _, _)| *at == began)
+                .map_or(0, |(_, _, advert)| advert.priority),
+            version: last.version,
+            leave: last.priority == 0,
+        })
+    }
+
     /// How long the backup had to wait after the last advert (RFC 9568 §6.1): `adverts` intervals and the skew time, or
     /// only the skew time where the master took its leave. Version 2 takes the skew from one second.
     pub fn bound(&self, adverts: u32) -> Duration {

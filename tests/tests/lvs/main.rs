@@ -14,9 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
 
-use lab::{Binary, on_machine_for};
+use lab::{Binary, Transcript, on_machine_for};
 
-use record::Record;
 use stage::Stage;
 use story::Story;
 
@@ -50,10 +49,10 @@ fn play(name: &str, recording: bool) -> Result<(), String> {
     if story.ours && binary.is_original() {
         return Ok(());
     }
-    let expected = (!recording).then(|| Record::parse(&read(&record_path(&binary, name))));
-    let record = Stage::new(binary, &story).play(&story, expected.as_ref())?;
+    let expected = (!recording).then(|| Transcript::parse(&read(&record_path(&binary, name))));
+    let transcript = Stage::new(binary, &story).play(&story, expected.as_ref())?;
     if recording {
-        println!("{RECORD_OF}{name}\n{record}{RECORD_ENDS}");
+        println!("{RECORD_OF}{name}\n{transcript}{RECORD_ENDS}");
     }
     Ok(())
 }

@@ -1,10 +1,6 @@
-//! What was seen of a story.
+//! What was seen of a step.
 
-use std::fmt;
-
-/// What was seen, step by step.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Record(pub(crate) Vec<Seen>);
+use lab::Scene;
 
 /// What was seen of a step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,44 +18,16 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// Whether everybody was told what they should be.
-    pub(crate) fn is_told(&self, expected: &Self) -> bool {
-        (&self.log, &self.told, &self.notified)
-            == (&expected.log, &expected.told, &expected.notified)
+    /// What a record says.
+    pub(crate) fn recorded(scene: &Scene) -> Self {
+        let [log, told, notified, table] = ["log", "told", "notified", "table"]
+            .map(|kind| scene.of(kind).map(str::to_owned).collect());
+        Self { event: scene.event.clone(), log, told, notified, table }
     }
-}
 
-impl Record {
-    /// Reads what [`fmt::Display`] wrote.
-    ///
-    /// # Panics
-    ///
-    /// If it is not that.
-    pub(crate) fn parse(text: &str) -> Self {
-        let mut steps: Vec<Seen> = Vec::new();
-        for line in text.lines().filter(|line| !line.is_empty()) {
-            let Some(seen) = line.strip_prefix("    ") else {
-                steps.push(Seen { event: line.to_owned(), ..Seen::default() });
-                continue;
-            };
-            let step = steps.last_mut().expect("a step begins with what happened");
-            let (kind, rest) = seen.split_once(' ').expect("a line says what it is about");
-            let list = match kind {
-                "log" => &mut step.log,
-                "told" => &mut step.told,
-                "notified" => &mut step.notified,
-                "table" => &mut step.table,
-                _ => panic!("not understood: {line}"),
-            };
-            list.push(rest.to_owned());
-        }
-        Self(steps)
-    }
-}
-
-impl fmt::Display for Seen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.event)?;
+    /// As it is recorded.
+    pub(crate) fn scene(&self) -> Scene {
+        let mut scene = Scene::new(&self.event);
         let lists = [
             ("log", &self.log),
             ("told", &self.told),
@@ -68,15 +36,15 @@ impl fmt::Display for Seen {
         ];
         for (kind, lines) in lists {
             for line in lines {
-                writeln!(f, "    {kind} {line}")?;
+                scene.note(kind, line);
             }
         }
-        Ok(())
+        scene
     }
-}
 
-impl fmt::Display for Record {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|seen| write!(f, "{seen}"))
+    /// Whether everybody was told what they should be.
+    pub(crate) fn is_told(&self, expected: &Self) -> bool {
+        (&self.log, &self.told, &self.notified)
+            == (&expected.log, &expected.told, &expected.notified)
     }
 }

@@ -1,17 +1,17 @@
 //! Where a story is played: a director, on which all real servers live as well.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader};
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lab::{Backend, Binary, Daemon, LogLine, MailServer, Mark, Namespace, Scratch, Timeline};
-use nix::sys::stat::Mode;
-use nix::unistd::mkfifo;
+use lab::{
+    Backend, Binary, Daemon, Listener, LogLine, MailServer, Mark, Namespace, Scratch, Timeline,
+    Transcript,
+};
 
-use crate::record::{Record, Seen};
+use crate::record::Seen;
 use crate::story::{Event, Look, Step, Story};
 
 /// How long nothing new is waited for when a record is made.
@@ -62,7 +62,7 @@ pub(crate) struct Stage {
     daemon: Option<Daemon>,
     /// What is gone of a daemon that has ended.
     log: Timeline<LogLine>,
-    told: Timeline<String>,
+    listener: Listener,
     mails: Option<MailServer>,
     namespace: Namespace,
     directory: Scratch,
@@ -95,40 +95,46 @@ impl Stage {
             fs::set_permissions(script, mode).expect("the directory is ours");
         }
         directory.write("notified", "");
-        let told = Timeline::default();
-        let fifo = directory.path().join("fifo");
-        mkfifo(&fifo, Mode::from_bits_truncate(0o600)).expect("the directory is ours");
-        // Open for writing too, so that there is no end while nobody else writes.
-        let fifo = OpenOptions::new().read(true).write(true).open(&fifo);
-        read_lines(fifo.expect("we have just made it"), told.clone());
+        let listener = Listener::new(directory.path());
         let mails = story.looks.contains(&Look::Mails).then(|| MailServer::agreeing(&namespace));
         let log = Timeline::default();
-        Self { backends: Vec::new(), binary, daemon: None, log, told, mails, namespace, directory }
+        Self {
+            backends: Vec::new(),
+            binary,
+            daemon: None,
+            log,
+            listener,
+            mails,
+            namespace,
+            directory,
+        }
     }
 
     /// Plays the story. What is seen is as `expected`, where that is known, or else the message says how it is not.
     pub(crate) fn play(
         mut self,
         story: &Story,
-        expected: Option<&Record>,
-    ) -> Result<Record, String> {
-        let mut record = Record::default();
+        expected: Option<&Transcript>,
+    ) -> Result<Transcript, String> {
+        let mut transcript = Transcript::default();
         for (number, step) in story.steps.iter().enumerate() {
-            let expected = match expected.map(|record| record.0.get(number)) {
+            let expected = match expected.map(|transcript| transcript.0.get(number)) {
                 None => None,
                 Some(None) => return Err(format!("{}: {} has no record", story.name, step.text)),
-                Some(Some(seen)) => Some(seen),
+                Some(Some(scene)) => Some(Seen::recorded(scene)),
             };
             let mut marks = self.marks();
             self.happen(step, story, &mut marks);
-            let seen = match expected {
+            let seen = match &expected {
                 Some(expected) => self.await_as_expected(step, story, marks, expected),
                 None => self.await_quiet(step, story, marks),
             };
-            if let Some(expected) = expected.filter(|expected| **expected != seen) {
+            let scene = seen.scene();
+            if let Some(expected) = expected.filter(|expected| *expected != seen) {
                 return Err(format!(
-                    "{}: expected:\n{expected}\nseen:\n{seen}\nlog:\n{}",
+                    "{}: expected:\n{}\nseen:\n{scene}\nlog:\n{}",
                     story.name,
+                    expected.scene(),
                     self.log
                         .all()
                         .iter()
@@ -136,15 +142,15 @@ impl Stage {
                         .collect::<String>()
                 ));
             }
-            record.0.push(seen);
+            transcript.0.push(scene);
         }
-        Ok(record)
+        Ok(transcript)
     }
 
     fn marks(&self) -> Marks {
         Marks {
             log: self.log.mark(),
-            told: self.told.mark(),
+            told: self.listener.told().mark(),
             notified: self.notified().len(),
             mails: self.mails.as_ref().map_or_else(Mark::default, |mails| mails.sessions().mark()),
         }
@@ -268,7 +274,7 @@ impl Stage {
         let mut seen = Seen {
             event: step.text.clone(),
             log: lines.collect(),
-            told: self.told.since(marks.told),
+            told: self.told(marks.told),
             notified: self.notified().split_off(marks.notified),
             table: Vec::new(),
         };
@@ -288,6 +294,12 @@ impl Stage {
             seen.told.sort();
         }
         seen
+    }
+
+    /// What the listener was told; a NUL would not be seen.
+    fn told(&self, mark: Mark) -> Vec<String> {
+        let lines = self.listener.told().since(mark);
+        lines.iter().map(|line| line.replace('\0', "NUL ")).collect()
     }
 
     fn notified(&self) -> Vec<String> {
@@ -335,26 +347,11 @@ const STARTED: &str = "Startup complete";
 /// What the checker says last when it starts, and after a reload.
 const READY: &str = "Activating BFD healthchecker";
 
-/// What ends the reader of a FIFO.
-const END: &str = "end of the story";
-
 impl Drop for Stage {
     fn drop(&mut self) {
+        // Before those who listen to it.
         self.daemon = None;
-        // Its reader ends with this line.
-        let _ = fs::write(self.directory.path().join("fifo"), format!("{END}\n"));
     }
-}
-
-fn read_lines(fifo: File, told: Timeline<String>) {
-    thread::spawn(move || {
-        for line in BufReader::new(fifo).lines().map_while(Result::ok) {
-            if line == END {
-                return;
-            }
-            told.push(line.replace('\0', "NUL "));
-        }
-    });
 }
 
 /// A line of the log as it is compared; `None` for what depends on the machine, or is about starting and ending processes.

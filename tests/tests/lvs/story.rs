@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use lab::Service;
+use lab::{Script, Service};
 
 /// A configuration, and what happens to the director that has it.
 #[derive(Debug)]
@@ -13,10 +13,9 @@ pub(crate) struct Story {
     pub(crate) ours: bool,
     /// What is looked at besides the table of virtual servers.
     pub(crate) looks: Vec<Look>,
-    /// The configuration, and those that a reload may bring.
-    configs: Vec<(String, String)>,
     /// What happens, one after the other.
     pub(crate) steps: Vec<Step>,
+    script: Script,
 }
 
 /// Something to be looked at.
@@ -79,44 +78,22 @@ impl Story {
     ///
     /// If it is not written as it should be.
     pub(crate) fn parse(name: &str, text: &str) -> Self {
-        let mut sections = text.split("\n-- ");
-        let mut story = Self {
-            name: name.to_owned(),
-            ours: false,
-            looks: Vec::new(),
-            configs: Vec::new(),
-            steps: Vec::new(),
-        };
-        for line in sections.next().into_iter().flat_map(str::lines) {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            match words[..] {
-                [] => {}
-                [first, ..] if first.starts_with('#') => {}
-                ["ours"] => story.ours = true,
-                ["look", ref looks @ ..] => {
-                    story.looks = looks.iter().map(|word| look(word)).collect()
-                }
-                _ => panic!("{name}: not understood: {line}"),
+        let script = Script::parse(text);
+        let (mut ours, mut looks) = (false, Vec::new());
+        for line in &script.settings {
+            match line.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+                ["ours"] => ours = true,
+                ["look", ref words @ ..] => looks = words.iter().map(|word| look(word)).collect(),
+                _ => panic!("{name}: not understood: {line:?}"),
             }
         }
-        for section in sections {
-            let (title, body) = section.split_once('\n').expect("a section has a title line");
-            match title.split_whitespace().collect::<Vec<_>>()[..] {
-                ["config", name] => story.configs.push((name.to_owned(), body.to_owned())),
-                ["events"] => {
-                    let lines = body.lines().filter(|line| !line.trim().is_empty());
-                    story.steps = lines.map(Step::parse).collect();
-                }
-                _ => panic!("{name}: not understood: {title}"),
-            }
-        }
-        story
+        let steps = script.events.iter().map(|line| Step::parse(line)).collect();
+        Self { name: name.to_owned(), ours, looks, steps, script }
     }
 
     /// The configuration called `name`.
     pub(crate) fn config(&self, name: &str) -> &str {
-        let found = self.configs.iter().find(|(known, _)| known == name);
-        &found.unwrap_or_else(|| panic!("{}: there is no configuration {name}", self.name)).1
+        self.script.config(name)
     }
 }
 
@@ -133,8 +110,7 @@ fn look(word: &str) -> Look {
 
 impl Step {
     /// `[*] EVENT [ARGUMENT…]`: with the star the order of what follows is chance.
-    fn parse(line: &str) -> Self {
-        let text = line.trim();
+    fn parse(text: &str) -> Self {
         let (unordered, body) = match text.strip_prefix("* ") {
             Some(rest) => (true, rest),
             None => (false, text),
@@ -157,7 +133,7 @@ impl Step {
             ("serve", _) => serve(rest),
             ("quit", address) => Event::Quit(address.parse().expect("an address")),
             ("wait", seconds) => Event::Wait(seconds.parse().expect("a number of seconds")),
-            _ => panic!("not understood: {line}"),
+            _ => panic!("not understood: {text}"),
         };
         Self { text: text.to_owned(), event, unordered }
     }

@@ -3,6 +3,10 @@
 //!
 //! A story is a file in `tests/parity`: a configuration for all nodes, and what happens to them. Beside it lies the record
 //! of two or three C daemons (2.4.3) that lived through it. `RECORD=1 KEEPALIVED=/path/to/keepalived` writes that anew.
+//!
+//! After each step there is exactly one master, and the addresses are at it and nowhere else. Where a story says how many
+//! adverts may get lost, the time until the next master speaks is held against the bounds of the protocol, and tshark
+//! judges every frame in the end.
 
 mod record;
 mod stage;
@@ -11,9 +15,8 @@ mod story;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use lab::Binary;
+use lab::{Binary, Transcript};
 
-use record::Record;
 use stage::Stage;
 use story::Story;
 
@@ -46,13 +49,13 @@ fn play(name: &str, parts: &[Part]) {
         })
         .collect();
     if recording {
-        let record = Stage::new(binaries, &story).play(&story, None);
-        return fs::write(path(name, "record"), record.to_string()).expect("the tree is ours");
+        let transcript = Stage::new(binaries, &story).play(&story, None);
+        return fs::write(path(name, "record"), transcript.to_string()).expect("the tree is ours");
     }
     if story.recent && binaries.iter().any(|binary| binary.version().starts_with("2.2.")) {
         return eprintln!("not played: 2.2 lacks what this is about");
     }
-    let expected = Record::parse(&read(&path(name, "record")));
+    let expected = Transcript::parse(&read(&path(name, "record")));
     Stage::new(binaries, &story).play(&story, Some(&expected));
 }
 
@@ -70,17 +73,30 @@ macro_rules! stories {
 }
 
 stories! {
+    address_options
     address_taken
+    adverts_on_conflict
+    checksum_as_v2
     equal_priorities
-    ipv6
+    excluded
+    hmac
+    learned_interval
+    lowest_priorities
+    many_addresses
+    nopreempt
+    other_group
     owner
+    patient
     preempt_delay
     priority_changes
+    quick_start
     reload_addresses
     reload_instances
     reload_priority
     routes
     rules
+    sequence
+    several_instances
     sync_group
     three_nodes
     three_nopreempt
@@ -90,7 +106,27 @@ stories! {
     track_interface_group
     track_interface_weight
     track_script_fault
-    version_2
+    tracked_interface
+    v2_ah
+    v2_pass
+    v2_plain
+    v2_unicast_pass
+    v3_ipv6
+    v3_ipv6_unicast
+    v3_multicast
+    v3_unicast
     vmac
-    vmac_base
+    vmac_xmit_base
+}
+
+/// No story is forgotten.
+#[test]
+fn each_story_is_played() {
+    let text = include_str!("main.rs");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("parity");
+    for entry in fs::read_dir(directory).expect("it is in the tree") {
+        let file = entry.expect("it is in the tree").path();
+        let name = file.file_stem().and_then(|name| name.to_str()).expect("names are plain");
+        assert!(text.contains(&format!("\n    {}\n", name.replace('-', "_"))), "{name}");
+    }
 }

@@ -1,0 +1,33 @@
+# Seven adverts may get lost before the backup takes over.
+adverts 7
+router 255 10.9.0.100
+
+-- config main
+global_defs {
+    vrrp_version 3
+    vrrp_down_timer_adverts 7
+}
+vrrp_instance web {
+    interface eth0
+    virtual_router_id 255
+    @first priority 150
+    @second priority 100
+    advert_int 0.1
+    virtual_ipaddress {
+        10.9.0.100/24
+    }
+}
+
+-- events
+start 1 -> 1
+start 2 -> 1
+kill 1 -> 2
+start 1 -> 1
+stop 1 -> 2
+start 1 -> 1
+ip 1 link set eth0 down -> 2
+ip 1 link set eth0 up; addr replace fd00:9::1/64 dev eth0 nodad -> 1
+cut 1 -> 1+2
+mend 1 -> 1
+stop 2 -> 1
+stop 1 -> -

@@ -1,0 +1,34 @@
+# An interface that carries no advert, but without which there is nothing to offer.
+adverts 3
+router 74 10.9.0.100 10.9.5.100
+
+-- config main
+vrrp_instance web {
+    interface eth0
+    virtual_router_id 74
+    version 3
+    @first priority 150
+    @second priority 100
+    advert_int 0.2
+    track_interface {
+        inner0
+    }
+    virtual_ipaddress {
+        10.9.0.100/24
+        10.9.5.100/24 dev inner0
+    }
+}
+
+-- events
+start 1 -> 1
+start 2 -> 1
+kill 1 -> 2
+start 1 -> 1
+stop 1 -> 2
+start 1 -> 1
+ip 1 link set eth0 down -> 2
+ip 1 link set eth0 up; addr replace fd00:9::1/64 dev eth0 nodad -> 1
+cut 1 -> 1+2
+mend 1 -> 1
+stop 2 -> 1
+stop 1 -> -

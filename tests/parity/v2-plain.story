@@ -1,0 +1,31 @@
+# Version 2 without authentication, whole seconds.
+adverts 1
+router 55 10.9.0.100
+
+-- config main
+vrrp_instance old {
+    state MASTER
+    interface eth0
+    virtual_router_id 55
+    @first priority 150
+    @second priority 100
+    down_timer_adverts 1
+    advert_int 1
+    virtual_ipaddress {
+        10.9.0.100/24
+    }
+}
+
+-- events
+start 1 -> 1
+start 2 -> 1
+kill 1 -> 2
+start 1 -> 1
+stop 1 -> 2
+start 1 -> 1
+ip 1 link set eth0 down -> 2
+ip 1 link set eth0 up; addr replace fd00:9::1/64 dev eth0 nodad -> 1
+cut 1 -> 1+2
+mend 1 -> 1
+stop 2 -> 1
+stop 1 -> -
