@@ -8,6 +8,9 @@ use crate::{Flood, Namespace, flood};
 /// The group of all routers.
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 
+/// How often an advert is repeated in a second.
+const RATE: u64 = 20;
+
 /// An advert of version 3 over IPv4, without fault: change what is to be wrong.
 #[derive(Clone, Debug)]
 pub struct Forged {
@@ -50,8 +53,13 @@ impl Forged {
     pub fn repeat(namespace: &Namespace, adverts: &[Self]) -> Flood {
         let packets: Vec<_> =
             adverts.iter().map(|advert| (advert.destination, advert.packet())).collect();
-        let rate = 20 * u64::try_from(packets.len()).expect("they are few");
+        let rate = RATE * u64::try_from(packets.len()).expect("they are few");
         Flood::start(namespace, "eth0", packets, rate)
+    }
+
+    /// Sends it by `device` of `namespace`, twenty times a second, until the value is dropped.
+    pub fn repeat_by(&self, namespace: &Namespace, device: &str) -> Flood {
+        Flood::start(namespace, device, vec![(self.destination, self.packet())], RATE)
     }
 
     /// The whole IPv4 packet; the kernel completes its header.

@@ -1,6 +1,7 @@
 //! Interfaces that come, go, are renamed and come back as something else while the daemon runs.
 
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use lab::{Binary, Daemon, Lan, Mark, Namespace, PATIENCE};
 
@@ -88,7 +89,8 @@ fn without_it_an_interface_must_be_there() {
 
 #[test]
 fn an_instance_waits_for_its_interface_whenever_it_comes() {
-    let router = Router::start(&(DYNAMIC.to_owned() + &instance("web", "dyn0", "", "10.7.0.100")));
+    let mut router =
+        Router::start(&(DYNAMIC.to_owned() + &instance("web", "dyn0", "", "10.7.0.100")));
     router.daemon.await_log(Mark::default(), "(web) entering FAULT state");
     for _ in 0..2 {
         router.change(&pair("dyn0"), "(web) Entering MASTER STATE");
@@ -97,6 +99,9 @@ fn an_instance_waits_for_its_interface_whenever_it_comes() {
         router.await_address("10.7.0.100", false);
     }
     assert!(router.daemon.vrrp().is_some_and(|process| process.lives()));
+    let begun = Instant::now();
+    assert!(router.daemon.stop().success());
+    assert!(begun.elapsed() < Duration::from_secs(3), "{}", router.daemon.log_text());
 }
 
 #[test]

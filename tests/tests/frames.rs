@@ -90,6 +90,64 @@ fn version_2_with_password() {
 }
 
 #[test]
+fn version_2_with_an_authentication_header() {
+    compare(&Reference {
+        config: "advert_int 1
+                 authentication {
+                     auth_type AH
+                     auth_pass s3cret
+                 }
+                 virtual_ipaddress {
+                     10.9.0.100/24
+                     10.9.0.101/24
+                 }",
+        first: &["01005e000012020000000001080045c0004400010000ff33d0a90a090001e0000012
+                  700400000a090001000000016bc726de2077e7ddf640a7e0
+                  2133fe020201c9ed0a0900640a0900650000000000000000"],
+        // The number of the packet is under the seal, and which it is then depends on the moment.
+        last: &[],
+    });
+}
+
+#[test]
+fn all_peers_are_sent_the_same_number_in_the_authentication_header() {
+    let lan = Lan::new(3);
+    let config = "vrrp_instance reference {
+        interface eth0
+        virtual_router_id 51
+        priority 254
+        advert_int 1
+        down_timer_adverts 1
+        authentication {
+            auth_type AH
+            auth_pass s3cret
+        }
+        unicast_peer {
+            10.9.0.2
+            10.9.0.3
+        }
+        virtual_ipaddress {
+            10.9.0.100/24
+        }
+    }\n";
+    let daemon = Daemon::start(&Binary::under_test(), lan.nodes()[0].namespace(), config);
+    expect(
+        &lan,
+        &daemon,
+        "020000000002020000000001080045c0004000010000ff33a6b50a0900010a090002
+         700400000a090001000000013cdaf95297a1b8b3cffd016f
+         2133fe010201d45c0a0900640000000000000000",
+        Exactness::Whole,
+    );
+    let number = lan.capture().frames().wait(Default::default(), PATIENCE, |captured| {
+        let advert = captured.frame.advert()?;
+        let third = advert.destination.to_string() == "10.9.0.3";
+        third.then(|| captured.frame.bytes[42..46].to_vec())
+    });
+    assert_eq!(number, Some(vec![0, 0, 0, 1]), "{}", daemon.log_text());
+}
+
+#[test]
 fn version_2_without_authentication() {
     compare(&Reference {
         config: "advert_int 1

@@ -1,12 +1,14 @@
 //! What is kept away from virtual addresses and interfaces where the machine has iptables proper.
 
+use std::fs;
 use std::net::IpAddr;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use lab::{Binary, Daemon, Lan, Mark, Namespace, Node, PATIENCE, Scratch};
+use nix::fcntl::{Flock, FlockArg};
 
 /// A directory with iptables of one variant, and nothing else.
 struct Programs(Scratch);
@@ -21,6 +23,27 @@ impl Programs {
             }
         }
         Self(scratch)
+    }
+
+    /// As [`Programs::new`], with a lock of their own instead of that of the machine.
+    fn with_lock(variant: &str) -> Self {
+        let programs = Self::new(variant);
+        let (target, lock) = (format!("/usr/sbin/xtables-{variant}-multi"), programs.lock());
+        for name in ["iptables-restore", "ip6tables-restore"] {
+            let path = programs.path().join(name);
+            fs::remove_file(&path).expect("it is ours");
+            let script = format!(
+                "#!/bin/sh\nXTABLES_LOCKFILE={} exec {target} {name} \"$@\"\n",
+                lock.display()
+            );
+            fs::write(&path, script).expect("it is ours");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        }
+        programs
+    }
+
+    fn lock(&self) -> PathBuf {
+        self.path().join("lock")
     }
 
     fn path(&self) -> &Path {
@@ -294,6 +317,40 @@ fn a_reload_changes_entries_and_back_ends() {
     daemon.await_log(mark, "Reload complete");
     await_true("not open", || programs.rules(node.namespace()).is_empty());
     assert!(answers(&lan.nodes()[1], "10.9.0.100"));
+}
+
+#[test]
+fn somebody_else_may_hold_the_lock_for_a_moment() {
+    let lan = Lan::new(2);
+    let programs = Programs::with_lock("legacy");
+    let file = fs::File::create(programs.lock()).expect("it is ours");
+    let held = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| error);
+    let held = held.expect("nobody else has it");
+    let daemon = programs.start(&lan.nodes()[0], &(globals("vrrp_iptables") + &closed()));
+    await_true("nobody waits for the lock", || {
+        let children = daemon.vrrp().map(|process| process.children()).unwrap_or_default();
+        children.iter().any(|child| child.name().contains("tables"))
+    });
+    drop(held);
+    assert_closed(&lan, &daemon);
+    let complained = daemon.log_text().contains("lock");
+    assert!(!complained, "{}", daemon.log_text());
+}
+
+#[test]
+fn a_lock_that_somebody_keeps_keeps_nobody_from_being_master() {
+    let lan = Lan::new(2);
+    let programs = Programs::with_lock("legacy");
+    let config = globals("vrrp_iptables") + &closed();
+    let file = fs::File::create(programs.lock()).expect("it is ours");
+    let held = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| error);
+    let held = held.expect("nobody else has it");
+    let daemon = programs.start(&lan.nodes()[0], &config);
+    daemon.await_log(Mark::default(), "iptables-restore: ");
+    await_address(&lan.nodes()[0], &daemon, "10.9.0.100", true);
+    drop(held);
+    daemon.reload(&config.replace("priority 200", "priority 199"));
+    assert_closed(&lan, &daemon);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The keyword tables of all crates together, against the list in the documentation.
+//! What the documentation lists, against the tree: the keyword tables of all crates together, and the tests that are to
+//! show what a keyword does, or where ours differs from the original.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -100,29 +101,65 @@ fn every_keyword_that_acts_is_tested() {
     assert!(unknown.is_empty(), "no keywords: {unknown:?}");
 }
 
+/// The sources that the documentation names, as far as they were read.
+#[derive(Default)]
+struct Sources(BTreeMap<String, String>);
+
+impl Sources {
+    /// Asserts that `test` is there: `links::name` is the test `name` in `tests/tests/links.rs`, or the story of that name;
+    /// other files have their path from the root; what has no name in it is a file of a corpus.
+    fn assert_there(&mut self, test: &str) {
+        let tree = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let Some((place, name)) = test.split_once("::") else {
+            let file = tree.join("..").join(test).with_extension("conf");
+            return assert!(file.exists(), "no {test}");
+        };
+        let source = self.0.entry(place.to_owned()).or_insert_with(|| {
+            let paths = [tree.join("tests").join(place), tree.join("..").join(place)];
+            let read = |path: &PathBuf| fs::read_to_string(path.with_extension("rs")).ok();
+            paths.iter().find_map(read).unwrap_or_else(|| panic!("{test}: no {place}"))
+        });
+        // Stories stand in a macro or a list, each on a line that begins with its name.
+        let is_there = source.contains(&format!("fn {name}("))
+            || source.lines().any(|line| {
+                line.trim_start()
+                    .trim_start_matches('"')
+                    .strip_prefix(name)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '"']))
+            });
+        assert!(is_there, "no {test}");
+    }
+}
+
+/// The tests that a column names.
+fn named(column: &str) -> impl Iterator<Item = &str> {
+    column.split('`').filter(|word| word.contains("::") || word.contains("/corpus/"))
+}
+
 #[test]
 fn the_tests_of_keywords_are_there() {
-    let tree = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut sources: BTreeMap<&str, String> = BTreeMap::new();
-    let mut found = 0;
-    for [_, keyword, tests] in rows(TESTED) {
-        for (place, name) in tests.split('`').filter_map(|word| word.split_once("::")) {
-            let source = sources.entry(place).or_insert_with(|| {
-                let paths = [tree.join("tests").join(place), tree.join("..").join(place)];
-                let read = |path: &PathBuf| fs::read_to_string(path.with_extension("rs")).ok();
-                paths.iter().find_map(read).unwrap_or_else(|| panic!("{keyword}: no {place}"))
-            });
-            // Scenarios and stories stand in a macro or a list, each on a line that begins with its name.
-            let is_there = source.contains(&format!("fn {name}("))
-                || source.lines().any(|line| {
-                    line.trim_start()
-                        .trim_start_matches('"')
-                        .strip_prefix(name)
-                        .is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '"']))
-                });
-            assert!(is_there, "{keyword}: no {name} in {place}");
+    let (mut sources, mut found) = (Sources::default(), 0);
+    for [_, _, tests] in rows(TESTED) {
+        for test in named(tests) {
+            sources.assert_there(test);
             found += 1;
         }
+    }
+    assert!(found > 200, "the table cannot be read: {found}");
+}
+
+const DIFFERENCES: &str = include_str!("../../doc/differences.md");
+
+#[test]
+fn each_difference_has_a_test_that_is_there() {
+    let (mut sources, mut found) = (Sources::default(), 0);
+    let rows = DIFFERENCES.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    for row in rows.filter(|row| !row.starts_with("area |")) {
+        let (_, column) = row.rsplit_once(" | ").expect("a row has columns");
+        let tests: Vec<&str> = named(column).collect();
+        assert!(!tests.is_empty() || column == "none yet", "no test: {row}");
+        tests.into_iter().for_each(|test| sources.assert_there(test));
+        found += 1;
     }
     assert!(found > 200, "the table cannot be read: {found}");
 }

@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use lab::{Binary, Daemon, Mark, Namespace, Scratch};
+use lab::{Binary, Daemon, Mark, Namespace, PATIENCE, Scratch};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::signal::Signal;
 
@@ -29,6 +29,10 @@ fn reload(daemon: &Daemon, config: &str, end: &str) -> Vec<String> {
     daemon.reload(config);
     daemon.await_log(mark, end);
     daemon.log().since(mark).into_iter().map(|line| line.text).collect()
+}
+
+fn says(daemon: &Daemon, mark: Mark, text: &str) -> bool {
+    daemon.log().since(mark).iter().any(|line| line.text == text)
 }
 
 const KEPT: &str = "keeping the old one";
@@ -149,6 +153,54 @@ fn a_signal_for_all_processes_does_not_hurt_the_reading() {
     daemon.await_log(mark, "Reload complete");
     let log = daemon.log_text();
     assert!(!log.contains("loader") && !log.contains("died"), "{log}");
+}
+
+#[test]
+fn a_file_that_takes_its_time_holds_up_nobody() {
+    let namespace = Namespace::new();
+    let daemon = start(&namespace, SESSION);
+    let child = daemon.process().children()[0].pid();
+    let mark = daemon.log().mark();
+    // Long enough that the process that reads it is seen.
+    daemon.reload(&format!("{SESSION}~SEQ(N, 1, 200000) ! ${{N}}\n"));
+    let deadline = Instant::now() + PATIENCE;
+    let reader = loop {
+        let other = daemon.process().children().into_iter().find(|process| process.pid() != child);
+        if let Some(reader) = other {
+            break reader;
+        }
+        assert!(Instant::now() < deadline, "nobody reads it:\n{}", daemon.log_text());
+    };
+    reader.signal(Signal::SIGSTOP);
+    daemon.process().children()[0].signal(Signal::SIGKILL);
+    daemon.await_log(mark, "Starting BFD child process");
+    assert!(reader.lives() && !says(&daemon, mark, "Reload complete"), "{}", daemon.log_text());
+    reader.signal(Signal::SIGCONT);
+    daemon.await_log(mark, "Reload complete");
+}
+
+/// A child that died over the last reload is not waited for.
+#[test]
+fn the_next_reload_may_bring_the_cure() {
+    let namespace = Namespace::new();
+    let daemon = start(&namespace, SESSION);
+    let mark = daemon.log().mark();
+    let child = &daemon.process().children()[0];
+    child.signal(Signal::SIGSTOP);
+    daemon.process().signal(Signal::SIGHUP);
+    daemon.await_log(mark, "Configuration file");
+    child.signal(Signal::SIGKILL);
+    daemon.await_log(mark, "died: Respawning");
+    reload(&daemon, SESSION, "Reload complete");
+    assert_alive(&daemon);
+}
+
+#[test]
+fn a_relative_name_is_looked_for_where_the_daemon_runs() {
+    let namespace = Namespace::new();
+    let daemon = start(&namespace, &timed(Path::new("when"), ""));
+    fs::write(daemon.directory().join("when"), "2099-01-02 03:04:05\n").unwrap();
+    daemon.await_log(Mark::default(), "Scheduling reload for 2099-01-02 03:04:05");
 }
 
 #[test]

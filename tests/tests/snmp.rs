@@ -5,11 +5,14 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::net::Ipv4Addr;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use lab::{Binary, Capture, Captured, Daemon, Mark, MasterAgent, Namespace, PATIENCE, Scratch};
+use lab::{
+    Binary, Capture, Captured, Daemon, Forged, Mark, MasterAgent, Namespace, PATIENCE, Scratch, run,
+};
 
 const KEEPALIVED: &str = ".1.3.6.1.4.1.9586.100.5";
 const RFC2787: &str = ".1.3.6.1.2.1.68";
@@ -160,9 +163,13 @@ fn what_is_walked_in_bulk_and_what_is_right_where_the_original_is_not() {
     let file = scratch.write("level", "1\n");
     let instances = format!(
         "track_file level {{\n file {}\n weight 3\n}}\n\
+         vrrp_track_process absent {{\n process no-such-process now\n param_match initial\n weight 1\n}}\n\
          vrrp_instance one {{\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {{\n 10.77.0.9\n }}\n\
          track_file {{\n level weight -2\n }}\n}}\n\
-         vrrp_instance two {{\n interface eth0\n virtual_router_id 2\n virtual_ipaddress {{\n 10.77.0.10\n }}\n}}\n",
+         vrrp_instance two {{\n interface eth0\n virtual_router_id 2\n virtual_ipaddress {{\n 10.77.0.10\n }}\n\
+         virtual_routes {{\n 198.18.0.0/16 dev eth0 advmss 1000 quickack 0\n }}\n\
+         virtual_rules {{\n from 10.77.0.10 ipproto tcp sport 80-81 dport 443-444 protocol 100 table 100 priority 500 no_track\n }}\n\
+         track_process {{\n absent\n }}\n}}\n",
         file.display()
     );
     let daemon = Daemon::start(&Binary::under_test(), &namespace, &format!("{globals}{instances}"));
@@ -174,6 +181,15 @@ fn what_is_walked_in_bulk_and_what_is_right_where_the_original_is_not() {
         ".1.3.5.1.2.2 = STRING: \"d@e.f\"",
         ".2.6.1.11.2.1 = INTEGER: 1",
         ".2.12.1.3.1.1 = INTEGER: -2",
+        ".2.21.1.5.1 = INTEGER: 3",
+        ".2.7.1.20.2.1 = INTEGER: 2",
+        ".2.7.1.25.2.1 = Gauge32: 1000",
+        ".2.8.1.33.2.1 = INTEGER: 101",
+        ".2.8.1.34.2.1 = Gauge32: 6",
+        ".2.8.1.35.2.1 = Gauge32: 80",
+        ".2.8.1.36.2.1 = Gauge32: 81",
+        ".2.8.1.37.2.1 = Gauge32: 443",
+        ".2.8.1.38.2.1 = Gauge32: 444",
     ] {
         assert!(walk.contains(line), "no {line} in:\n{walk}");
     }
@@ -239,7 +255,7 @@ fn said(line: &str) -> Option<String> {
 
 #[test]
 fn notifications_tell_of_states_and_stop_without_enable_traps() {
-    let [namespace, _other] = namespaces();
+    let [namespace, other] = namespaces();
     let agent = MasterAgent::start(&namespace);
     let group = "vrrp_sync_group all {\n group {\n one\n }\n}\n";
     let config = format!("{}{ONE}{group}", globals(&agent, "enable_traps\n enable_snmp_rfcv3"));
@@ -267,6 +283,30 @@ fn notifications_tell_of_states_and_stop_without_enable_traps() {
     let found = found.expect("a new master tells RFC 6527's listeners");
     assert!(found.contains(".207.1.1.1.1.3.2.1.1 = Hex-STRING: 0A 4D 00 01"), "{found}");
     assert!(found.contains(".207.1.2.5.1.2.2.1.1 = INTEGER: 3"), "{found}");
+    let reason = format!("{RFC6527}.1.2.5.1.2.2.1.1");
+    let masterships = format!("{RFC6527}.1.2.5.1.1.2.1.1");
+    assert!(agent.get(&[&masterships]).ends_with("Counter32: 1\n"));
+    // Clears the counters.
+    run("kill", &["-63", &daemon.process().pid().to_string()]);
+    await_answer(|| agent.get(&[&masterships]), "Counter32: 0");
+    assert!(agent.get(&[&reason]).ends_with("INTEGER: 3\n"), "why it is master is no counter");
+    let mark = agent.notifications().mark();
+    let advert = Forged {
+        source: Ipv4Addr::new(10, 77, 0, 77),
+        ttl: 64,
+        addresses: vec![Ipv4Addr::new(10, 77, 0, 9)],
+        ..Forged::new(1, 200)
+    };
+    let flood = advert.repeat_by(&other, "there0");
+    // Two at once, and then one a second.
+    let mut errors = 0;
+    agent.notifications().wait(mark, PATIENCE, |line| {
+        errors += usize::from(line.contains(".1.3.6.1.2.1.207.0.2"));
+        (errors == 3).then_some(())
+    });
+    assert_eq!(errors, 3, "{}", daemon.log_text());
+    assert!(flood.sent() > 10, "{} were refused", flood.sent());
+    drop(flood);
     daemon.stop();
     heard(&state(5));
     heard(&of_group(5));

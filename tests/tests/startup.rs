@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use lab::{Binary, Daemon, Mark, Namespace, PATIENCE, Process, Scratch, await_file, await_process};
 use nix::sys::signal::Signal;
@@ -276,6 +276,32 @@ fn a_removed_pid_file_comes_back_with_the_next_child() {
     daemon.await_log(mark, "Starting BFD child process");
     let heir = await_process(&path);
     assert_ne!(heir.pid(), victim.pid());
+}
+
+#[test]
+fn pid_files_may_have_a_directory() {
+    let namespace = Namespace::new();
+    for (line, directory) in [("", "run"), ("use_pid_dir\n", "run/keepalived")] {
+        let scratch = Scratch::new();
+        let file = scratch.write("keepalived.conf", &format!("{line}{SESSION}"));
+        // A /run of its own, and the number of the shell becomes that of the daemon.
+        let script = "mount -t tmpfs tmpfs /run && exec \"$0\" -G -n -l -f \"$1\"";
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", script]);
+        command.arg(Binary::under_test().path()).arg(file);
+        command.stdin(Stdio::null()).stderr(Stdio::piped());
+        let mut child = namespace.enter(|| command.spawn()).unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        let mut log = log.lines().map_while(Result::ok);
+        assert!(log.any(|line| line.contains("Startup complete")));
+        let number = child.id().to_string();
+        let seen = Path::new("/proc").join(&number).join("root").join(directory);
+        let text = fs::read_to_string(seen.join("keepalived.pid")).unwrap();
+        assert_eq!(text.trim(), number);
+        assert!(seen.join("bfd.pid").exists());
+        Process::new(text.trim().parse().unwrap()).unwrap().signal(Signal::SIGTERM);
+        assert!(child.wait().unwrap().success());
+    }
 }
 
 #[test]

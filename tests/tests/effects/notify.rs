@@ -110,7 +110,7 @@ fn every_event_has_a_script() {
 #[test]
 fn each_script_runs_as_its_user() {
     let desk = Desk::new(1);
-    let who = desk.script("who", "echo $1 $(id -un) $(id -gn)");
+    let who = desk.script("who", "echo $1 $(id -un) $(id -gn)\necho mask $(umask)");
     let checker = "vrrp_script probe {
     script \"WHO probe\"
     interval 1
@@ -137,6 +137,8 @@ vrrp_script other {
         "other daemon daemon",
         "backup daemon daemon",
         &format!("master nobody {}", primary.trim()),
+        // That of the daemon, which keeps its files from others.
+        "mask 0177",
     ]);
 }
 

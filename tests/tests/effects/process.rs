@@ -162,3 +162,20 @@ fn a_process_that_is_run_late_becomes_urgent() {
         assert_eq!(stat(&vrrp, REAL_TIME_PRIORITY) > 0, urgent, "{}", daemon.log_text());
     }
 }
+
+#[test]
+fn a_seed_makes_random_numbers_repeat() {
+    let lan = Lan::new(3);
+    let name = |node: usize, seed: u32| {
+        let config = globals(&format!("random_seed {seed}"))
+            + &instance("web${_RANDOM 100000000 999999999}", 51, "");
+        let namespace = lan.nodes()[node].namespace();
+        let daemon = Daemon::start(&Binary::under_test(), namespace, &config);
+        let line = daemon.await_log(Mark::default(), "Entering BACKUP STATE (init)");
+        line.text.split(')').next().map(str::to_owned)
+    };
+    let (one, again, other) = (name(0, 7), name(1, 7), name(2, 8));
+    assert!(one.as_ref().is_some_and(|name| name.len() == "(web123456789".len()), "{one:?}");
+    assert_eq!(one, again);
+    assert_ne!(one, other);
+}

@@ -1,8 +1,9 @@
 //! What becomes of the adverts of others.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
-use lab::{Advert, Binary, Captured, Daemon, Forged, Lan, Mark, PATIENCE};
+use lab::{Advert, Binary, Captured, Daemon, Dump, Flood, Forged, Lan, Mark, PATIENCE};
 use nix::sys::signal::Signal;
 
 use crate::{await_masters, globals, instance, says, start};
@@ -212,4 +213,53 @@ fn adverts_are_signed_with_the_active_key_and_checked_as_configured() {
         let gave_in = says(&daemon, mark, &format!("({name}) Entering BACKUP STATE"));
         assert!(!gave_in, "{}", daemon.log_text());
     }
+}
+
+/// Adverts with the right key that somebody has recorded, three seconds old.
+#[test]
+fn old_adverts_are_recognised_as_configured() {
+    let names = ["narrow", "usual", "growing"];
+    let config = |priority: u8, lines: [&str; 3]| -> String {
+        let hmac = |lines| {
+            format!(
+                "priority {priority}\n auth_hmac {{\n key 3 0123456789abcdef0123456789abcdef\n active_key 3\n {lines}\n }}"
+            )
+        };
+        let instances = (51..).zip(names.iter().zip(lines));
+        instances.map(|(vrid, (name, lines))| instance(name, vrid, &hmac(lines))).collect()
+    };
+    let lan = Lan::new(2);
+    let (first, second) = (lan.nodes()[0].namespace(), lan.nodes()[1].namespace());
+    let sender = Daemon::start(&Binary::under_test(), second, &config(200, [""; 3]));
+    let frames = lan.capture().frames();
+    let recorded = [51, 52, 53].map(|vrid| {
+        let of_router = |captured: &Captured| {
+            let found = captured.frame.advert().is_some_and(|advert| advert.vrid == vrid);
+            found.then(|| captured.clone())
+        };
+        let found = frames.wait(Mark::default(), PATIENCE, of_router);
+        found.unwrap_or_else(|| panic!("nothing sent:\n{}", sender.log_text()))
+    });
+    let latest = recorded.iter().map(|captured| captured.at).max().expect("there are three");
+    let older = frames.wait(Mark::default(), PATIENCE, |captured| {
+        (captured.at > latest + Duration::from_secs(3)).then_some(())
+    });
+    assert!(older.is_some(), "it goes on sending");
+    drop(sender);
+    let group = Ipv4Addr::new(224, 0, 0, 18);
+    let packets = recorded.map(|captured| (group, captured.frame.bytes[14..].to_vec()));
+    let _replay = Flood::start(second, "eth0", packets.to_vec(), 60);
+    let lines = ["time_window 1", "anti_replay time", "anti_replay monotonic\n time_window 1"];
+    let daemon = Daemon::start(&Binary::under_test(), first, &config(100, lines));
+    await_masters(&daemon, &names);
+    let text = daemon.dump(Dump::Json);
+    let json: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+    let refused = |index: usize| {
+        let counters = &json[index]["stats"];
+        ["auth_ext_stale", "auth_ext_replay"].map(|name| counters[name].as_u64() > Some(0))
+    };
+    assert_eq!([0, 1, 2].map(refused), [[true, false], [false, true], [false, true]], "{text}");
+    // What was never heard before is believed once where it is not too old.
+    let heard = |name: &str| says(&daemon, Mark::default(), &format!("({name}) master set to"));
+    assert_eq!(["narrow", "usual", "growing"].map(heard), [false, true, true]);
 }

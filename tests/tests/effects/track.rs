@@ -60,6 +60,32 @@ fn a_script_must_fail_and_succeed_as_often_as_configured() {
 }
 
 #[test]
+fn a_script_may_have_failed_from_the_start() {
+    let lan = Lan::new(1);
+    let script = |name: &str, lines: &str| {
+        format!(
+            "vrrp_script {name} {{\n    script \"/usr/bin/true\"\n    interval 0.5\n    rise 3\n    {lines}\n}}\n"
+        )
+    };
+    let config = globals("script_user root")
+        + &script("good", "")
+        + &script("careful", "init_fail")
+        + &script("heavy", "init_fail\n    weight -20")
+        + &instance("plain", 51, &tracking("script", "good"))
+        + &instance("waiting", 52, &tracking("script", "careful"))
+        + &instance("lighter", 53, &tracking("script", "heavy"));
+    let begun = SystemTime::now();
+    let daemon = start(&lan, &config);
+    await_masters(&daemon, &["plain"]);
+    let waits = !says(&daemon, Mark::default(), "(waiting) Entering BACKUP STATE");
+    assert!(waits, "{}", daemon.log_text());
+    // It succeeds at once, and twice more with the interval between.
+    let line = daemon.await_log(Mark::default(), "(waiting) Entering BACKUP STATE");
+    assert!(between(begun, line.at) >= Duration::from_secs(1), "{}", daemon.log_text());
+    await_priority(&daemon, Mark::default(), "lighter", 80, 100);
+}
+
+#[test]
 fn a_script_has_its_time() {
     let lan = Lan::new(1);
     let config = globals("script_user root")

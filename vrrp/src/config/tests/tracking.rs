@@ -137,6 +137,7 @@ fn members_of_a_group_have_no_weights_unless_allowed() {
         "(web) ignoring tracked bfd peer with weight 5 due to SYNC group",
     ]);
     assert_eq!(weights(&loaded.instance().trackers.interfaces), [(5, false)]);
+    assert_eq!(weights(&loaded.instance().trackers.processes), [(5, false)]);
     grouped("sync_group_tracking_weight", WEIGHTED).expect_silence();
 }
 
