@@ -102,26 +102,25 @@ impl QuorumChange {
     }
 
     /// The line for FIFOs.
-    pub fn line(&self) -> String {
-        format!("VS {} {}", self.pool.virtual_server().name, state(self.up))
+    pub fn line(&self, service: &VirtualServer) -> String {
+        format!("VS {} {}", service.name, state(self.up))
     }
 
     /// Whether only traps are sent: at the end, scripts, FIFOs and e-mail are for virtual servers with `omega`.
-    pub fn is_quiet(&self) -> bool {
-        self.cause == QuorumCause::Shutdown && !self.pool.virtual_server().omega
+    pub fn is_quiet(&self, service: &VirtualServer) -> bool {
+        self.cause == QuorumCause::Shutdown && !service.omega
     }
 }
 
 impl ServerChange {
     /// The line for FIFOs.
-    pub fn line(&self) -> String {
-        let virtual_server = self.server.pool.virtual_server();
-        format!("RS {} {} {}", self.server.name(), virtual_server.name, state(self.up))
+    pub fn line(&self, service: &VirtualServer, server: &RealServer) -> String {
+        format!("RS {} {} {}", server_name(service, server), service.name, state(self.up))
     }
 
     /// Whether only traps are sent: at the end, scripts, FIFOs and e-mail are for virtual servers with `omega`.
-    pub fn is_quiet(&self) -> bool {
-        self.cause == ServerCause::Shutdown && !self.server.pool.virtual_server().omega
+    pub fn is_quiet(&self, service: &VirtualServer) -> bool {
+        self.cause == ServerCause::Shutdown && !service.omega
     }
 }
 
@@ -142,9 +141,9 @@ impl PoolRef {
         self.id
     }
 
-    /// Its configuration.
-    pub fn virtual_server(&self) -> &VirtualServer {
-        &self.config.virtual_servers[self.id.0]
+    /// What that configuration says of it.
+    pub fn virtual_server(&self) -> Option<&VirtualServer> {
+        self.config.virtual_servers.get(self.id.0)
     }
 }
 
@@ -166,13 +165,9 @@ impl ServerRef {
         &self.pool
     }
 
-    /// Its configuration.
-    pub fn real_server(&self) -> &RealServer {
-        &self.pool.virtual_server().real_servers[self.place]
-    }
-
-    /// What logs call it.
-    pub fn name(&self) -> String {
-        server_name(self.pool.virtual_server(), self.real_server())
+    /// What that configuration says of its virtual server and of it.
+    pub fn servers(&self) -> Option<(&VirtualServer, &RealServer)> {
+        let service = self.pool.virtual_server()?;
+        Some((service, service.real_servers.get(self.place)?))
     }
 }

@@ -69,10 +69,16 @@ impl Story {
             Event::Log(line) => {
                 line.replace("[192.168.50.", "[.").replace("[10.0.0.1]:tcp:80", "V")
             }
-            Event::Server(change) if change.is_quiet() => format!("! {}", change.line()),
-            Event::Server(change) => format!("> {}", change.line()),
-            Event::Quorum(change) if change.is_quiet() => format!("! {}", change.line()),
-            Event::Quorum(change) => format!("> {}", change.line()),
+            Event::Server(change) => {
+                let (service, server) = change.server.servers().unwrap();
+                let sign = if change.is_quiet(service) { '!' } else { '>' };
+                format!("{sign} {}", change.line(service, server))
+            }
+            Event::Quorum(change) => {
+                let service = change.pool.virtual_server().unwrap();
+                let sign = if change.is_quiet(service) { '!' } else { '>' };
+                format!("{sign} {}", change.line(service))
+            }
         });
         let lines: Vec<String> = lines
             .map(|line| line.replace("[192.168.50.", "[.").replace("[10.0.0.1]:tcp:80", "V"))

@@ -21,26 +21,25 @@ impl Engine {
     }
 
     fn tell_of_server(&mut self, change: &ServerChange) {
-        self.trap_server(change);
-        if change.is_quiet() {
+        let Some((service, server)) = change.server.servers() else { return };
+        self.trap_server(change, service, server);
+        if change.is_quiet(service) {
             return;
         }
-        let server = change.server.real_server();
         let script = if change.up { &server.notify_up } else { &server.notify_down };
-        self.notify(script.as_ref(), &change.line());
+        self.notify(script.as_ref(), &change.line(service, server));
         let Some(body) = change.cause.mail().filter(|_| server.smtp_alert) else { return };
-        let service = change.server.pool().virtual_server();
         self.mails.post(server_alert(service, server, change.up, body.to_owned()));
     }
 
     fn tell_of_quorum(&mut self, change: &QuorumChange) {
-        self.trap_quorum(change);
-        if change.is_quiet() {
+        let Some(service) = change.pool.virtual_server() else { return };
+        self.trap_quorum(change, service);
+        if change.is_quiet(service) {
             return;
         }
-        let service = change.pool.virtual_server();
         let script = if change.up { &service.quorum_up } else { &service.quorum_down };
-        self.notify(script.as_ref(), &change.line());
+        self.notify(script.as_ref(), &change.line(service));
         if service.smtp_alert {
             let about = format!("Virtualserver {}", service.name);
             self.mails.post(Alert { about, event: event(change.up), body: change.mail() });

@@ -5,9 +5,9 @@ use runtime::global::mib;
 
 use super::super::Engine;
 use super::ROOT;
-use crate::balance::{PoolId, PoolRef, QuorumCause, QuorumChange, ServerChange};
-use crate::config::VirtualServer;
+use crate::balance::{PoolId, QuorumCause, QuorumChange, ServerChange};
 use crate::config::service::{Protocol, Service};
+use crate::config::{RealServer, VirtualServer};
 
 impl Engine {
     fn traps(&self) -> bool {
@@ -21,11 +21,15 @@ impl Engine {
     }
 
     /// `realServerStateChange`
-    pub(in super::super) fn trap_server(&mut self, change: &ServerChange) {
+    pub(in super::super) fn trap_server(
+        &mut self,
+        change: &ServerChange,
+        service: &VirtualServer,
+        server: &RealServer,
+    ) {
         if !self.traps() {
             return;
         }
-        let (server, pool) = (change.server.real_server(), change.server.pool());
         let column = |number, value| (Oid::join(ROOT, &[4, 1, number]), value);
         let mut objects = vec![
             column(3, Value::address_type(server.address.ip())),
@@ -33,17 +37,17 @@ impl Engine {
             column(5, Value::Gauge(server.address.port().into())),
             column(6, Value::truth(change.up)),
         ];
-        objects.extend(identity(self, pool.virtual_server()));
-        objects.extend([self.up(pool), total(pool), self.router_id()]);
+        objects.extend(identity(self, service));
+        let up = self.up(change.server.pool().id(), service);
+        objects.extend([up, total(service), self.router_id()]);
         self.send_trap(1, objects);
     }
 
     /// `virtualServerQuorumStateChange`
-    pub(in super::super) fn trap_quorum(&mut self, change: &QuorumChange) {
+    pub(in super::super) fn trap_quorum(&mut self, change: &QuorumChange, service: &VirtualServer) {
         if !self.traps() {
             return;
         }
-        let service = change.pool.virtual_server();
         let status = match change.cause {
             QuorumCause::Shutdown => 3,
             QuorumCause::Weight { .. } if change.up => 1,
@@ -53,17 +57,16 @@ impl Engine {
         objects.extend([
             (Oid::join(ROOT, &[3, 1, 23]), Value::Integer(status)),
             (Oid::join(ROOT, &[3, 1, 22]), Value::Gauge(service.quorum)),
-            self.up(&change.pool),
-            total(&change.pool),
+            self.up(change.pool.id(), service),
+            total(service),
             self.router_id(),
         ]);
         self.send_trap(2, objects);
     }
 
     /// How many servers are up; of a virtual server that a reload has removed there is none.
-    fn up(&self, pool: &PoolRef) -> (Oid, Value) {
-        let id: PoolId = pool.id();
-        let is_known = self.balance.virtual_server(id) == Some(pool.virtual_server());
+    fn up(&self, id: PoolId, service: &VirtualServer) -> (Oid, Value) {
+        let is_known = self.balance.virtual_server(id) == Some(service);
         let up = if is_known { self.servers_up(id) } else { 0 };
         (Oid::join(ROOT, &[3, 1, 21]), Value::gauge(up))
     }
@@ -73,8 +76,8 @@ impl Engine {
     }
 }
 
-fn total(pool: &PoolRef) -> (Oid, Value) {
-    let servers = pool.virtual_server().real_servers.len();
+fn total(service: &VirtualServer) -> (Oid, Value) {
+    let servers = service.real_servers.len();
     (Oid::join(ROOT, &[3, 1, 20]), Value::gauge(servers))
 }
 
