@@ -73,10 +73,10 @@ impl Fetch {
     /// Fetches the page. Its parts go to `show`, if there is one.
     pub fn run(&self, mut show: Option<&mut dyn FnMut(Part<'_>)>) -> Result<Fetched, FetchError> {
         let begin = Instant::now();
-        let (http, connection) = (self.http(), self.connection());
+        let (http, page, connection) = (self.http(), self.page(), self.connection());
         let mut tools = Tools::for_pages(self.tls).map_err(FetchError::Tools)?;
         let record = Record { whole: show.is_some(), ..Record::default() };
-        let begun = Probe::fetch(&http, record, &connection, &tools, begin);
+        let begun = Probe::fetch(&http, &page, record, &connection, &tools, begin);
         let mut probe = match begun.map_err(FetchError::NotMade)? {
             Begun::Going(probe) => probe,
             Begun::Over(outcome) => return Err(failed(outcome.verdict.err())),
@@ -96,15 +96,18 @@ impl Fetch {
         }
     }
 
-    fn http(&self) -> Http {
-        let url = Url {
+    fn page(&self) -> Url {
+        Url {
             path: self.path.clone(),
             digest: None,
             status: Vec::new(),
             virtualhost: None,
             regex: None,
             tls_compliant: false,
-        };
+        }
+    }
+
+    fn http(&self) -> Http {
         Http {
             tls: self.tls,
             virtualhost: self.virtual_host.clone(),
@@ -113,7 +116,7 @@ impl Fetch {
             sni_name: None,
             fast_recovery: false,
             tls_compliant: false,
-            urls: vec![url],
+            urls: Vec::new(),
         }
     }
 

@@ -8,8 +8,8 @@
 //!              → Going(probe)                      register it for `readiness()`, once; arm a timer for `deadline()`
 //! ready        → on_ready    → Waiting             the deadline may have moved
 //!                            → Again               there is more to read: come back in the next turn
-//!                            → Over(outcome)       deregister, `finish`
-//! timer        → on_deadline → Some(outcome)       deregister, `finish`
+//!                            → Over(outcome)       forget its descriptor, `finish`
+//! timer        → on_deadline → Some(outcome)       forget its descriptor, `finish`
 //!                            → None                the deadline has moved: arm again
 //! ```
 
@@ -35,7 +35,7 @@ use runtime::reactor::Readiness;
 
 use crate::config::checker::Smtp;
 use crate::config::dns::Dns;
-use crate::config::http::Http;
+use crate::config::http::{Http, Url};
 use crate::config::udp::Udp;
 use crate::config::{Checker, Connection, checker::Kind};
 use datagram::{Datagram, Query};
@@ -58,8 +58,10 @@ pub enum Job<'a> {
     Http {
         /// The check.
         http: &'a Http,
-        /// Which of its pages.
-        url: usize,
+        /// The page.
+        page: &'a Url,
+        /// Its number among those of the check.
+        number: usize,
     },
     /// A mail server.
     Smtp(&'a Smtp),
@@ -72,17 +74,25 @@ pub enum Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    /// That of a check, and where it connects. `url` is the page whose turn it is. `None` for checks that send nothing.
+    /// That of a check, and where it connects. `url` is the page whose turn it is; the first has it after the last. `None`
+    /// for checks that send nothing.
     pub fn of(checker: &'a Checker, url: usize) -> Option<(Self, &'a Connection)> {
         match &checker.kind {
             Kind::Tcp(connection, _) => Some((Self::Tcp, connection)),
-            Kind::Http(connection, _, http) => Some((Self::Http { http, url }, connection)),
+            Kind::Http(connection, _, http) => {
+                Some((Self::page(http, url).or_else(|| Self::page(http, 0))?, connection))
+            }
             Kind::Smtp(connection, _, smtp) => Some((Self::Smtp(smtp), connection)),
             Kind::Dns(connection, _, dns) => Some((Self::Dns(dns), connection)),
             Kind::Udp(connection, _, udp) => Some((Self::Udp(udp), connection)),
             Kind::Ping(connection, _) => Some((Self::Ping, connection)),
             Kind::Misc(..) | Kind::File(_) | Kind::Bfd(_) => None,
         }
+    }
+
+    /// A page of a check, if it has so many.
+    pub fn page(http: &'a Http, number: usize) -> Option<Self> {
+        Some(Self::Http { http, page: http.urls.get(number)?, number })
     }
 
     fn word(self, connection: &Connection) -> CheckWord {
@@ -167,8 +177,9 @@ impl Probe {
                 let dialogue = Dialogue::Smtp(smtp::Dialogue::new(&smtp.helo), connection.to);
                 Self::stream(dialogue, check, connection, None, kept, now)
             }
-            Job::Http { http, url } => {
-                let exchange = http::Exchange::new(http, url, connection.to, tools, kept);
+            Job::Http { http, page, number } => {
+                let exchange = http::Exchange::new(http, page, connection.to, tools);
+                let exchange = exchange.recall(number, kept);
                 Self::page(exchange, connection, tools, kept, now)
             }
             Job::Dns(dns) => {
@@ -183,16 +194,17 @@ impl Probe {
         }
     }
 
-    /// Begins to fetch the first page of `http`, to be recorded.
+    /// Begins to fetch a page, to be recorded.
     pub(crate) fn fetch(
         http: &Http,
+        page: &Url,
         record: Record,
         connection: &Connection,
         tools: &Tools,
         now: Instant,
     ) -> Result<Begun, NotMade> {
         let mut kept = Kept::default();
-        let exchange = http::Exchange::new(http, 0, connection.to, tools, &kept).record(record);
+        let exchange = http::Exchange::new(http, page, connection.to, tools).record(record);
         Self::page(exchange, connection, tools, &mut kept, now)
     }
 
@@ -302,6 +314,14 @@ impl Probe {
             Transport::Stream(stream) => stream.on_deadline(),
             Transport::Datagram(datagram) => datagram.on_deadline(),
         })
+    }
+
+    /// Whether its descriptor stays open after it has [ended](Self::finish) so.
+    pub fn keeps_descriptor(&self, outcome: &Outcome) -> bool {
+        match &self.0 {
+            Transport::Stream(_) => false,
+            Transport::Datagram(datagram) => outcome.verdict.is_ok() && datagram.is_echo(),
+        }
     }
 
     /// Ends it. What can be used again is kept, after an attempt that went well.

@@ -59,7 +59,8 @@ impl Readiness {
     }
 }
 
-/// A registered source. Give it back with [`Reactor::deregister`] before the descriptor is closed.
+/// A registered source. Give it back with [`Reactor::deregister`] before the descriptor is closed, or with
+/// [`Reactor::forget`].
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Registration(Token);
 
@@ -125,6 +126,12 @@ impl<S: Copy, T: Copy + Eq + Hash> Reactor<S, T> {
         self.sources.remove(&registration.0);
         let raw = fd.as_fd().as_raw_fd();
         self.poll.registry().deregister(&mut SourceFd(&raw))
+    }
+
+    /// Forgets a source whose descriptor is closed now, which the kernel then forgets by itself. An event of it that was
+    /// already on its way is dropped. There must be no copy of the descriptor.
+    pub fn forget(&mut self, registration: Registration) {
+        self.sources.remove(&registration.0);
     }
 
     /// Reports `source` in the next turn whatever the kernel says: it was left while there was more to read.

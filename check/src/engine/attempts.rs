@@ -63,8 +63,10 @@ impl Engine {
         self.reactor.disarm(Timer::Deadline(id));
         let Some(live) = self.checks.get_mut(id) else { return };
         let Work::Attempt(probe, registration) = std::mem::take(&mut live.work) else { return };
-        if let Err(failure) = self.reactor.deregister(&probe, registration) {
-            error!("cannot forget a connection: {failure}");
+        if !probe.keeps_descriptor(outcome) {
+            self.reactor.forget(registration);
+        } else if let Err(failure) = self.reactor.deregister(&probe, registration) {
+            error!("cannot forget a socket: {failure}");
         }
         probe.finish(outcome, &mut live.kept);
         self.attempted(id, outcome, now);

@@ -71,19 +71,17 @@ impl Engine {
 
     fn drop_work(&mut self, id: CheckId) {
         let Some(live) = self.checks.get_mut(id) else { return };
-        let forgotten = match std::mem::take(&mut live.work) {
-            Work::Nothing => Ok(()),
-            Work::Attempt(probe, registration) => self.reactor.deregister(&probe, registration),
+        match std::mem::take(&mut live.work) {
+            Work::Nothing => {}
+            Work::Attempt(_, registration) => self.reactor.forget(registration),
             Work::Run(running, registration, _) => {
                 // It may have ended just now.
                 let _ = running.signal(Signal::SIGTERM);
-                let forgotten = self.reactor.deregister(&running, registration);
+                if let Err(failure) = self.reactor.deregister(&running, registration) {
+                    error!("cannot forget what a check was doing: {failure}");
+                }
                 self.notifiers.adopt(running, &mut self.reactor);
-                forgotten
             }
-        };
-        if let Err(failure) = forgotten {
-            error!("cannot forget what a check was doing: {failure}");
         }
     }
 

@@ -67,10 +67,8 @@ impl Engine {
             }
         };
         self.reactor.disarm(Timer::Deadline(id));
-        if let Work::Run(running, registration, _) = std::mem::take(&mut live.work) {
-            if let Err(failure) = self.reactor.deregister(&running, registration) {
-                error!("cannot forget script {}: {failure}", running.pid());
-            }
+        if let Work::Run(_, registration, _) = std::mem::take(&mut live.work) {
+            self.reactor.forget(registration);
         }
         let Some(subject) = live.subject(&self.config) else { return };
         let conclusion = live.check.ended(subject, ended, now);

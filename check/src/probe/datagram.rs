@@ -182,6 +182,10 @@ impl Datagram {
         self.conclude(self.query.silent())
     }
 
+    pub(super) fn is_echo(&self) -> bool {
+        matches!(self.query, Query::Ping(_))
+    }
+
     /// Keeps the socket of echo requests.
     pub(super) fn finish(self, kept: &mut Kept) {
         if let Query::Ping(echo) = self.query {

@@ -79,14 +79,8 @@ struct Expected {
 }
 
 impl Exchange {
-    pub(super) fn new(
-        http: &Http,
-        page: usize,
-        server: SocketAddr,
-        tools: &Tools,
-        kept: &Kept,
-    ) -> Self {
-        let url = http.urls.get(page).or(http.urls.first()).expect("a check has pages");
+    /// That about the page `url` of a check.
+    pub(super) fn new(http: &Http, url: &Url, server: SocketAddr, tools: &Tools) -> Self {
         let host = url.virtualhost.as_deref().or(http.virtualhost.as_deref());
         let mut request = Vec::with_capacity(128 + url.path.len());
         request::write(&url.path, http.version, host, server, &mut request);
@@ -106,10 +100,17 @@ impl Exchange {
                 .regex
                 .as_ref()
                 .and_then(|regex| tools.pattern(regex).map(|pattern| Matcher::new(regex, pattern))),
-            page,
-            said: kept.pages.get(page).copied().unwrap_or_default(),
+            page: 0,
+            said: Said::default(),
             record: None,
         }
+    }
+
+    /// Says nothing again that was said before about this page, which is number `page` of its check.
+    pub(super) fn recall(mut self, page: usize, kept: &Kept) -> Self {
+        self.page = page;
+        self.said = kept.pages.get(page).copied().unwrap_or_default();
+        self
     }
 
     /// Has the page recorded instead of judged.

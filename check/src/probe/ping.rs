@@ -99,7 +99,7 @@ fn drain(socket: &OwnedFd, notices: &mut Vec<Notice>) {
 }
 
 impl Echo {
-    fn new(sequence: u16, ipv6: bool) -> Self {
+    pub(super) fn new(sequence: u16, ipv6: bool) -> Self {
         let mut message = [0; HEADER + DATA];
         let (header, data) = message.split_at_mut(HEADER);
         // The kernel fills in the identifier and the checksum.

@@ -4,18 +4,24 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use super::failure::{Failure, Notice, Verdict};
 use super::http::Exchange;
+use super::ping::Echo;
 use super::tools::Tools;
-use super::{Kept, dns, smtp};
+use super::{dns, smtp};
 use crate::config::dns::{Dns, RecordKind};
-use crate::config::http::Http;
+use crate::config::http::{Http, Url};
 
 const SERVER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 80);
 /// The number of the question that answers are to.
 const ID: u16 = 0x1234;
 
-/// That on a server that sends `stream`, in parts of `size`, for the first page, and what is said about it.
-pub fn page(tools: &Tools, http: &Http, stream: &[u8], size: usize) -> (Verdict, Vec<Notice>) {
-    let mut exchange = Exchange::new(http, 0, SERVER, tools, &Kept::default());
+/// That on a server that sends `stream`, in parts of `size`, for this page of a check, and what is said about it.
+pub fn page(
+    tools: &Tools,
+    (http, page): (&Http, &Url),
+    stream: &[u8],
+    size: usize,
+) -> (Verdict, Vec<Notice>) {
+    let mut exchange = Exchange::new(http, page, SERVER, tools);
     let mut notices = Vec::new();
     for part in stream.chunks(size) {
         if let Err(failure) = exchange.received(part, &mut notices) {
@@ -37,4 +43,11 @@ pub fn mail(stream: &[u8], size: usize) -> (Option<Verdict>, Vec<u8>) {
 pub fn name(datagram: &[u8]) -> Option<Verdict> {
     let dns = Dns { kind: RecordKind::A, name: "www.example.org".to_owned() };
     dns::Query::new(&dns, ID).received(datagram)
+}
+
+/// That on a host that answers an echo request.
+pub fn echo(message: &[u8]) -> (Verdict, Vec<Notice>) {
+    let mut notices = Vec::new();
+    let verdict = Echo::new(ID, false).received(message, &mut notices);
+    (verdict, notices)
 }

@@ -1,6 +1,8 @@
 //! Attempts over loopback, against servers that behave and servers that do not.
 
+mod bounds;
 mod client;
+mod hostile;
 mod property;
 mod server;
 mod settings;
@@ -47,8 +49,13 @@ fn http() -> Http {
     }
 }
 
+/// The first page of a check.
+fn page(http: &Http) -> Job<'_> {
+    Job::page(http, 0).unwrap()
+}
+
 fn fetch(connection: &Connection) -> Outcome {
-    attempt(Job::Http { http: &http(), url: 0 }, connection)
+    attempt(page(&http()), connection)
 }
 
 fn http_failure(outcome: &Outcome) -> HttpFailure {
@@ -90,7 +97,7 @@ fn a_page_is_judged_by_its_status_and_its_length_is_mentioned_once() {
     let (http, connection) = (http(), connection(to));
     let mut tools = Tools::for_pages(false).unwrap();
     let mut kept = Kept::default();
-    let job = Job::Http { http: &http, url: 0 };
+    let job = page(&http);
     let outcome = attempt_with(job, &connection, &mut tools, &mut kept);
     assert_eq!(outcome.verdict, Ok(Good::Page(LastTest::Status)));
     let length = Notice::Length { url: "/".to_owned(), announced: 7, received: 5 };
@@ -244,7 +251,7 @@ fn tls_that_ends_without_a_word_is_good_and_mentioned_once() {
     let http = Http { tls: true, ..http() };
     let mut tools = Tools::for_pages(true).unwrap();
     let mut kept = Kept::default();
-    let job = Job::Http { http: &http, url: 0 };
+    let job = page(&http);
     for mentioned in [1, 0] {
         let outcome = attempt_with(job, &connection(to), &mut tools, &mut kept);
         assert_eq!(outcome.verdict, Ok(Good::Page(LastTest::Status)));
@@ -264,8 +271,7 @@ fn tls_that_breaks_off_is_bad() {
     let http = Http { tls: true, ..http() };
     let mut tools = Tools::for_pages(true).unwrap();
     let mut get = |connection: Connection| {
-        let job = Job::Http { http: &http, url: 0 };
-        attempt_with(job, &connection, &mut tools, &mut Kept::default())
+        attempt_with(page(&http), &connection, &mut tools, &mut Kept::default())
     };
     assert_eq!(http_failure(&get(connection(to))), HttpFailure::NoHeader);
     for hello in [&b""[..], b"\x16\x03\x03", b"HTTP/1.1 400 Bad\r\n\r\n", &[0xff; 5000]] {

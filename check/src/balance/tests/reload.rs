@@ -112,6 +112,22 @@ fn a_failed_server_whose_check_has_changed_is_tried_at_once() {
 }
 
 #[test]
+fn a_check_that_only_asks_otherwise_goes_on() {
+    let page = "HTTP_GET {\nurl {\npath /\n}\n}";
+    let text = web("", &[(2, "UDP_CHECK {\n}"), (3, page), (4, "")]);
+    let mut story = Story::new(&text);
+    (0..2).for_each(|place| story.check(place, false));
+    story.balance.take_events();
+    let payload = "UDP_CHECK {\npayload 0102\nrequire_reply 03";
+    let fetch = "HTTP_GET {\nhttp_protocol 1.1\nfast_recovery";
+    let text = text.replace("UDP_CHECK {", payload).replace("HTTP_GET {", fetch);
+    let continuations = story.load(&text);
+    story.said(&[]);
+    story.has(&[(4, 1)]);
+    assert!(continuations.iter().all(|one| one.checks[0] == Some(0)), "{continuations:?}");
+}
+
+#[test]
 fn a_server_that_a_file_holds_down_does_not_flap() {
     let text = web("", &[(2, "FILE_CHECK {\ntrack_file f\n}"), (3, "")]);
     let mut story = Story::new(&text);

@@ -55,14 +55,14 @@ fn drive(mut probe: Probe, tools: &mut Tools, kept: &mut Kept) -> Outcome {
         };
         let ready = poll(&mut [PollFd::new(probe.as_fd(), wanted)], timeout).unwrap();
         let now = Instant::now();
-        if ready == 0 {
-            match probe.on_deadline(now) {
-                Some(outcome) => break outcome,
-                None => continue,
+        if ready != 0 {
+            connecting = false;
+            if let Progress::Over(outcome) = probe.on_ready(tools, now) {
+                break outcome;
             }
         }
-        connecting = false;
-        if let Progress::Over(outcome) = probe.on_ready(tools, now) {
+        // However much there is to read, the deadline is served as well.
+        if let Some(outcome) = probe.on_deadline(now) {
             break outcome;
         }
     };

@@ -1,11 +1,13 @@
 //! What comes in does not matter: each machine comes to a verdict, which does not depend on how it was cut.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 
-use super::http;
-use crate::config::http::{Http, Regex, Url};
+use super::settings::{checker, config};
+use crate::config::Config;
 use crate::probe::failure::{HttpFailure, Verdict};
-use crate::probe::{Failure, Notice, Tools, replay};
+use crate::probe::{Failure, Job, Notice, Tools, replay};
 
 /// Pieces that headers and answers are made of, and anything else.
 fn stream() -> impl Strategy<Value = Vec<u8>> {
@@ -23,25 +25,30 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
-fn page(pattern: &Option<Regex>) -> Http {
-    let mut http = http();
-    http.urls = vec![Url { digest: Some([0; 16]), regex: pattern.clone(), ..http.urls.remove(0) }];
-    http
-}
+/// What a page must have: a digest that none has, or a text.
+static EXPECTED: LazyLock<[Config; 2]> = LazyLock::new(|| {
+    ["digest 00000000000000000000000000000000", "regex nee+dle"]
+        .map(|line| config("", &format!("HTTP_GET {{\nurl {{\npath /\n{line}\n}}\n}}")))
+});
 
-fn judge(http: &Http, stream: &[u8], size: usize) -> (Verdict, Vec<Notice>) {
-    replay::page(&Tools::for_pages(false).unwrap(), http, stream, size)
+fn judge(config: &Config, stream: &[u8], size: usize) -> (Verdict, Vec<Notice>) {
+    let tools = Tools::new(config).unwrap();
+    let Some((Job::Http { http, page, .. }, _)) = Job::of(checker(config), 0) else {
+        panic!("it is a page")
+    };
+    replay::page(&tools, (http, page), stream, size)
 }
 
 proptest! {
     #[test]
     fn a_page_is_judged_by_what_it_is(stream in stream(), size in 1_usize..5000) {
-        let http = page(&None);
-        let whole = judge(&http, &stream, usize::MAX);
-        prop_assert_eq!(&judge(&http, &stream, size), &whole);
-        let without_header = !stream.windows(4).any(|window| window == b"\r\n\r\n");
-        let no_header = Err(Failure::Http(HttpFailure::NoHeader));
-        prop_assert!(!without_header || whole.0 == no_header);
+        for expected in EXPECTED.iter() {
+            let whole = judge(expected, &stream, usize::MAX);
+            prop_assert_eq!(&judge(expected, &stream, size), &whole);
+            let without_header = !stream.windows(4).any(|window| window == b"\r\n\r\n");
+            let no_header = Err(Failure::Http(HttpFailure::NoHeader));
+            prop_assert!(!without_header || whole.0 == no_header);
+        }
     }
 
     #[test]

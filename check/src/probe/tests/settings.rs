@@ -28,7 +28,8 @@ struct Seen {
     ended: bool,
 }
 
-fn config(ssl: &str, check: &str) -> Config {
+/// A configuration with these SSL settings, and one real server with this check.
+pub(super) fn config(ssl: &str, check: &str) -> Config {
     let text = format!(
         "{ssl}virtual_server 192.0.2.1 80 {{\nprotocol TCP\nlvs_sched rr\nlvs_method NAT\nvirtualhost service.example\nreal_server 192.0.2.2 80 {{\n{check}\n}}\n}}\n"
     );
@@ -38,7 +39,8 @@ fn config(ssl: &str, check: &str) -> Config {
     load(&statements, &Global::default(), &mut diagnostics)
 }
 
-fn checker(config: &Config) -> &Checker {
+/// Its check.
+pub(super) fn checker(config: &Config) -> &Checker {
     &config.virtual_servers[0].real_servers[0].checkers[0]
 }
 
