@@ -231,7 +231,7 @@ impl Engine {
 
     /// What was born in this turn leaves: first the kernel learns of it, then those who are told.
     fn flush(&mut self, now: Instant) {
-        self.reconcile();
+        self.reconcile(now);
         self.notifiers.start(&mut self.reactor);
         self.listeners.flush();
         self.mails.flush(&mut self.reactor, now);

@@ -70,6 +70,10 @@ pub struct Table {
     is_configured: bool,
     /// Which entries are looked at closely next.
     next_look: usize,
+    /// How often the kernel could not be asked since it last could.
+    failures: u32,
+    /// What has been logged of that.
+    complaint: Option<String>,
 }
 
 impl Table {
@@ -80,7 +84,10 @@ impl Table {
     }
 
     /// How often to [look](Self::look).
-    pub const LOOK: Duration = Duration::from_secs(10);
+    const LOOK: Duration = Duration::from_secs(10);
+    /// How soon to look again after that was impossible, for the first few times.
+    const AGAIN: Duration = Duration::from_secs(1);
+    const FEW: u32 = 3;
 
     /// Opens IPVS, loading its module if need be. The error says what the original logs before it ends with status 1.
     pub fn open(global: &Global) -> Result<Self, Unusable> {
@@ -97,6 +104,8 @@ impl Table {
             config: Rc::default(),
             is_configured: false,
             next_look: 0,
+            failures: 0,
+            complaint: None,
         })
     }
 
@@ -158,6 +167,17 @@ impl Table {
         if is_new && !balance.is_stopped() {
             self.mark_packets();
         }
+    }
+
+    /// How long from now the next [look](Self::look) is due.
+    pub fn until_look(&self) -> Duration {
+        let soon = (1..=Self::FEW).contains(&self.failures);
+        if soon { Self::AGAIN } else { Self::LOOK }
+    }
+
+    /// Whether the kernel could not be asked at the last attempt.
+    pub fn is_out_of_reach(&self) -> bool {
+        self.client.is_none()
     }
 
     fn mark_packets(&mut self) {
@@ -318,10 +338,19 @@ impl Table {
             None => match socket::open(self.namespace.as_ref()) {
                 Ok(client) => Some(client),
                 Err(failure) => {
-                    error!("{}", Unusable(failure));
+                    self.complain(Unusable(failure).to_string());
                     None
                 }
             },
+        }
+    }
+
+    /// The table cannot be reached: says so once.
+    fn complain(&mut self, text: String) {
+        self.failures = self.failures.saturating_add(1);
+        if self.complaint.as_ref() != Some(&text) {
+            error!("{text}");
+            self.complaint = Some(text);
         }
     }
 
@@ -330,10 +359,11 @@ impl Table {
         match outcome {
             Ok(value) => {
                 self.client = Some(client);
+                (self.failures, self.complaint) = (0, None);
                 Some(value)
             }
             Err(failure) => {
-                error!("IPVS: {failure} - reading the table again");
+                self.complain(format!("IPVS: {failure} - reading the table again"));
                 self.entries.values_mut().for_each(|entry| entry.there = There::Unknown);
                 None
             }

@@ -280,6 +280,15 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn the_family_is_looked_up_first() {
+        // This kernel need not have it, but knows what it is asked.
+        match Client::open() {
+            Ok(client) => assert_ne!(client.family, CONTROL_FAMILY),
+            Err(error) => assert!(matches!(error, Error::Missing), "{error:?}"),
+        }
+    }
+
     proptest! {
         #[test]
         fn any_datagram_gives_messages_or_nothing(data in proptest::collection::vec(any::<u8>(), 0..200)) {

@@ -6,8 +6,14 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::Pid;
-use rustix::process::{PidfdFlags, pidfd_open};
+use rustix::process::{
+    PidfdFlags, PidfdGetfdFlags, Resource, Rlimit, pidfd_getfd, pidfd_open, prlimit,
+};
+
+/// The limit that processes may raise theirs to.
+const DESCRIPTORS: u64 = 1 << 16;
 
 /// A running process, held by a descriptor, so that it cannot be mistaken for a later one of the same number.
 #[derive(Debug)]
@@ -61,6 +67,29 @@ impl Process {
         let path = format!("/proc/{pid}/task/{pid}/children", pid = self.pid);
         let list = fs::read_to_string(path).unwrap_or_default();
         list.split_whitespace().filter_map(|pid| Self::new(pid.parse().ok()?)).collect()
+    }
+
+    /// Copies of its descriptors, as far as they can be had.
+    pub fn descriptors(&self) -> Vec<OwnedFd> {
+        let names = fs::read_dir(format!("/proc/{}/fd", self.pid)).into_iter().flatten();
+        let numbers = names.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let copy = |number| pidfd_getfd(&self.descriptor, number, PidfdGetfdFlags::empty()).ok();
+        numbers.filter_map(copy).collect()
+    }
+
+    /// The receive buffers of its sockets, in bytes as the kernel counts: twice what was asked for.
+    pub fn receive_buffers(&self) -> Vec<usize> {
+        let sockets = self.descriptors();
+        sockets.iter().filter_map(|socket| getsockopt(socket, sockopt::RcvBuf).ok()).collect()
+    }
+
+    /// Lets it have only so many descriptors from now on. Returns how many it could have before.
+    pub fn limit_descriptors(&self, most: u64) -> u64 {
+        let pid = rustix::process::Pid::from_raw(self.pid);
+        let limit = Rlimit { current: Some(most), maximum: Some(most.max(DESCRIPTORS)) };
+        let before = prlimit(pid, Resource::Nofile, limit);
+        let before = before.unwrap_or_else(|error| panic!("process {}: {error}", self.pid));
+        before.current.unwrap_or(DESCRIPTORS)
     }
 
     /// What it is called in the process table.

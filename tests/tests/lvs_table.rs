@@ -1,9 +1,11 @@
 //! The kernel's table of virtual servers, as `ipvsadm` shows it, on a virtual machine.
 
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use lab::{Binary, Daemon, Namespace, on_machine, run};
+use lab::{Binary, Daemon, Mark, Namespace, on_machine, on_machine_for, run};
+use nix::sys::socket::{NetlinkAddr, getsockname, setsockopt, sockopt};
 
 /// The virtual machine is slow.
 const SLOW: Duration = Duration::from_secs(60);
@@ -36,12 +38,9 @@ fn await_table(namespace: &Namespace, expected: &str, daemon: &Daemon) {
 
 /// Waits until the log says this, however slow the machine is.
 #[track_caller]
-fn await_said(daemon: &Daemon, text: &str) {
-    let deadline = Instant::now() + SLOW;
-    while !daemon.log_text().contains(text) {
-        assert!(Instant::now() < deadline, "{text}\n{}", daemon.log_text());
-        std::thread::sleep(Duration::from_millis(200));
-    }
+fn await_said(daemon: &Daemon, mark: Mark, text: &str) {
+    let said = daemon.log().wait(mark, SLOW, |line| line.text.contains(text).then_some(()));
+    assert!(said.is_some(), "{text}\n{}", daemon.log_text());
 }
 
 fn start(namespace: &Namespace, config: &str) -> Daemon {
@@ -87,7 +86,7 @@ fn every_kind_of_service_is_there() {
                 // One that is started again finds everything as it should be, and does not touch it.
                 daemon.kill();
                 daemon = start(&namespace, &read("tunnels.conf"));
-                await_said(&daemon, "Gained quorum");
+                await_said(&daemon, Mark::default(), "Gained quorum");
                 await_table(&namespace, &read("tunnels.table"), &daemon);
                 assert!(!daemon.log_text().contains("IPVS cmd"), "{}", daemon.log_text());
             }
@@ -157,22 +156,27 @@ fn what_others_do_to_it_is_repaired() {
         ] {
             let mark = daemon.log().mark();
             ipvsadm(&namespace, meddling);
-            daemon
-                .await_log(mark, "IPVS: somebody else has changed 10.0.0.1:tcp:80 - repairing it");
+            await_said(
+                &daemon,
+                mark,
+                "IPVS: somebody else has changed 10.0.0.1:tcp:80 - repairing it",
+            );
             await_table(&namespace, TWO_SHOWN, &daemon);
         }
         // What is not ours stays, and is still there afterwards.
         ipvsadm(&namespace, "-A -u 10.9.9.9:53 -s rr");
         // A scheduler that the kernel cannot load is asked for again.
-        let loader = "/proc/sys/kernel/modprobe";
-        let program = std::fs::read_to_string(loader).unwrap();
-        std::fs::write(loader, "/bin/false").unwrap();
+        let find_modules = lose_modules();
         let mark = daemon.log().mark();
         daemon.reload(&web("", "", TWO).replace("lvs_sched rr", "lvs_sched mh"));
-        daemon.await_log(mark, "IPVS cmd IP_VS_SO_SET_EDIT(1155) error: Scheduler or persistence engine not found(2) (10.0.0.1:tcp:80)");
+        await_said(
+            &daemon,
+            mark,
+            "IPVS cmd IP_VS_SO_SET_EDIT(1155) error: Scheduler or persistence engine not found(2) (10.0.0.1:tcp:80)",
+        );
         let foreign = "\n-A -u 10.9.9.9:53 -s rr";
         await_table(&namespace, &format!("{TWO_SHOWN}{foreign}"), &daemon);
-        std::fs::write(loader, program).unwrap();
+        find_modules();
         let expected = TWO_SHOWN.replace("-s rr", "-s mh");
         await_table(&namespace, &format!("{expected}{foreign}"), &daemon);
         assert!(daemon.stop().success());
@@ -241,5 +245,98 @@ fn the_table_may_be_in_another_namespace_and_may_be_emptied() {
         await_table(&namespace, TWO_SHOWN, &daemon);
         assert!(daemon.stop().success());
         assert_eq!(ipvsadm(&namespace, "-Sn").trim(), TWO_SHOWN);
+    });
+}
+
+/// What the kernel runs to load modules.
+const LOADER: &str = "/proc/sys/kernel/modprobe";
+
+/// Has the kernel find no modules, until the returned function is called.
+fn lose_modules() -> impl FnOnce() {
+    let program = std::fs::read_to_string(LOADER).expect("the kernel has modules");
+    std::fs::write(LOADER, "/bin/false").expect("the machine is ours");
+    move || std::fs::write(LOADER, program).expect("the machine is ours")
+}
+
+fn is_netlink(socket: &OwnedFd) -> bool {
+    getsockname::<NetlinkAddr>(socket.as_raw_fd()).is_ok()
+}
+
+/// Leaves answers of the kernel no room, in all sockets that `daemon` has for them by now.
+fn leave_no_room(daemon: &Daemon) {
+    let copies = daemon.checker().expect("it has written its pid file").descriptors();
+    let mut found = 0;
+    for socket in copies.iter().filter(|copy| is_netlink(copy)) {
+        setsockopt(socket, sockopt::RcvBuf, &1).expect("any size is rounded");
+        found += 1;
+    }
+    assert!(found > 0, "it asks the kernel for nothing");
+}
+
+#[test]
+fn trouble_with_ipvs_is_said_and_overcome() {
+    on_machine_for("trouble_with_ipvs_is_said_and_overcome", 200, || {
+        let namespace = Namespace::new();
+        let unload = || run("modprobe", &["-r", "ip_vs_rr", "ip_vs"]);
+        // The kernel has no IPVS and cannot load it, at the start and at a reload.
+        unload();
+        let find_modules = lose_modules();
+        let mut daemon = start(&namespace, &web("", "", TWO));
+        assert_eq!(daemon.wait().code(), Some(1), "{}", daemon.log_text());
+        for line in [
+            "Initializing ipvs",
+            "IPVS: Can't initialize ipvs: No such file or directory",
+            "Shutting down service [192.168.50.2]:tcp:80 from VS [10.0.0.1]:tcp:80",
+            "exited with permanent error FATAL. Terminating",
+        ] {
+            await_said(&daemon, Mark::default(), line);
+        }
+        let other = "bfd_instance nobody {\nneighbor_ip 10.9.0.99\nsource_ip 10.9.0.1\n}\n";
+        let mut daemon = start(&namespace, other);
+        await_said(&daemon, Mark::default(), "Startup complete");
+        daemon.reload(&(other.to_owned() + &web("", "", TWO)));
+        assert_eq!(daemon.wait().code(), Some(1), "{}", daemon.log_text());
+        await_said(
+            &daemon,
+            Mark::default(),
+            "IPVS: Can't initialize ipvs: No such file or directory",
+        );
+        find_modules();
+        // It can, and does.
+        let mut daemon = start(&namespace, &web("", "", TWO));
+        await_table(&namespace, TWO_SHOWN, &daemon);
+        // Somebody takes it away.
+        let mark = daemon.log().mark();
+        ipvsadm(&namespace, "-C");
+        unload();
+        await_said(&daemon, mark, "IPVS: No such file or directory - reading the table again");
+        await_table(&namespace, TWO_SHOWN, &daemon);
+        // The kernel's answers are lost.
+        let mark = daemon.log().mark();
+        leave_no_room(&daemon);
+        let servers: Vec<(u8, &str)> = (2..=200).map(|octet| (octet, "")).collect();
+        daemon.reload(&web("", "", &servers));
+        await_said(&daemon, mark, "No buffer space available");
+        let all: String = servers
+            .iter()
+            .map(|(octet, _)| format!("\n-a -t 10.0.0.1:80 -r 192.168.50.{octet}:80 -m -w 1"))
+            .collect();
+        await_table(&namespace, &format!("-A -t 10.0.0.1:80 -s rr{all}"), &daemon);
+        assert!(daemon.stop().success());
+        // A scheduler is missing at the start.
+        let find_modules = lose_modules();
+        let config = web("", "", TWO).replace("lvs_sched rr", "lvs_sched lblcr");
+        let mut daemon = start(&namespace, &config);
+        await_said(
+            &daemon,
+            Mark::default(),
+            "IPVS cmd IP_VS_SO_SET_ADD(1154) error: Scheduler or persistence engine not found(2) (10.0.0.1:tcp:80)",
+        );
+        await_said(&daemon, Mark::default(), "Gained quorum");
+        assert_eq!(ipvsadm(&namespace, "-Sn"), "");
+        find_modules();
+        await_table(&namespace, &TWO_SHOWN.replace("-s rr", "-s lblcr"), &daemon);
+        assert!(daemon.stop().success());
+        assert_eq!(ipvsadm(&namespace, "-Sn"), "");
     });
 }

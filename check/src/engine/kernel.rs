@@ -23,10 +23,10 @@ impl Engine {
                     return false;
                 }
             }
-            self.reactor.arm(Timer::Table, now + Table::LOOK);
         }
         if let Some(table) = &mut self.table {
             table.configure(&self.global);
+            self.reactor.arm(Timer::Table, now + table.until_look());
         }
         true
     }
@@ -39,9 +39,12 @@ impl Engine {
     }
 
     /// Has the kernel have what the virtual servers want.
-    pub(super) fn reconcile(&mut self) {
-        if let Some(table) = &mut self.table {
-            table.reconcile(&mut self.balance);
+    pub(super) fn reconcile(&mut self, now: Instant) {
+        let Some(table) = &mut self.table else { return };
+        table.reconcile(&mut self.balance);
+        let soon = now + table.until_look();
+        if table.is_out_of_reach() && self.reactor.armed(Timer::Table).is_none_or(|at| at > soon) {
+            self.reactor.arm(Timer::Table, soon);
         }
     }
 
@@ -49,7 +52,7 @@ impl Engine {
     pub(super) fn look_at_table(&mut self, now: Instant) {
         if let Some(table) = &mut self.table {
             table.look();
-            self.reactor.arm(Timer::Table, now + Table::LOOK);
+            self.reactor.arm(Timer::Table, now + table.until_look());
         }
     }
 

@@ -4,8 +4,6 @@ use std::fs;
 
 use lab::{Binary, Captured, Daemon, Lan, Mark, Process, await_process};
 use nix::sys::signal::Signal;
-use nix::sys::socket::{getsockopt, sockopt};
-use rustix::process::{PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
 use crate::{await_frames, await_masters, globals, instance, start};
 
@@ -79,17 +77,6 @@ fn each_child_has_its_real_time_priority_and_limit() {
     }
 }
 
-/// The receive buffers of all sockets of `process`, in bytes as the kernel counts: twice what was asked for.
-fn buffers(process: &Process) -> Vec<usize> {
-    let pid = rustix::process::Pid::from_raw(process.pid()).expect("it is a number");
-    let owner = pidfd_open(pid, PidfdFlags::empty()).expect("it lives");
-    let numbers = fs::read_dir(format!("/proc/{}/fd", process.pid())).expect("it lives");
-    let numbers = numbers.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    let copies =
-        numbers.filter_map(|number| pidfd_getfd(&owner, number, PidfdGetfdFlags::empty()).ok());
-    copies.filter_map(|copy| getsockopt(&copy, sockopt::RcvBuf).ok()).collect()
-}
-
 #[test]
 fn sockets_have_the_buffers_asked_for() {
     let lan = Lan::new(1);
@@ -128,7 +115,7 @@ fn sockets_have_the_buffers_asked_for() {
         let config = format!("net_namespace {namespace}\n{}{tracker}{config}", globals(&lines));
         let daemon = Daemon::start_outside(&Binary::under_test(), &config);
         await_masters(&daemon, &["web"]);
-        let found = buffers(&await_process(&daemon.directory().join("vrrp.pid")));
+        let found = await_process(&daemon.directory().join("vrrp.pid")).receive_buffers();
         let log = daemon.log_text();
         assert!(expected.iter().all(|size| found.contains(size)), "{found:?}\n{log}");
         assert!(!unexpected.iter().any(|size| found.contains(size)), "{found:?}\n{log}");
