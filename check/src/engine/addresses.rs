@@ -1,11 +1,13 @@
 //! `ha_suspend`: checks run only while an address of their virtual server is on this machine.
 
 use std::collections::HashSet;
+use std::error::Error;
 use std::net::IpAddr;
 
 use log::{debug, error, info};
+use runtime::global::NetlinkBuffer;
 use runtime::machine::{Address, IfIndex};
-use runtime::netlink::{Client, Drained, Event, Monitor, NetlinkError};
+use runtime::netlink::{Client, Drained, Event, Monitor};
 use runtime::reactor::{Readiness, Registration};
 
 use super::live::CheckId;
@@ -17,8 +19,20 @@ use crate::config::{Config, Service, VirtualServer};
 /// The addresses of this machine, as far as somebody wants to know.
 #[derive(Debug, Default)]
 pub(super) struct Addresses {
-    monitor: Option<(Monitor, Registration)>,
+    sockets: Option<Sockets>,
     present: HashSet<(IfIndex, IpAddr)>,
+}
+
+/// Where addresses are learnt from.
+#[derive(Debug)]
+struct Sockets {
+    /// Tells of changes.
+    monitor: Monitor,
+    registration: Registration,
+    /// Is asked for all of them.
+    client: Client,
+    /// The buffers that both were to have.
+    buffers: [NetlinkBuffer; 2],
 }
 
 impl Addresses {
@@ -49,44 +63,49 @@ impl Engine {
     /// Hears of addresses from now on, or no longer, and lets those checks run that may.
     pub(super) fn watch_addresses(&mut self) {
         let suspends = self.config.virtual_servers.iter().any(|service| service.ha_suspend);
-        let wanted = suspends || self.options.monitor_addresses;
-        if !wanted {
+        let buffers = [self.global.lvs.netlink_monitor, self.global.lvs.netlink_command];
+        let sockets = self.addresses.sockets.as_ref();
+        let was_watching = sockets.is_some();
+        let is_wanted = suspends || self.options.monitor_addresses;
+        let fits = sockets.is_some_and(|sockets| sockets.buffers == buffers);
+        if !(is_wanted && fits) {
             self.forget_addresses();
-        } else if self.addresses.monitor.is_none() {
-            if let Err(failure) = self.open_monitor() {
+        }
+        if is_wanted && !fits {
+            if let Err(failure) = self.open_sockets(buffers) {
                 error!("cannot hear of addresses: {failure}");
             }
         }
         self.read_addresses();
+        if !was_watching {
+            self.show_addresses();
+        }
         self.suspend_or_resume(false);
     }
 
     /// Hears of addresses no longer.
     pub(super) fn forget_addresses(&mut self) {
-        let Some((monitor, registration)) = self.addresses.monitor.take() else { return };
-        if let Err(failure) = self.reactor.deregister(&monitor, registration) {
-            error!("cannot forget addresses: {failure}");
+        if let Some(Sockets { registration, .. }) = self.addresses.sockets.take() {
+            self.reactor.forget(registration);
         }
         self.addresses.present.clear();
     }
 
-    fn open_monitor(&mut self) -> Result<(), NetlinkError> {
-        let monitor = Monitor::open(self.global.lvs.netlink_monitor)?;
-        match self.reactor.register(&monitor, Source::Monitor, Readiness::Readable) {
-            Ok(registration) => self.addresses.monitor = Some((monitor, registration)),
-            Err(failure) => error!("cannot hear of addresses: {failure}"),
-        }
+    fn open_sockets(&mut self, buffers: [NetlinkBuffer; 2]) -> Result<(), Box<dyn Error>> {
+        let [for_changes, for_all] = buffers;
+        let monitor = Monitor::open(for_changes)?;
+        debug!("Registering Kernel netlink reflector");
+        let client = Client::open(for_all)?;
+        debug!("Registering Kernel netlink command channel");
+        let registration = self.reactor.register(&monitor, Source::Monitor, Readiness::Readable)?;
+        self.addresses.sockets = Some(Sockets { monitor, registration, client, buffers });
         Ok(())
     }
 
     /// Reads all addresses afresh.
     fn read_addresses(&mut self) {
-        if self.addresses.monitor.is_none() {
-            return;
-        }
-        let machine =
-            Client::open(self.global.lvs.netlink_command).and_then(|mut client| client.machine());
-        match machine {
+        let Some(sockets) = &mut self.addresses.sockets else { return };
+        match sockets.client.machine() {
             Ok(machine) => {
                 let all = machine.addresses.iter().map(key);
                 self.addresses.present = all.collect();
@@ -95,11 +114,20 @@ impl Engine {
         }
     }
 
+    /// Logs those addresses that matter, as if they had just come.
+    fn show_addresses(&self) {
+        let mut present: Vec<_> = self.addresses.present.iter().copied().collect();
+        present.sort();
+        for (_, address) in present {
+            self.log_change(address, "added");
+        }
+    }
+
     /// The kernel tells of addresses.
     pub(super) fn hear_addresses(&mut self) {
-        let Some((monitor, _)) = &mut self.addresses.monitor else { return };
+        let Some(sockets) = &mut self.addresses.sockets else { return };
         let mut events = Vec::new();
-        match monitor.drain(&mut events) {
+        match sockets.monitor.drain(&mut events) {
             Ok(Drained::Empty) => {}
             Ok(Drained::More) => self.reactor.again(Source::Monitor),
             Err(failure) => error!("{failure}"),
@@ -129,6 +157,13 @@ impl Engine {
     }
 
     fn address_changed(&mut self, address: IpAddr, what: &str) {
+        if self.log_change(address, what) {
+            self.suspend_or_resume(true);
+        }
+    }
+
+    /// Logs a change that somebody wants to know of. Returns whether it matters to a virtual server.
+    fn log_change(&self, address: IpAddr, what: &str) -> bool {
         let mut services = self.config.virtual_servers.iter();
         let concerned =
             services.any(|service| service.ha_suspend && has(&self.config, service, address));
@@ -137,9 +172,7 @@ impl Engine {
         } else if concerned {
             debug!("Netlink reflector reports IP {address} {what}");
         }
-        if concerned {
-            self.suspend_or_resume(true);
-        }
+        concerned
     }
 
     /// Lets checks run, or not, by the addresses that there are. `running`: whether they were let before.

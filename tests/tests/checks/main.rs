@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use lab::{
     Binary, Daemon, MailServer, Mark, Namespace, PATIENCE, Scratch, Session, await_file,
-    await_process, on_machine,
+    await_process, on_machine, on_machine_for,
 };
 use nix::sys::signal::Signal;
 
@@ -360,14 +360,38 @@ fn the_process_is_given_what_the_configuration_says() {
         daemon.await_log(mark, "failed, will do 1 retry (exited with status 2).");
         daemon.await_log(mark, "failed after 1 retry (exited with status 2).");
         daemon.reload(&good);
+        bench.turn(2, true);
+        daemon.await_log(mark, &format!("Adding service {} to VS {SERVICE}", name(2)));
+        // A socket that cannot be bound is not kept.
+        let ping = "PING_CHECK {\nbindto 10.9.0.77\n}";
+        let mark = daemon.log().mark();
+        daemon.reload(&config("", "", &[bench.server(2, "", ""), server(3, "", ping)]));
+        let await_unbound = || {
+            let mark = daemon.log().mark();
+            daemon.await_log(mark, "ICMP socket bind failed. Rescheduling.");
+            process.descriptors().len()
+        };
+        let before = await_unbound();
+        let after = (0..8).fold(before, |_, _| await_unbound());
+        assert!(after <= before + 3, "{before}, then {after}");
+        // A script that cannot be started is tried again; until then nothing is known.
+        let before = process.limit_descriptors(3);
+        daemon.await_log(mark, "cannot run script");
+        process.limit_descriptors(before);
+        let mark = daemon.log().mark();
+        bench.turn(2, false);
+        daemon.await_log(mark, &format!("Removing service {} from VS {SERVICE}", name(2)));
         assert!(daemon.stop().success());
         bench.turn(2, true);
         // One limit by its name, and one by its old name.
         for limit in ["checker_rlimit_rttime", "checker_rlimit_rtime"] {
-            let (mut daemon, process) = start(&format!("checker_rt_priority 7\n{limit} 123456"));
+            let (mut daemon, process) = start(&format!("checker_rt_priority 7\n{limit} 20000000"));
             assert_eq!(stat(process.pid(), 40), 7);
             let text = line(process.pid(), "limits", "Max realtime timeout");
-            assert_eq!(text.split_whitespace().take(2).collect::<Vec<_>>(), ["61728", "123456"]);
+            assert_eq!(
+                text.split_whitespace().take(2).collect::<Vec<_>>(),
+                ["10000000", "20000000"]
+            );
             assert!(daemon.stop().success());
         }
     });
@@ -375,13 +399,25 @@ fn the_process_is_given_what_the_configuration_says() {
 
 #[test]
 fn checks_wait_for_the_address_of_their_service() {
-    on_machine("checks_wait_for_the_address_of_their_service", || {
+    on_machine_for("checks_wait_for_the_address_of_their_service", 150, || {
         let bench = Bench::new();
         (2..=3).for_each(|server| bench.turn(server, true));
         let group = "virtual_server_group both {\n10.9.0.100-101 80\n10.9.0.110 80\n}\nvirtual_server group both {\nprotocol TCP\nlvs_sched rr\nlvs_method NAT\nha_suspend\ndelay_loop 0.2\nwarmup 0\n";
         let group = format!("{group}{}}}\n", bench.server(3, "alpha", ""));
-        let text = config("", "ha_suspend", &[bench.server(2, "alpha", "")]) + &group;
-        let mut daemon = bench.start(&text, &[]);
+        let most = fs::read_to_string("/proc/sys/net/core/rmem_max").expect("it is there");
+        let most: usize = most.trim().parse().expect("it is a number");
+        let buffers = |[command, monitor]: [usize; 2], force: &str| {
+            let cmd = format!(
+                "lvs_netlink_cmd_rcv_bufs {command}\nlvs_netlink_cmd_rcv_bufs_force {force}"
+            );
+            format!(
+                "{cmd}\nlvs_netlink_monitor_rcv_bufs {monitor}\nlvs_netlink_monitor_rcv_bufs_force {force}"
+            )
+        };
+        let text =
+            |buffers: &str| config(buffers, "ha_suspend", &[bench.server(2, "alpha", "")]) + &group;
+        let [command, monitor] = [most + 1000, most + 2000];
+        let mut daemon = bench.start(&text(&buffers([command, monitor], "on")), &[]);
         daemon.await_log(
             Mark::default(),
             &format!("Deactivating healthchecker for service {} for VS {SERVICE}", name(2)),
@@ -415,11 +451,35 @@ fn checks_wait_for_the_address_of_their_service() {
         (2..=3).for_each(|server| bench.turn(server, false));
         daemon.await_log(mark, &format!("Removing service {} from VS [both]:0", name(3)));
         assert_eq!(count(&daemon, mark, &format!("Removing service {}", name(2))), 0);
+        // Both sockets have the buffers that were asked for, after a reload as well.
+        let checker = await_process(&daemon.directory().join("checkers.pid"));
+        let forced = [2 * command, 2 * monitor];
+        let found = checker.receive_buffers();
+        assert!(forced.iter().all(|size| found.contains(size)), "{found:?}");
         let mark = daemon.log().mark();
-        daemon.reload(&text);
+        daemon.reload(&text(&buffers([command, monitor], "off")));
         daemon.await_log(mark, "Reload complete");
+        let found = checker.receive_buffers();
+        assert!(!forced.iter().any(|size| found.contains(size)), "{found:?}");
+        assert!(found.iter().filter(|&&size| size == 2 * most).count() >= 2, "{found:?}");
         let mark = change("del", "10.9.0.101");
         daemon.await_log(mark, "for VS [both]:0");
+        // What does not fit into the buffer is not missed.
+        let mark = daemon.log().mark();
+        daemon.reload(&text(&buffers([65_536, 4096], "on")));
+        daemon.await_log(mark, "Reload complete");
+        checker.signal(Signal::SIGSTOP);
+        let mark = daemon.log().mark();
+        let many: String =
+            (1..=200).map(|n| format!("addr add 10.8.0.{n}/32 dev lvs0\n")).collect();
+        bench.namespace.ip(&many);
+        bench.namespace.ip("addr add 10.9.0.100/32 dev lvs0\n");
+        checker.signal(Signal::SIGCONT);
+        daemon.await_log(mark, "some changes of addresses were missed: reading all of them");
+        daemon.await_log(
+            mark,
+            &format!("Activating healthchecker for service {} for VS {SERVICE}", name(2)),
+        );
         assert!(daemon.stop().success());
     });
 }
@@ -435,10 +495,18 @@ fn a_session_decides_over_its_servers() {
             )
         };
         let checks = |lines: &str| format!("BFD_CHECK {{\nname near\n{lines}\n}}");
-        let servers = [server(2, "", &checks("alpha")), server(3, "", &checks(""))];
+        // A script that does not want to end, and never ceases to talk.
+        let stubborn = bench.script("stubborn", "trap '' TERM\nexec yes");
+        let misc = format!("MISC_CHECK {{\nmisc_path {stubborn}\nmisc_timeout 1\nuser root\n}}");
+        let servers =
+            [server(2, "", &checks("alpha")), server(3, "", &checks("")), server(4, "", &misc)];
         let text = session(1, 2) + &config("", "", &servers);
         let mut daemon = bench.start(&text, &[]);
         daemon.await_log(Mark::default(), "Activating BFD healthchecker");
+        let by = format!("Misc check for [{} VS {SERVICE}] by [{stubborn}]", name(4));
+        daemon.await_log(Mark::default(), &format!("{by} timed out with retry disabled."));
+        daemon
+            .await_log(Mark::default(), &format!("Removing service {} from VS {SERVICE}", name(4)));
         let said = |number: u8, state: &str| {
             format!("BFD check of [near] RS({}) is {state}", name(number))
         };

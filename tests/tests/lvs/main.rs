@@ -136,6 +136,7 @@ fn what_happens_to_real_servers() {
             "check-tcp",
             "check-udp",
             "ha-suspend",
+            "ha-suspend-present",
             "init-notifies",
             "quorum",
             "quorum-inhibit",
