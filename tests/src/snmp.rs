@@ -76,6 +76,11 @@ impl<'a> MasterAgent<'a> {
         self.ask("snmpwalk", &[root])
     }
 
+    /// All objects from `root` on that come before `end`.
+    pub fn walk_until(&self, root: &str, end: &str) -> String {
+        self.ask_with("snmpwalk", &["-CE", end], &[root])
+    }
+
     /// The same, with many objects an answer.
     pub fn walk_in_bulk(&self, root: &str) -> String {
         self.ask("snmpbulkwalk", &[root])
@@ -91,10 +96,14 @@ impl<'a> MasterAgent<'a> {
         self.ask("snmpset", objects)
     }
 
-    fn ask(&self, program: &str, arguments: &[&str]) -> String {
+    fn ask(&self, program: &str, objects: &[&str]) -> String {
+        self.ask_with(program, &[], objects)
+    }
+
+    fn ask_with(&self, program: &str, options: &[&str], objects: &[&str]) -> String {
         let mut command = self.command(program);
-        command.args(["-v2c", "-c", "private", "-On", "-Oe", "-OU", "-t", "2", "-r", "2", AGENT]);
-        command.args(arguments).stdin(Stdio::null());
+        command.args(["-v2c", "-c", "private", "-On", "-Oe", "-OU", "-t", "2", "-r", "2"]);
+        command.args(options).arg(AGENT).args(objects).stdin(Stdio::null());
         let output = self.namespace.enter(|| command.output());
         let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
         let said = [output.stdout, output.stderr].concat();

@@ -54,6 +54,8 @@ pub struct VirtualServer {
     pub forwarding: Forwarding,
     /// Whether servers that say nothing themselves stay with weight 0 when they fail.
     pub inhibit_on_failure: bool,
+    /// The weight of servers that say nothing themselves.
+    pub weight: u32,
     /// What serves while there is no quorum.
     pub sorry_server: Option<SorryServer>,
     /// The servers; not empty, and no address twice.

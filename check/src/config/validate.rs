@@ -154,6 +154,7 @@ impl Settling<'_> {
             },
             forwarding: server.forwarding.unwrap_or(Forwarding::Nat),
             inhibit_on_failure: server.inhibit,
+            weight: server.weight,
             sorry_server,
             real_servers,
         }

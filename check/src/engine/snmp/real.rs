@@ -72,7 +72,7 @@ pub(super) fn table(engine: &Engine, ask: Ask<'_>) -> Found {
         column(38, |row| Some(Value::Gauge(low(row.figures().byte_rate_out)))),
         column(39, |row| Some(Value::Gauge(high(row.figures().byte_rate_out)))),
         column(40, |row| method(row.forwarding)),
-        column(41, |row| row.handed()?.virtualhost.as_ref().map(Value::text)),
+        column(41, |row| row.host().map(Value::text)),
         column(42, |row| Some(Value::truth(row.handed().is_some_and(|all| all.alpha)))),
         column(43, |row| Some(Value::Gauge(row.handed().and_then(|all| all.retry).unwrap_or(0)))),
         column(44, |row| seconds(row.handed().and_then(|all| all.delay_before_retry))),
@@ -126,6 +126,13 @@ impl Row<'_> {
 
     fn handed(&self) -> Option<&HandedDown> {
         self.server.map(|server| &server.handed_down)
+    }
+
+    /// The host that its checks ask for, if it is not that of its virtual server.
+    fn host(&self) -> Option<&String> {
+        let inherited =
+            self.engine.balance.virtual_server(self.pool)?.handed_down.virtualhost.as_ref();
+        self.handed()?.virtualhost.as_ref().filter(|&own| Some(own) != inherited)
     }
 
     /// How many checks have not come to a result yet.

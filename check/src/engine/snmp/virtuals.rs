@@ -95,6 +95,7 @@ pub(super) fn table(engine: &Engine, ask: Ask<'_>) -> Found {
         column(57, |row| Some(Value::Gauge(row.service.handed_down.retry.unwrap_or(0)))),
         column(58, |row| seconds(row.service.handed_down.delay_before_retry)),
         column(59, |row| seconds(row.service.handed_down.warmup)),
+        column(60, |row| Some(Value::integer(row.service.weight))),
         column(61, |row| Some(Value::truth(row.service.smtp_alert))),
         column(62, |row| Some(Value::truth(row.service.flags.first))),
         column(63, |row| Some(Value::truth(row.service.flags.second))),
