@@ -24,6 +24,8 @@ pub enum Service {
     Silent,
     /// Answers a request of HTTP with these bytes, and closes.
     Http(Vec<u8>),
+    /// Does so after some time.
+    Late(Duration, Vec<u8>),
     /// Greets, and agrees to everything, as a mail server does; `false` says that it is not available.
     Smtp(bool),
     /// Answers questions of DNS with this code and no answers, or one where the code is 0.
@@ -160,14 +162,12 @@ fn serve(mut stream: &TcpStream, service: &Service, going: &AtomicBool) -> std::
             Ok(())
         }
         Service::Http(response) => {
-            let mut request = Vec::new();
-            while !request.ends_with(b"\r\n\r\n") {
-                let mut buffer = [0; 1024];
-                match stream.read(&mut buffer)? {
-                    0 => return Ok(()),
-                    count => request.extend_from_slice(&buffer[..count]),
-                }
-            }
+            read_request(stream)?;
+            stream.write_all(response)
+        }
+        Service::Late(after, response) => {
+            read_request(stream)?;
+            thread::sleep(*after);
             stream.write_all(response)
         }
         Service::Smtp(available) => {
@@ -183,6 +183,19 @@ fn serve(mut stream: &TcpStream, service: &Service, going: &AtomicBool) -> std::
             }
         }
     }
+}
+
+/// Reads to the end of a request of HTTP.
+fn read_request(mut stream: &TcpStream) -> io::Result<()> {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        let mut buffer = [0; 1024];
+        match stream.read(&mut buffer)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            count => request.extend_from_slice(&buffer[..count]),
+        }
+    }
+    Ok(())
 }
 
 fn datagrams(

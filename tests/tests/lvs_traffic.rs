@@ -20,11 +20,19 @@ const NAT: &str = "10.9.0.100:80";
 const DIRECT: &str = "10.9.0.101:80";
 const TUNNEL: &str = "10.9.0.102:80";
 const DATAGRAMS: &str = "10.9.0.100:5300";
+/// Mail, names, pages of a server that may be slow, and two addresses that nftables makes one service.
+const MAIL: &str = "10.9.0.100:25";
+const NAMES: &str = "10.9.0.100:53";
+const SLOW_PAGES: &str = "10.9.0.100:8081";
+const MARKED: [&str; 2] = ["10.9.0.104:8080", "10.9.0.105:8080"];
 
 struct Network {
     nginx: Vec<Option<Nginx>>,
     _sorry: Backend,
     echoes: Vec<Backend>,
+    mails: Vec<Backend>,
+    names: Vec<Backend>,
+    pages: Vec<Backend>,
     client: Namespace,
     director: Namespace,
     servers: Vec<Namespace>,
@@ -41,6 +49,7 @@ impl Network {
              link set d0 up\n\
              addr add 10.9.0.1/24 dev d0\n\
              addr add 10.9.0.100/32 dev d0\naddr add 10.9.0.101/32 dev d0\naddr add 10.9.0.102/32 dev d0\n\
+             addr add 10.9.0.104/32 dev d0\naddr add 10.9.0.105/32 dev d0\n\
              link add d1 type bridge\nlink set d1 up\naddr add 192.168.50.1/24 dev d1\n\
              link add c1 type veth peer name c1 netns {name}\nlink set c1 master d1 up\n"
         );
@@ -75,13 +84,23 @@ impl Network {
         let address: SocketAddr = "192.168.50.1:8080".parse().expect("an address");
         let sorry = Service::page("200 fine", "sorry");
         let _sorry = Backend::start(&director, address, sorry);
-        let echoes = servers.iter().zip(SERVERS).map(|(server, (name, _))| {
-            let address: SocketAddr = "0.0.0.0:5300".parse().expect("an address");
-            Backend::start(server, address, Service::Udp(Some(name.as_bytes().to_vec())))
-        });
-        let echoes = echoes.collect();
-        let mut network =
-            Self { nginx: vec![None, None, None], _sorry, echoes, client, director, servers };
+        let each = |port: u16, service: &dyn Fn(&str) -> Service| -> Vec<Backend> {
+            let start = |(server, (name, _)): (&Namespace, (&str, u8))| {
+                Backend::start(server, SocketAddr::from(([0, 0, 0, 0], port)), service(name))
+            };
+            servers.iter().zip(SERVERS).map(start).collect()
+        };
+        let mut network = Self {
+            nginx: vec![None, None, None],
+            _sorry,
+            echoes: each(5300, &|name| Service::Udp(Some(name.as_bytes().to_vec()))),
+            mails: each(25, &|_| Service::Smtp(true)),
+            names: each(53, &|_| Service::Dns(0)),
+            pages: each(8081, &|name| Service::page("200 fine", &page(name))),
+            client,
+            director,
+            servers,
+        };
         (0..SERVERS.len()).for_each(|number| network.start(number));
         network
     }
@@ -94,33 +113,58 @@ impl Network {
 
     /// Who answers `count` requests to `address`, and how often each.
     fn ask(&self, address: &str, count: usize) -> BTreeMap<String, usize> {
-        let mut found = BTreeMap::new();
-        for _ in 0..count {
-            let answer = self.client.enter(|| fetch(address));
-            let name = match answer {
-                Ok(text) => text.lines().last().unwrap_or_default().to_owned(),
-                Err(error) => error.kind().to_string(),
-            };
-            *found.entry(name.trim_start_matches("I am ").to_owned()).or_default() += 1;
-        }
-        found
+        count_all(count, || {
+            let text = self.client.enter(|| fetch(address))?;
+            let name = text.lines().last().unwrap_or_default();
+            Ok(name.trim_start_matches("I am ").to_owned())
+        })
     }
 
     /// Who answers datagrams.
     fn ask_by_datagram(&self, count: usize) -> BTreeMap<String, usize> {
-        let mut found = BTreeMap::new();
-        for _ in 0..count {
-            let answer = self.client.enter(|| {
+        count_all(count, || {
+            self.client.enter(|| {
                 let socket = UdpSocket::bind("10.9.0.2:0")?;
                 socket.set_read_timeout(Some(SLOW))?;
                 socket.send_to(b"who", DATAGRAMS)?;
                 let mut buffer = [0; 16];
                 let count = socket.recv(&mut buffer)?;
-                Ok::<_, io::Error>(String::from_utf8_lossy(&buffer[..count]).into_owned())
-            });
-            *found.entry(answer.unwrap_or_else(|error| error.to_string())).or_default() += 1;
-        }
-        found
+                Ok(String::from_utf8_lossy(&buffer[..count]).into_owned())
+            })
+        })
+    }
+
+    /// Who answers requests to the two addresses that are one service, `count` to each: how often each server does.
+    fn ask_marked(&self, count: usize) -> [usize; 3] {
+        let [one, other] = MARKED.map(|address| self.ask(address, count));
+        SERVERS.map(|(name, _)| one.get(name).unwrap_or(&0) + other.get(name).unwrap_or(&0))
+    }
+
+    /// The code with which mail servers greet, and how often each.
+    fn ask_for_mail(&self, count: usize) -> BTreeMap<String, usize> {
+        count_all(count, || {
+            self.client.enter(|| {
+                let mut stream = TcpStream::connect(MAIL)?;
+                stream.set_read_timeout(Some(SLOW))?;
+                let mut code = [0; 3];
+                stream.read_exact(&mut code)?;
+                Ok(String::from_utf8_lossy(&code).into_owned())
+            })
+        })
+    }
+
+    /// The code with which name servers answer, and how often each.
+    fn ask_for_names(&self, count: usize) -> BTreeMap<String, usize> {
+        count_all(count, || {
+            self.client.enter(|| {
+                let socket = UdpSocket::bind("10.9.0.2:0")?;
+                socket.set_read_timeout(Some(SLOW))?;
+                socket.send_to(b"ab\x01\0\0\x01\0\0\0\0\0\0\0\0\x06\0\x01", NAMES)?;
+                let mut buffer = [0; 64];
+                socket.recv(&mut buffer)?;
+                Ok((buffer[3] & 0xf).to_string())
+            })
+        })
     }
 
     /// Waits until the kernel has just these servers for the service at `address`: the log tells what is about to be done.
@@ -131,7 +175,7 @@ impl Network {
         let deadline = Instant::now() + SLOW;
         loop {
             let name = self.director.name();
-            let kind = if address == DATAGRAMS { "-u" } else { "-t" };
+            let kind = if is_udp(address) { "-u" } else { "-t" };
             let table = run("ip", &["netns", "exec", name, "ipvsadm", "-Ln", kind, address]);
             let servers: Vec<&str> = table.lines().filter(|line| line.contains("-> 192")).collect();
             let there = |server: &String| servers.iter().any(|line| line.contains(server.as_str()));
@@ -146,6 +190,20 @@ impl Network {
     fn table(&self) -> String {
         run("ip", &["netns", "exec", self.director.name(), "ipvsadm", "-Ln"])
     }
+}
+
+fn is_udp(address: &str) -> bool {
+    [DATAGRAMS, NAMES].contains(&address)
+}
+
+/// How often each answer comes, or each error.
+fn count_all(count: usize, ask: impl Fn() -> io::Result<String>) -> BTreeMap<String, usize> {
+    let mut found = BTreeMap::new();
+    for _ in 0..count {
+        let answer = ask().unwrap_or_else(|error| error.kind().to_string());
+        *found.entry(answer).or_default() += 1;
+    }
+    found
 }
 
 fn page(name: &str) -> String {
@@ -189,10 +247,10 @@ fn config(weight: u32) -> String {
         }}"
         )
     };
-    let service = |address: &str, protocol: &str, method: &str, weight: u32, check: &str| {
-        let (address, port) = address.split_once(':').expect("it has a port");
-        let mut text = format!(
-            "virtual_server {address} {port} {{
+    let block =
+        |what: &str, port: &str, [protocol, method]: [&str; 2], weight: u32, check: &str| {
+            let mut text = format!(
+                "virtual_server {what} {{
     lvs_sched rr
     lvs_method {method}
     protocol {protocol}
@@ -204,23 +262,39 @@ fn config(weight: u32) -> String {
     sorry_server 192.168.50.1 8080
     sorry_server_lvs_method NAT
 "
-        );
-        for (_, octet) in SERVERS {
-            text += &format!(
-                "    real_server 192.168.50.{octet} {port} {{
+            );
+            for (_, octet) in SERVERS {
+                text += &format!(
+                    "    real_server 192.168.50.{octet} {port} {{
         weight {weight}
         {check}
     }}\n"
-            );
-        }
-        text + "}\n"
+                );
+            }
+            text + "}\n"
+        };
+    let service = |address: &str, protocol: &str, method: &str, weight: u32, check: &str| {
+        let (address, port) = address.split_once(':').expect("it has a port");
+        block(&format!("{address} {port}"), port, [protocol, method], weight, check)
     };
-    let mut text = service(NAT, "TCP", "NAT", weight, &http("HTTP_GET"));
+    let mut text = "global_defs {\n    script_user root\n    nftables_ipvs\n}\n".to_owned();
+    text += &service(NAT, "TCP", "NAT", weight, &http("HTTP_GET"));
     text += &service("10.9.0.100:443", "TCP", "NAT", 1, &http("SSL_GET"));
     text += &service(DIRECT, "TCP", "DR", 1, "TCP_CHECK {\n }");
     text += &service(TUNNEL, "TCP", "TUN", 1, "TCP_CHECK {\n }");
     text += &service(DATAGRAMS, "UDP", "NAT", 1, "UDP_CHECK {\n require_reply\n }");
-    text
+    text += &service(MAIL, "TCP", "NAT", 1, "SMTP_CHECK {\n }");
+    text += &service(NAMES, "UDP", "NAT", 1, "DNS_CHECK {\n type A\n name www.example.org\n }");
+    text += &service(
+        SLOW_PAGES,
+        "TCP",
+        "NAT",
+        1,
+        "HTTP_GET {\n connect_timeout 1.5\n url {\n path /\n }\n }",
+    );
+    let entries = MARKED.map(|address| address.replace(':', " ")).join("\n    ");
+    text += &format!("virtual_server_group marked {{\n    {entries}\n}}\n");
+    text + &block("group marked", "80", ["TCP", "NAT"], 1, "TCP_CHECK {\n }")
 }
 
 /// Waits until the log has said `text` of the server in each of `services`.
@@ -228,7 +302,7 @@ fn config(weight: u32) -> String {
 fn await_each(daemon: &Daemon, mark: Mark, text: &str, services: &[&str]) {
     for service in services {
         let (address, port) = service.split_once(':').expect("it has a port");
-        let protocol = if *service == DATAGRAMS { "udp" } else { "tcp" };
+        let protocol = if is_udp(service) { "udp" } else { "tcp" };
         let end = format!("VS [{address}]:{protocol}:{port}");
         let found = daemon.log().wait(mark, SLOW, |line| {
             (line.text.starts_with(text) && line.text.ends_with(&end)).then_some(())
@@ -241,9 +315,51 @@ fn shares(shares: &[(&str, usize)]) -> BTreeMap<String, usize> {
     shares.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
 }
 
+/// A mail server that flaps and a name server that errs get no traffic while they do.
+fn mail_and_names_follow_their_servers(network: &Network, daemon: &Daemon) {
+    let [mail, names] = [&network.mails[1], &network.names[2]];
+    for _ in 0..2 {
+        let mark = daemon.log().mark();
+        assert!(
+            mail.become_another(&Service::Smtp(false)) && names.become_another(&Service::Dns(2))
+        );
+        await_each(daemon, mark, "Removing service [192.168.50.3]:tcp:25", &[MAIL]);
+        await_each(daemon, mark, "Removing service [192.168.50.4]:udp:53", &[NAMES]);
+        network.await_servers(MAIL, &[2, 4]);
+        network.await_servers(NAMES, &[2, 3]);
+        assert_eq!(network.ask_for_mail(6), shares(&[("220", 6)]), "{}", network.table());
+        assert_eq!(network.ask_for_names(6), shares(&[("0", 6)]), "{}", network.table());
+        let mark = daemon.log().mark();
+        assert!(
+            mail.become_another(&Service::Smtp(true)) && names.become_another(&Service::Dns(0))
+        );
+        await_each(daemon, mark, "Adding service [192.168.50.3]:tcp:25", &[MAIL]);
+        await_each(daemon, mark, "Adding service [192.168.50.4]:udp:53", &[NAMES]);
+    }
+    network.await_servers(MAIL, &[2, 3, 4]);
+    network.await_servers(NAMES, &[2, 3, 4]);
+    assert_eq!(network.ask_for_mail(6), shares(&[("220", 6)]), "{}", network.table());
+    assert_eq!(network.ask_for_names(6), shares(&[("0", 6)]), "{}", network.table());
+}
+
+/// One that answers, but not in time, gets no traffic.
+fn a_slow_server_is_no_server(network: &Network, daemon: &Daemon) {
+    let Service::Http(answer) = Service::page("200 fine", &page("a")) else { return };
+    let mark = daemon.log().mark();
+    assert!(
+        network.pages[0].become_another(&Service::Late(Duration::from_secs(4), answer.clone()))
+    );
+    await_each(daemon, mark, "Removing service [192.168.50.2]:tcp:8081", &[SLOW_PAGES]);
+    network.await_servers(SLOW_PAGES, &[3, 4]);
+    let found = network.ask(SLOW_PAGES, 4);
+    assert_eq!(found, shares(&[("b", 2), ("c", 2)]), "{}", network.table());
+    assert!(network.pages[0].become_another(&Service::Http(answer)));
+    await_each(daemon, mark, "Adding service [192.168.50.2]:tcp:8081", &[SLOW_PAGES]);
+}
+
 #[test]
 fn traffic_goes_to_servers_that_are_well() {
-    on_machine_for("traffic_goes_to_servers_that_are_well", 200, || {
+    on_machine_for("traffic_goes_to_servers_that_are_well", 300, || {
         let mut network = Network::new();
         let mut daemon = Daemon::start(&Binary::under_test(), &network.director, &config(1));
         await_each(&daemon, Mark::default(), "Gained quorum", &[NAT, DIRECT, TUNNEL, DATAGRAMS]);
@@ -260,6 +376,11 @@ fn traffic_goes_to_servers_that_are_well() {
         }
         assert_eq!(network.ask_by_datagram(6), all, "{}", network.table());
 
+        mail_and_names_follow_their_servers(&network, &daemon);
+        a_slow_server_is_no_server(&network, &daemon);
+        // Packets to two addresses, marked by nftables, are one service.
+        assert_eq!(network.ask_marked(3), [2, 2, 2], "{}", network.table());
+
         // One is gone, and stays away from every service.
         let mark = daemon.log().mark();
         network.nginx[1] = None;
@@ -271,6 +392,11 @@ fn traffic_goes_to_servers_that_are_well() {
             assert_eq!(found, shares(&[("a", 2), ("c", 2)]), "{address}\n{}", network.table());
         }
         assert_eq!(network.ask_by_datagram(6), all, "{}", network.table());
+        let gone = daemon.log().wait(mark, SLOW, |line| {
+            (line.text == "Removing service [192.168.50.3]:tcp:80 from VS [marked]:0").then_some(())
+        });
+        assert!(gone.is_some(), "{}", daemon.log_text());
+        assert_eq!(network.ask_marked(2), [2, 0, 2], "{}", network.table());
 
         // One accepts and says nothing: a check of the page knows, and a connection does not.
         let mark = daemon.log().mark();
