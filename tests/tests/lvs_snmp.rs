@@ -274,8 +274,22 @@ fn managers_see_virtual_servers_and_what_the_kernel_counts() {
             let before = of_service();
             ask(2);
             assert_eq!(of_service(), before + 2);
+            // What the original gets wrong, or dies of.
+            let [mask, idle] = ["3.1.51.2", "4.1.63.2.1"].map(|row| format!("{BRANCH}.{row}"));
+            assert!(agent.get(&[&mask]).contains("Gauge32: 4294967295"));
+            assert!(agent.get(&[&idle]).contains("No Such"), "{}", agent.get(&[&idle]));
+            let cell = |row: &str| format!("{BRANCH}.4.1.7.{row}");
+            for (row, weight, reason) in [
+                ("1.1", "70000", "wrongValue"),
+                ("1.1", "-1", "wrongValue"),
+                ("2.1", "5", "notWritable"),
+                ("9.1", "5", "notWritable"),
+            ] {
+                let said = agent.set(&[&cell(row), "i", weight]);
+                assert!(said.contains(reason), "{row} {weight}: {said}");
+            }
             // A weight is changed until the next reload.
-            let weight = format!("{BRANCH}.4.1.7.1.1");
+            let weight = cell("1.1");
             let mark = daemon.log().mark();
             assert_eq!(agent.set(&[&weight, "i", "5"]), format!("{weight} = INTEGER: 5\n"));
             await_said(
