@@ -87,6 +87,11 @@ impl Line {
         Self { target, state: State::Down(now), pause: FIRST_PAUSE, discarded: None }
     }
 
+    /// Where it leads.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
     /// Whether there is a connection.
     pub fn is_up(&self) -> bool {
         matches!(&self.state, State::Up(connection) if connection.connecting.is_none())

@@ -109,7 +109,7 @@ impl Client {
     fn complain(&mut self, why: &io::Error, was_named: bool) {
         if was_named || !self.complained {
             info!("Lost the name {} on the session bus", self.session.name());
-            warn!("D-Bus: {why}");
+            warn!("D-Bus ({}): {why}", self.line.target());
         }
         self.complained = true;
     }

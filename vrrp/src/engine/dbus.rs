@@ -204,7 +204,8 @@ impl Engine {
             Ok(()) => Answer::Done,
             Err(error) => {
                 error!("cannot tell the parent to reload: {error}");
-                Answer::Failed(Failure::overloaded())
+                let name = "org.freedesktop.DBus.Error.Failed";
+                Answer::Failed(Failure { name, text: error.to_string() })
             }
         }
     }
