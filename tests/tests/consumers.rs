@@ -1,11 +1,15 @@
 //! What programs of others read of keepalived, by the rules that they read it by: one test for each of them.
+//!
+//! danos and shorewalld speak D-Bus (`dbus.rs`), check_keepalived_vrrp and kadadm SNMP (`snmp.rs`); the exporter of categraf
+//! is that of mehdy.
 
 use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use lab::{Binary, Daemon, Dump, Mark, Namespace, PATIENCE, Process, Scratch};
@@ -505,6 +509,45 @@ fn openshift() {
     daemon.ask(Dump::State);
     lab::await_file(&path, |text| text.contains("VRRP Instance").then_some(()));
     assert!(since.elapsed() < Duration::from_secs(5));
+}
+
+/// kube-keepalived-vip and the keepalived-operator run it in the foreground, with pid files where they are by default and
+/// a chain of iptables, reload it with SIGHUP, and learn of states by a script.
+#[test]
+fn kube_keepalived_vip() {
+    let (namespace, scratch) = (namespace(), Scratch::new());
+    let told = scratch.write("told", "");
+    let script =
+        scratch.write("notify", &format!("#!/bin/sh\necho $1 $2 $3 >>{}\n", told.display()));
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let setting = "global_defs {\n vrrp_version 3\n vrrp_iptables KUBE-KEEPALIVED-VIP";
+    let notify = format!(" notify {}\n notify_master", script.display());
+    let config =
+        CONFIG.replacen("global_defs {", setting, 1).replacen(" notify_master", &notify, 1);
+    let file = scratch.write("keepalived.conf", &config);
+    // A /run of its own, and the number of the shell becomes that of the daemon.
+    let options = "--dont-fork --log-console --log-detail --release-vips --use-file";
+    let script = format!("mount -t tmpfs tmpfs /run && exec \"$0\" {options} \"$1\"");
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", &script]).arg(Binary::under_test().path()).arg(file);
+    command.stdin(Stdio::null()).stderr(Stdio::piped());
+    let mut child = namespace.enter(|| command.spawn()).expect("it can be run");
+    let log = BufReader::new(child.stderr.take().expect("it was asked for"));
+    let mut log = log.lines().map_while(Result::ok);
+    assert!(log.any(|line| line.contains("(first) Entering MASTER STATE")));
+    let root = Path::new("/proc").join(child.id().to_string()).join("root");
+    let [parent, vrrp] = ["run/keepalived.pid", "run/vrrp.pid"].map(|name| {
+        let text = fs::read_to_string(root.join(name)).expect("it is where it always was");
+        Process::new(text.trim().parse().expect("it holds a number")).expect("the process lives")
+    });
+    assert_eq!(parent.children().first().map(Process::pid), Some(vrrp.pid()));
+    kill(&parent, 1);
+    assert!(log.any(|line| line.contains("Reload complete")));
+    lab::await_file(&told, |text| {
+        text.lines().any(|line| line == "INSTANCE first MASTER").then_some(())
+    });
+    kill(&parent, 15);
+    assert!(child.wait().expect("it is our child").success());
 }
 
 /// The roles for Ansible and the module for Puppet take the version from the first line by a regular expression.
