@@ -4,6 +4,8 @@
 //! beside the keywords that fill it.
 
 mod account;
+mod buffers;
+mod child;
 mod files;
 mod firewall;
 mod garp;
@@ -16,24 +18,27 @@ mod report;
 mod scripts;
 mod snmp_dbus;
 mod track_file;
+mod umask;
 mod vrrp_defaults;
 
 use conf_parser::{Args, Diagnostics, Joined, Statement, keyword};
 use serde::{Deserialize, Serialize};
 
 pub use account::{Account, Script, find_account};
+pub use buffers::{NetlinkBuffer, ReceiveBuffer};
+pub use child::Child;
 pub use files::{Files, ReloadFile};
 pub use firewall::{Firewall, Ipsets, Iptables, IpvsNftables, Nftables};
 pub use garp::{ExtraGarp, GarpDefaults};
 pub use lvs::{FlushOnStop, Lvs, SyncDaemon, Timeouts};
 pub use mail::Mail;
-pub use processes::{Child, IpvsNamespace, Processes};
+pub use processes::{IpvsNamespace, Processes};
 pub use reload::Fixed;
 pub use report::{Author, Reload};
 pub use scripts::{Fifo, Scripts};
 pub use snmp_dbus::{Dbus, Snmp};
 pub use track_file::{InitialValue, TrackFile};
-pub use vrrp_defaults::{NetlinkBuffer, ReceiveBuffer, VrrpDefaults};
+pub use vrrp_defaults::VrrpDefaults;
 
 /// Everything that `global_defs` and the daemon keywords of the top level say, complete and in range.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,9 +114,11 @@ pub static ROOT: Joined<Draft> = Joined(&[
 
 static GLOBAL_DEFS: Joined<Draft> = Joined(&[
     processes::KEYWORDS,
+    child::KEYWORDS,
     scripts::KEYWORDS,
     mail::KEYWORDS,
     vrrp_defaults::KEYWORDS,
+    buffers::KEYWORDS,
     garp::KEYWORDS,
     firewall::KEYWORDS,
     lvs::KEYWORDS,

@@ -25,6 +25,7 @@ mod keywords;
 pub mod link;
 mod notify;
 mod own_interface;
+mod place_keywords;
 mod process;
 pub mod route;
 mod route_entry;

@@ -9,7 +9,7 @@ use conf_parser::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::vrrp_defaults::{BUFFER, FORCE, buffer};
+use super::buffers::{BUFFER, FORCE, buffer};
 use super::{Draft, NetlinkBuffer};
 
 /// What concerns IPVS as a whole, and defaults of the checkers.

@@ -7,7 +7,7 @@ use conf_parser::{
 
 use super::entry::Words;
 use super::instance_draft::InstanceDraft;
-use super::instance_keywords::source;
+use super::place_keywords::source;
 use crate::packet::{Family, OldChecksum, Peer};
 
 /// The keywords.

@@ -1,0 +1,346 @@
+//! How the children run: names, priorities, processors and memory of each.
+
+use std::cmp::Ordering;
+use std::time::Duration;
+
+use conf_parser::{
+    Args, Class, Diagnostics, Keyword, Limits, Statement, Value, keyword, parse_int,
+};
+use serde::{Deserialize, Serialize};
+
+use super::Draft;
+
+/// How a child runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Child {
+    /// Its name, where it is not that of the program.
+    pub name: Option<String>,
+    /// Nice value; 0 leaves it.
+    pub priority: i8,
+    /// Real-time priority (SCHED_RR).
+    pub realtime: Option<u8>,
+    /// Limit of CPU time without a blocking call while real-time; `None` is no limit.
+    pub realtime_limit: Option<Duration>,
+    /// The CPUs that it may use; empty leaves what is set.
+    pub cpus: Vec<u16>,
+    /// Whether its memory is locked.
+    pub no_swap: bool,
+}
+
+impl Default for Child {
+    fn default() -> Self {
+        Self {
+            name: None,
+            priority: 0,
+            realtime: None,
+            realtime_limit: Some(Duration::from_millis(10)),
+            cpus: Vec::new(),
+            no_swap: false,
+        }
+    }
+}
+
+/// The keywords of `global_defs`.
+pub(super) const KEYWORDS: &[Keyword<Draft>] = &[
+    keyword(
+        "vrrp_process_name",
+        NAME,
+        "name of the VRRP child",
+        |draft: &mut Draft, value, statement, diagnostics| {
+            draft.processes.vrrp.name = Some(process_name(value.word(), statement, diagnostics));
+        },
+    ),
+    keyword(
+        "checker_process_name",
+        NAME,
+        "name of the checker child",
+        |draft: &mut Draft, value, statement, diagnostics| {
+            draft.processes.checker.name = Some(process_name(value.word(), statement, diagnostics));
+        },
+    ),
+    keyword(
+        "lvs_process_name",
+        NAME,
+        "old name of checker_process_name",
+        |draft: &mut Draft, value, statement, diagnostics| {
+            diagnostics.report(
+                Class::Notice,
+                statement.place(),
+                "'lvs_process_name' is deprecated - please use 'checker_process_name'",
+            );
+            draft.processes.checker.name = Some(process_name(value.word(), statement, diagnostics));
+        },
+    ),
+    keyword(
+        "bfd_process_name",
+        NAME,
+        "name of the BFD child",
+        |draft: &mut Draft, value, statement, diagnostics| {
+            draft.processes.bfd.name = Some(process_name(value.word(), statement, diagnostics));
+        },
+    ),
+    keyword(
+        "vrrp_priority",
+        NICE,
+        "nice value of the VRRP child",
+        |draft: &mut Draft, value, _, _| {
+            draft.processes.vrrp.priority = value.i8();
+        },
+    )
+    .missing("No vrrp process priority specified")
+    .invalid("Invalid vrrp process priority specified"),
+    keyword(
+        "checker_priority",
+        NICE,
+        "nice value of the checker child",
+        |draft: &mut Draft, value, _, _| {
+            draft.processes.checker.priority = value.i8();
+        },
+    )
+    .missing("No checker process priority specified")
+    .invalid("Invalid checker process priority specified"),
+    keyword(
+        "bfd_priority",
+        NICE,
+        "nice value of the BFD child",
+        |draft: &mut Draft, value, _, _| {
+            draft.processes.bfd.priority = value.i8();
+        },
+    )
+    .missing("No bfd process priority specified")
+    .invalid("Invalid bfd process priority specified"),
+    keyword(
+        "vrrp_rt_priority",
+        REALTIME,
+        "real-time priority of the VRRP child",
+        |draft: &mut Draft, _, statement, diagnostics| {
+            realtime(&mut draft.processes.vrrp, "vrrp", statement, diagnostics);
+        },
+    ),
+    keyword(
+        "checker_rt_priority",
+        REALTIME,
+        "real-time priority of the checker child",
+        |draft: &mut Draft, _, statement, diagnostics| {
+            realtime(&mut draft.processes.checker, "checker", statement, diagnostics);
+        },
+    ),
+    keyword(
+        "bfd_rt_priority",
+        REALTIME,
+        "real-time priority of the BFD child",
+        |draft: &mut Draft, _, statement, diagnostics| {
+            realtime(&mut draft.processes.bfd, "bfd", statement, diagnostics);
+        },
+    ),
+    keyword(
+        "vrrp_rlimit_rttime",
+        CPU_TIME,
+        "limit of CPU time while real-time",
+        |draft: &mut Draft, value, _, _| {
+            draft.processes.vrrp.limit(value);
+        },
+    )
+    .invalid("Invalid vrrp real-time limit - {}"),
+    keyword(
+        "checker_rlimit_rttime",
+        CPU_TIME,
+        "limit of CPU time while real-time",
+        |draft: &mut Draft, value, _, _| {
+            draft.processes.checker.limit(value);
+        },
+    )
+    .invalid("Invalid checker real-time limit - {}"),
+    keyword(
+        "bfd_rlimit_rttime",
+        CPU_TIME,
+        "limit of CPU time while real-time",
+        |draft: &mut Draft, value, _, _| {
+            draft.processes.bfd.limit(value);
+        },
+    )
+    .invalid("Invalid bfd real-time limit - {}"),
+    keyword(
+        "vrrp_rlimit_rtime",
+        CPU_TIME,
+        "old name of vrrp_rlimit_rttime",
+        |draft: &mut Draft, value, statement, diagnostics| {
+            old_limit(&mut draft.processes.vrrp, value, statement, diagnostics);
+        },
+    )
+    .invalid("Invalid vrrp real-time limit - {}"),
+    keyword(
+        "checker_rlimit_rtime",
+        CPU_TIME,
+        "old name of checker_rlimit_rttime",
+        |draft: &mut Draft, value, statement, diagnostics| {
+            old_limit(&mut draft.processes.checker, value, statement, diagnostics);
+        },
+    )
+    .invalid("Invalid checker real-time limit - {}"),
+    keyword(
+        "bfd_rlimit_rtime",
+        CPU_TIME,
+        "old name of bfd_rlimit_rttime",
+        |draft: &mut Draft, value, statement, diagnostics| {
+            old_limit(&mut draft.processes.bfd, value, statement, diagnostics);
+        },
+    )
+    .invalid("Invalid bfd real-time limit - {}"),
+    keyword(
+        "vrrp_cpu_affinity",
+        CPUS,
+        "CPUs of the VRRP child",
+        |draft: &mut Draft, _, statement, diagnostics| {
+            affinity(&mut draft.processes.vrrp, "vrrp", statement, diagnostics);
+        },
+    ),
+    keyword(
+        "checker_cpu_affinity",
+        CPUS,
+        "CPUs of the checker child",
+        |draft: &mut Draft, _, statement, diagnostics| {
+            affinity(&mut draft.processes.checker, "checker", statement, diagnostics);
+        },
+    ),
+    keyword(
+        "bfd_cpu_affinity",
+        CPUS,
+        "CPUs of the BFD child",
+        |draft: &mut Draft, _, statement, diagnostics| {
+            affinity(&mut draft.processes.bfd, "bfd", statement, diagnostics);
+        },
+    ),
+    keyword(
+        "vrrp_no_swap",
+        Args::Flag,
+        "lock the memory of the VRRP child",
+        |draft: &mut Draft, _, _, _| {
+            draft.processes.vrrp.no_swap = true;
+        },
+    ),
+    keyword(
+        "checker_no_swap",
+        Args::Flag,
+        "lock the memory of the checker child",
+        |draft: &mut Draft, _, _, _| {
+            draft.processes.checker.no_swap = true;
+        },
+    ),
+    keyword(
+        "bfd_no_swap",
+        Args::Flag,
+        "lock the memory of the BFD child",
+        |draft: &mut Draft, _, _, _| {
+            draft.processes.bfd.no_swap = true;
+        },
+    ),
+];
+
+pub(super) const NAME: Args = Args::Word("NAME:1..15 chars");
+const NICE: Args = Args::Int { min: -20, max: 19, strict: false };
+const REALTIME: Args = Args::Words("INT:1..99 (clamped)");
+const CPU_TIME: Args = Args::Uint { unit: "USECS", min: 1, max: 4_294_967_295, strict: false };
+const CPUS: Args = Args::Words("CPU_ID...:0..ncpu-1");
+
+/// The kernel keeps 15 bytes of a process name.
+const NAME_MAX: usize = 15;
+
+impl Child {
+    /// Half of the limit is the soft one, which must not be 0 either.
+    fn limit(&mut self, value: Value<'_>) {
+        self.realtime_limit = Some(Duration::from_micros(value.uint().max(2)));
+    }
+}
+
+/// The name that a process is to have, as far as the kernel keeps it.
+pub(super) fn process_name(
+    name: &str,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) -> String {
+    if name.len() <= NAME_MAX {
+        return name.to_owned();
+    }
+    let text = format!("Process name {name} more than {NAME_MAX} characters, truncating");
+    diagnostics.report(Class::GeneralError, statement.place(), text);
+    let end = (0..=NAME_MAX).rev().find(|&end| name.is_char_boundary(end)).unwrap_or(0);
+    name[..end].to_owned()
+}
+
+fn realtime(
+    child: &mut Child,
+    process: &str,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    let mut report = |text| diagnostics.report(Class::GeneralError, statement.place(), text);
+    let Some(word) = statement.arg(0) else {
+        return report(format!("No {process} process real-time priority specified"));
+    };
+    let limits = Limits { min: i64::from(i32::MIN), max: i64::from(i32::MAX), strict: false };
+    let Some(priority) = parse_int(word, limits, diagnostics) else {
+        let text = format!("{process} process real-time priority '{}' invalid", word.text);
+        return diagnostics.report(Class::GeneralError, word.place, text);
+    };
+    let clamped = priority.clamp(1, 99);
+    let text = match priority.cmp(&clamped) {
+        Ordering::Less => format!(
+            "{process} process real-time priority {priority} less than minimum 1 - setting to minimum"
+        ),
+        Ordering::Greater => format!(
+            "{process} process real-time priority {priority} greater than maximum 99 - setting to maximum"
+        ),
+        Ordering::Equal => String::new(),
+    };
+    if !text.is_empty() {
+        diagnostics.report(Class::GeneralError, word.place, text);
+    }
+    child.realtime = u8::try_from(clamped).ok();
+}
+
+fn old_limit(
+    child: &mut Child,
+    value: Value<'_>,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    let old = statement.keyword();
+    let stem = old.strip_suffix("rtime").unwrap_or(old);
+    let text = format!("Keyword '{old}' is deprecated - please use '{stem}rttime'");
+    diagnostics.report(Class::Notice, statement.place(), text);
+    child.limit(value);
+}
+
+/// One bad number empties the set: running on CPUs that nobody chose is better than on some of those chosen.
+fn affinity(
+    child: &mut Child,
+    process: &str,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    if statement.arg(0).is_none() {
+        let text = format!("No {process} cpu_id set specified");
+        diagnostics.report(Class::GeneralError, statement.place(), text);
+        return;
+    }
+    child.cpus.clear();
+    let limits = Limits { min: 0, max: online_cpus() - 1, strict: false };
+    for word in statement.args() {
+        let cpu = parse_int(word, limits, diagnostics).and_then(|cpu| u16::try_from(cpu).ok());
+        let Some(cpu) = cpu else {
+            let text = format!("Invalid cpu_id:{} specified for {process} process", word.text);
+            diagnostics.report(Class::GeneralError, word.place, text);
+            child.cpus.clear();
+            return;
+        };
+        if !child.cpus.contains(&cpu) {
+            child.cpus.push(cpu);
+        }
+    }
+}
+
+fn online_cpus() -> i64 {
+    let count = nix::unistd::sysconf(nix::unistd::SysconfVar::_NPROCESSORS_ONLN);
+    count.ok().flatten().unwrap_or(1).max(1)
+}
