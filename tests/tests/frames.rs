@@ -202,6 +202,39 @@ fn version_3_with_the_checksum_of_version_2() {
 }
 
 #[test]
+fn every_peer_is_sent_the_right_checksum_of_version_2() {
+    if Binary::under_test().version().starts_with("2.2.") {
+        return eprintln!("a version before 2.4 has no v3_checksum_as_v2");
+    }
+    let lan = Lan::new(3);
+    let config = "vrrp_instance reference {
+        interface eth0
+        virtual_router_id 51
+        version 3
+        priority 254
+        advert_int 0.25
+        v3_checksum_as_v2
+        unicast_peer {
+            10.9.0.2
+            10.9.0.3
+        }
+        virtual_ipaddress {
+            10.9.0.100/24
+            10.9.0.101/24
+        }
+    }\n";
+    let daemon = Daemon::start(&Binary::under_test(), lan.nodes()[0].namespace(), config);
+    let payload = Frame::from_hex("3133fe020019bbd50a0900640a090065").bytes;
+    for peer in ["10.9.0.2", "10.9.0.3"] {
+        let sent = lan.capture().frames().wait(Default::default(), PATIENCE, |captured| {
+            let advert = captured.frame.advert()?;
+            (advert.destination.to_string() == peer).then(|| advert.payload.clone())
+        });
+        assert_eq!(sent.as_ref(), Some(&payload), "to {peer}:\n{}", daemon.log_text());
+    }
+}
+
+#[test]
 fn version_3_unicast() {
     compare(&Reference {
         config: "version 3

@@ -130,20 +130,27 @@ fn a_run_of_a_script_goes_on_over_a_reload() {
         script.display()
     );
     let tracker = "    track_script {\n        probe\n    }";
-    let daemon = start(&lan, &(script.clone() + &instance("one", 51, 100, tracker)));
+    let turned = "    track_script {\n        probe weight 0 reverse\n    }";
+    let config = |priority| {
+        let one = instance("one", 51, priority, tracker);
+        script.clone() + &one + &instance("two", 52, 100, turned)
+    };
+    let daemon = start(&lan, &config(100));
     let run = await_process(&pid);
     let mark = daemon.log().mark();
-    daemon.reload(&(script.clone() + &instance("one", 51, 120, tracker)));
+    daemon.reload(&config(120));
     daemon.await_log(mark, "Reload complete");
     assert!(run.lives(), "it was ended\n{}", daemon.log_text());
     daemon.await_log(mark, "VRRP_Script(probe) succeeded");
+    daemon.await_log(mark, "(two) Entering FAULT STATE");
     // What is known of it stays over another reload, with the sign that `reverse` gives.
     let mark = daemon.log().mark();
-    daemon.reload(&(script + &instance("one", 51, 130, tracker)));
+    daemon.reload(&config(130));
     daemon.await_log(mark, "VRRP_Script(probe) considered successful on reload");
     daemon.await_log(mark, "Reload complete");
     let lines = daemon.log().since(mark);
     assert!(lines.iter().all(|line| !line.text.contains("Entering FAULT")));
+    assert!(lines.iter().all(|line| !line.text.contains("(two) Entering")), "a success is a fault");
 }
 
 #[test]
@@ -152,6 +159,7 @@ fn a_backup_that_was_not_run_in_time_believes_in_its_master() {
     let mut pair = Pair::new([Binary::under_test(), Binary::under_test()], configs);
     let float = Float::new(51, &["10.9.0.51"]);
     pair.start(0);
+    pair.await_addresses(&float, 0, true);
     pair.start(1);
     pair.await_master(&float, 0);
     let backup = pair.daemon(1).vrrp().expect("it runs");
