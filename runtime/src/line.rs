@@ -21,8 +21,10 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(16);
 /// How long a connection may take to come about.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// For so long what was heard is answered in one turn of the loop.
+/// For so long what was heard is answered at a time.
 const TURN: Duration = Duration::from_millis(1);
+/// Whoever has asked for all of that time is heard again after this: the processor is not for strangers.
+const REST: Duration = Duration::from_millis(4);
 
 /// What is said on a line, without I/O: octets and the time go in, octets come out.
 pub trait Talk {
@@ -44,15 +46,6 @@ pub trait Talk {
 
     /// Whether the other side is to take answers before it may ask more.
     fn is_full(&self) -> bool;
-}
-
-/// Whether there is more to do at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// No.
-    Done,
-    /// Yes, in the next turn whatever happens.
-    Again,
 }
 
 /// A connection that comes back.
@@ -79,6 +72,8 @@ struct Connection {
     /// Until when it may come about; `None` once it has.
     connecting: Option<Instant>,
     input: Vec<u8>,
+    /// Nothing is read before.
+    rest: Option<Instant>,
 }
 
 impl Line {
@@ -90,6 +85,15 @@ impl Line {
     /// Where it leads.
     pub fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// Until when nothing is read.
+    #[cfg(test)]
+    pub(crate) fn rest(&self) -> Option<Instant> {
+        match &self.state {
+            State::Up(connection) => connection.rest,
+            State::Down(_) => None,
+        }
     }
 
     /// Whether there is a connection.
@@ -105,7 +109,7 @@ impl Line {
     /// Does what there is to do: after the descriptor has got ready, after the timer, or when there is something to send.
     /// An error says why the connection is lost, or has not come about; the other side will be called again. Call
     /// [`Line::attend`] afterwards.
-    pub fn serve(&mut self, talk: &mut impl Talk, now: Instant) -> io::Result<Turn> {
+    pub fn serve(&mut self, talk: &mut impl Talk, now: Instant) -> io::Result<()> {
         let served = self.try_to_serve(talk, now);
         if served.is_err() {
             talk.end();
@@ -116,20 +120,21 @@ impl Line {
         served
     }
 
-    fn try_to_serve(&mut self, talk: &mut impl Talk, now: Instant) -> io::Result<Turn> {
+    fn try_to_serve(&mut self, talk: &mut impl Talk, now: Instant) -> io::Result<()> {
         if let State::Down(at) = self.state {
             if at > now {
-                return Ok(Turn::Done);
+                return Ok(());
             }
             let connecting = Some(now + PATIENCE);
             let stream = self.target.call()?;
+            let input = Vec::new();
             let connection =
-                Connection { stream, registration: None, connecting, input: Vec::new() };
+                Connection { stream, registration: None, connecting, input, rest: None };
             self.state = State::Up(connection);
         }
         match &mut self.state {
             State::Up(connection) => connection.converse(talk, now),
-            State::Down(_) => Ok(Turn::Done),
+            State::Down(_) => Ok(()),
         }
     }
 
@@ -162,7 +167,8 @@ impl Line {
                         Err(error) => error!("cannot watch the line to {}: {error}", self.target),
                     }
                 }
-                connection.connecting.or(deadline)
+                let deadline = connection.connecting.or(deadline);
+                deadline.into_iter().chain(connection.rest).min()
             }
         };
         match deadline {
@@ -201,17 +207,20 @@ impl Line {
 }
 
 impl Connection {
-    fn converse(&mut self, talk: &mut impl Talk, now: Instant) -> io::Result<Turn> {
+    fn converse(&mut self, talk: &mut impl Talk, now: Instant) -> io::Result<()> {
         if let Some(until) = self.connecting {
             if !self.stream.is_connected()? {
-                return if now < until { Ok(Turn::Done) } else { Err(ErrorKind::TimedOut.into()) };
+                return if now < until { Ok(()) } else { Err(ErrorKind::TimedOut.into()) };
             }
             self.connecting = None;
             talk.begin(now);
         }
         talk.due(now)?;
         self.stream.send(talk.unsent())?;
-        let mut turn = Turn::Done;
+        if self.rest.is_some_and(|until| now < until) {
+            return Ok(());
+        }
+        self.rest = None;
         let end = Instant::now() + TURN;
         while !talk.is_full() {
             let taken = talk.receive(&self.input, now)?;
@@ -219,13 +228,13 @@ impl Connection {
             if taken == 0 && !self.stream.receive(&mut self.input)? {
                 break;
             }
-            if Instant::now() >= end {
-                turn = Turn::Again;
+            let now = Instant::now();
+            if now >= end {
+                self.rest = Some(now + REST);
                 break;
             }
         }
-        self.stream.send(talk.unsent())?;
-        Ok(turn)
+        self.stream.send(talk.unsent())
     }
 }
 

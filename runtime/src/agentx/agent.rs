@@ -11,7 +11,7 @@ use super::address::Address;
 use super::oid::Oid;
 use super::pdu::VarBind;
 use super::session::{Loss, News, Session, Settings};
-use crate::line::{Line, Talk, Target, Turn};
+use crate::line::{Line, Talk, Target};
 use crate::reactor::Reactor;
 
 /// A subagent: its session, and its connection while there is one.
@@ -48,24 +48,26 @@ impl Agent {
         self.session.unsent().len()
     }
 
+    /// Until when nothing is read.
+    #[cfg(test)]
+    pub(super) fn rest(&self) -> Option<Instant> {
+        self.line.rest()
+    }
+
     /// Whether something waits to be sent.
     pub fn has_news(&self) -> bool {
         self.line.is_up() && self.session.has_unsent()
     }
 
-    /// Does what there is to do: after the descriptor has got ready, after the timer, or after [`Agent::notify`].
-    /// Returns whether it wants to be called in the next turn whatever happens. Call [`Agent::attend`] afterwards.
-    pub fn serve(&mut self, objects: &mut impl Objects, now: Instant) -> bool {
+    /// Does what there is to do: after the descriptor has got ready, after the timer, or after [`Agent::notify`]. Call
+    /// [`Agent::attend`] afterwards.
+    pub fn serve(&mut self, objects: &mut impl Objects, now: Instant) {
         let mut news = Vec::new();
         let mut dialogue = Dialogue { session: &mut self.session, objects, news: &mut news };
         let served = self.line.serve(&mut dialogue, now);
         self.tell(&news);
-        match served {
-            Ok(turn) => turn == Turn::Again,
-            Err(error) => {
-                self.complain(&error);
-                false
-            }
+        if let Err(error) = served {
+            self.complain(&error);
         }
     }
 

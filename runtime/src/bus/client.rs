@@ -12,7 +12,7 @@ use super::address::{BadAddress, system_bus};
 use super::session::{Loss, News, Session, Ticket};
 use super::value::Value;
 use super::{Failure, Objects};
-use crate::line::{Line, Talk, Turn};
+use crate::line::{Line, Talk};
 use crate::reactor::Reactor;
 
 /// Where the name of the machine is.
@@ -28,12 +28,12 @@ pub struct Client {
 }
 
 /// What came of a turn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Served {
-    /// The client wants to be called in the next turn whatever happens.
-    pub again: bool,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// Nothing that matters to anybody else.
+    AsUsual,
     /// The name has become ours: who listens does not know anything about us yet.
-    pub appeared: bool,
+    Appeared,
 }
 
 impl Client {
@@ -78,16 +78,11 @@ impl Client {
         for one in &news {
             self.tell(*one);
         }
-        match served {
-            Ok(turn) => Served {
-                again: turn == Turn::Again,
-                appeared: news.contains(&News::Named) && self.session.is_named(),
-            },
-            Err(error) => {
-                self.complain(&error, was_named || news.contains(&News::Named));
-                Served::default()
-            }
+        let has_appeared = news.contains(&News::Named);
+        if let Err(error) = served {
+            self.complain(&error, was_named || has_appeared);
         }
+        if has_appeared && self.session.is_named() { Served::Appeared } else { Served::AsUsual }
     }
 
     fn tell(&mut self, news: News) {

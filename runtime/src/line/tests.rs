@@ -27,9 +27,37 @@ fn both_sides_talk_until_one_hangs_up() {
     std::fs::remove_dir_all(&directory).unwrap();
 }
 
+#[test]
+fn who_asks_all_the_time_is_heard_for_a_part_of_it() {
+    let directory = std::env::temp_dir().join(format!("line-rest-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let path = directory.join("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    let now = Instant::now();
+    let mut line = Line::new(Target::Path(path), now);
+    let mut talk = Echo { slow: TURN, ..Echo::default() };
+    line.serve(&mut talk, now).unwrap();
+    let (mut other, _) = listener.accept().unwrap();
+    other.set_nonblocking(true).unwrap();
+    let mut heard = [0; 5];
+    let mut hears = || other.write_all(b"again").and_then(|()| other.read_exact(&mut heard));
+    hears().unwrap();
+    // It takes a whole turn to answer what was sent.
+    line.serve(&mut talk, now).unwrap();
+    let until = line.rest().expect("it was a whole turn");
+    hears().unwrap();
+    line.serve(&mut talk, until - REST).unwrap();
+    assert!(hears().is_err(), "nothing was read");
+    line.serve(&mut talk, until).unwrap();
+    hears().unwrap();
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
 /// Says hello, and then whatever it is told.
 #[derive(Default)]
 struct Echo {
+    /// How long it takes to answer.
+    slow: Duration,
     unsent: Vec<u8>,
     is_over: bool,
 }
@@ -48,6 +76,10 @@ impl Talk for Echo {
     }
 
     fn receive(&mut self, data: &[u8], _: Instant) -> io::Result<usize> {
+        if !data.is_empty() {
+            let end = Instant::now() + self.slow;
+            while Instant::now() < end {}
+        }
         self.unsent.extend_from_slice(data);
         Ok(data.len())
     }

@@ -7,7 +7,7 @@ mod paths;
 use std::time::Instant;
 
 use log::{error, info, warn};
-use runtime::bus::{Answer, Client, Failure, Interface, Objects, Ticket, Value};
+use runtime::bus::{Answer, Client, Failure, Interface, Objects, Served, Ticket, Value};
 use runtime::child::ToParent;
 
 use self::interfaces::{INSTANCE, VRRP};
@@ -79,12 +79,9 @@ impl Engine {
     pub(super) fn serve_bus(&mut self, now: Instant) {
         let Some(mut client) = self.service.client.take() else { return };
         let served = client.serve(self, now);
-        if served.again {
-            self.reactor.again(Source::Bus);
-        }
         client.attend(Source::Bus, Timer::Bus, &mut self.reactor);
         self.service.client = Some(client);
-        if served.appeared {
+        if served == Served::Appeared {
             self.introduce();
         }
         if !self.service.answered.is_empty() {

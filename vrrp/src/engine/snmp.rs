@@ -118,9 +118,7 @@ impl Engine {
     /// Does what there is to do for the master agent.
     pub(super) fn serve_subagent(&mut self, now: Instant) {
         let Some(mut agent) = self.subagent.agent.take() else { return };
-        if agent.serve(self, now) {
-            self.reactor.again(Source::Snmp);
-        }
+        agent.serve(self, now);
         agent.attend(Source::Snmp, Timer::Snmp, &mut self.reactor);
         self.subagent.agent = Some(agent);
         // What follows from it may be worth a notification.
