@@ -54,7 +54,7 @@ pub use frame::{Advert, Announcement, Content, Frame};
 pub use frr::Frr;
 pub use lan::{Lan, Node};
 pub use listener::Listener;
-pub use machine::{machine, on_machine, on_machine_for};
+pub use machine::{each_on_machine, machine, on_machine, on_machine_for};
 pub use mail_server::{MailServer, Session};
 pub use namespace::{Namespace, run};
 pub use nginx::Nginx;

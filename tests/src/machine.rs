@@ -45,6 +45,24 @@ pub fn on_machine_for(name: &str, seconds: u32, work: impl FnOnce()) -> Option<S
     Some(text.into_owned())
 }
 
+/// [`on_machine_for`], for several that share a machine, one after the other: each has a name. `STORIES=NAME,NAME` does only
+/// these.
+#[track_caller]
+pub fn each_on_machine(name: &str, seconds: u32, works: &[(&str, fn())]) {
+    on_machine_for(name, seconds, || {
+        let chosen = std::env::var("STORIES").ok();
+        let chosen: Option<Vec<&str>> = chosen.as_deref().map(|names| names.split(',').collect());
+        let wanted = |name: &str| chosen.as_ref().is_none_or(|chosen| chosen.contains(&name));
+        let works = works.iter().filter(|(name, _)| wanted(name));
+        let failed = works.filter(|(name, work)| {
+            println!("{name}");
+            std::panic::catch_unwind(work).is_err()
+        });
+        let failed: Vec<&str> = failed.map(|(name, _)| *name).collect();
+        assert!(failed.is_empty(), "failed: {}", failed.join(", "));
+    });
+}
+
 /// A command that runs another one (`env` with the arguments that are still to come) on the virtual machine, for as many
 /// `seconds` at most.
 pub fn machine(seconds: u32) -> Command {
