@@ -12,14 +12,16 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use log::{debug, error, info, warn};
+use nix::unistd::getpid;
 use runtime::bfd_event::{Sender, Trackers};
-use runtime::child::{self, Received, Setup, ToChild, ToParent};
-use runtime::dump::Dumps;
+use runtime::child::{self, Setup};
+use runtime::dump::{Dumping, Dumps};
+use runtime::event_loop::{EventLoop, Lead};
 use runtime::global::Global;
 use runtime::handover;
 use runtime::process::{self, Promotion};
 use runtime::reactor::{Reactor, Readiness, Registration};
-use runtime::signals::{Signal, Signals};
+use runtime::signals::Signal;
 use runtime::sys::random::random;
 use runtime::sys::receive::{Received as Datagram, RecvBatch};
 
@@ -30,7 +32,6 @@ use crate::session::{Event, Pulse};
 use crate::socket::Arrival;
 use echoing::Family;
 use live::Live;
-use report::State;
 
 /// Datagrams taken from a socket at once, and how often before the timers have their turn.
 const BATCH: usize = 16;
@@ -87,8 +88,9 @@ struct Engine {
     reactor: Reactor<Source, Timer>,
     /// Raises the priority of this process when its timers are late.
     promotion: Promotion,
-    signals: Signals,
-    setup: Setup,
+    lead: Lead,
+    /// What the parent has sent last.
+    config: OwnedFd,
     sessions: BTreeMap<SessionId, Live>,
     by_discriminator: HashMap<u32, SessionId>,
     next_id: u32,
@@ -102,14 +104,15 @@ struct Engine {
     received: RecvBatch,
     /// The settings of the whole daemon.
     global: Global,
-    dumps: Dumps<State>,
+    dumps: Dumps<()>,
 }
 
 /// Runs the BFD child until it is told to stop; returns its exit status.
 pub fn run(setup: Setup) -> i32 {
+    let shows_configuration = setup.options.dump_configuration;
     let started = Engine::new(setup).and_then(|mut engine| {
         engine.load()?;
-        if engine.setup.options.dump_configuration {
+        if shows_configuration {
             engine.log_configuration();
         }
         Ok(engine)
@@ -131,14 +134,11 @@ pub fn run(setup: Setup) -> i32 {
 }
 
 impl Engine {
-    fn new(mut setup: Setup) -> io::Result<Self> {
-        let ignored: &[Signal] =
-            if setup.options.ignore_interrupt { &[Signal::Interrupt] } else { &[] };
-        let signals = Signals::new(ignored)?;
+    fn new(setup: Setup) -> io::Result<Self> {
         let mut reactor = Reactor::new()?;
-        reactor.register(&signals, Source::Signals, Readiness::Readable)?;
-        reactor.register(&setup.control, Source::Control, Readiness::Readable)?;
-        let Trackers { vrrp, checker } = std::mem::take(&mut setup.links.bfd_trackers);
+        let lead = Lead::new(setup.control, &setup.options)?;
+        lead.attend(Source::Control, Source::Signals, &mut reactor)?;
+        let Trackers { vrrp, checker } = setup.links.bfd_trackers;
         let mut trackers = Vec::new();
         for (tracker, socket) in [(Tracker::Vrrp, vrrp), (Tracker::Checker, checker)] {
             let Some(sender) = socket.map(Sender::new) else { continue };
@@ -148,8 +148,8 @@ impl Engine {
         Ok(Self {
             reactor,
             promotion: Promotion::default(),
-            signals,
-            setup,
+            lead,
+            config: setup.config,
             sessions: BTreeMap::new(),
             by_discriminator: HashMap::new(),
             next_id: 0,
@@ -164,80 +164,10 @@ impl Engine {
         })
     }
 
-    fn serve(&mut self) -> io::Result<()> {
-        let mut ready = Vec::new();
-        loop {
-            ready.clear();
-            self.reactor.wait(&mut ready)?;
-            let now = Instant::now();
-            self.promotion.note(self.reactor.overdue(now));
-            for &source in &ready {
-                match source {
-                    Source::Signals => {
-                        if self.take_signals()? {
-                            self.stop();
-                            return Ok(());
-                        }
-                    }
-                    Source::Control => {
-                        if self.take_messages()? {
-                            self.stop();
-                            return Ok(());
-                        }
-                    }
-                    Source::Arrival(arrival) => self.receive(arrival),
-                    Source::Echoes(family) => self.hear_echoes(family),
-                    Source::Tracker(tracker) => self.hear_tracker(tracker),
-                    Source::Dump => self.dump_ended(),
-                }
-            }
-            // What is due only now waits for the next turn: if it was us who stood still, there is more to hear first.
-            while let Some(timer) = self.reactor.expired(now) {
-                match timer {
-                    Timer::Session(id) => self.event(id, Event::Deadline, now),
-                    Timer::Reopen(id) => self.open(id, now),
-                }
-            }
-        }
-    }
-
-    /// Whether to stop.
-    fn take_signals(&mut self) -> io::Result<bool> {
-        while let Some(signal) = self.signals.take()? {
-            match signal {
-                Signal::Stop | Signal::Interrupt => return Ok(true),
-                Signal::Reload => self.load()?,
-                Signal::CpuTime => {
-                    warn!(
-                        "bfd process has used too much CPU time, bfd_rlimit_rttime may need to be increased"
-                    );
-                }
-                Signal::Data => self.dump(),
-                Signal::Statistics | Signal::ClearStatistics | Signal::Json | Signal::Child => {}
-            }
-        }
-        Ok(false)
-    }
-
-    /// Whether the parent is gone.
-    fn take_messages(&mut self) -> io::Result<bool> {
-        loop {
-            match self.setup.control.receive()? {
-                Received::Message(ToChild::Configuration(memory)) => {
-                    info!("Reloading");
-                    self.setup.config = memory;
-                    self.load()?;
-                }
-                Received::Nothing => return Ok(false),
-                Received::End => return Ok(true),
-            }
-        }
-    }
-
     /// Puts the configuration in force by difference: sessions that stay are not touched but for their parameters.
     fn load(&mut self) -> io::Result<()> {
         let (global, config): (Global, Config) =
-            handover::open(&self.setup.config).map_err(io::Error::other)?;
+            handover::open(&self.config).map_err(io::Error::other)?;
         let now = Instant::now();
         let gone: Vec<SessionId> = self
             .sessions
@@ -272,7 +202,8 @@ impl Engine {
         }
         self.promotion = Promotion::new(&global.processes, &global.processes.bfd);
         self.global = global;
-        self.setup.control.send(ToParent::Loaded)
+        self.lead.report_loaded();
+        Ok(())
     }
 
     fn add(&mut self, instance: crate::config::Instance, now: Instant) -> io::Result<()> {
@@ -461,6 +392,68 @@ impl Engine {
             }
             Err(error) => error!("cannot hear a tracker of BFD sessions: {error}"),
         }
+    }
+}
+
+impl EventLoop for Engine {
+    type Source = Source;
+    type Timer = Timer;
+
+    fn reactor(&mut self) -> &mut Reactor<Source, Timer> {
+        &mut self.reactor
+    }
+
+    fn promotion(&mut self) -> &mut Promotion {
+        &mut self.promotion
+    }
+
+    fn lead(&mut self) -> &mut Lead {
+        &mut self.lead
+    }
+
+    fn ready(&mut self, source: Source, now: Instant) -> io::Result<()> {
+        match source {
+            Source::Signals => return self.hear_signals(now),
+            Source::Control => return self.hear_parent(now),
+            Source::Arrival(arrival) => self.receive(arrival),
+            Source::Echoes(family) => self.hear_echoes(family),
+            Source::Tracker(tracker) => self.hear_tracker(tracker),
+            Source::Dump => self.dump_ended(),
+        }
+        Ok(())
+    }
+
+    fn expired(&mut self, timer: Timer, now: Instant) {
+        match timer {
+            Timer::Session(id) => self.event(id, Event::Deadline, now),
+            Timer::Reopen(id) => self.open(id, now),
+        }
+    }
+
+    /// Packets have left when they were born: each has a socket of its own.
+    fn flush(&mut self, _: Instant) {}
+
+    fn signalled(&mut self, signal: Signal, _: Instant) -> io::Result<()> {
+        match signal {
+            Signal::Reload => return self.load(),
+            Signal::CpuTime => {
+                warn!(
+                    "bfd process has used too much CPU time, bfd_rlimit_rttime may need to be increased"
+                );
+            }
+            Signal::Data => {
+                info!("Printing BFD data for process({}) on signal", getpid());
+                self.dump(());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn reload(&mut self, memory: OwnedFd, _: Instant) -> io::Result<()> {
+        info!("Reloading");
+        self.config = memory;
+        self.load()
     }
 
     /// Says good-bye on every session, so that nobody need wait for a detection time.

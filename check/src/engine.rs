@@ -19,28 +19,29 @@ mod stop;
 
 use std::collections::HashMap;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Instant;
 
 use log::{error, info, warn};
+use nix::unistd::getpid;
+use runtime::agentx::Offering;
+use runtime::audience::{self, Audience};
 use runtime::bfd_event::Receiver;
-use runtime::child::{self, ChildEnd, Received, Setup, ToChild, ToParent};
-use runtime::dump::Dumps;
-use runtime::fifo::{self, Listeners};
+use runtime::child::{self, Setup};
+use runtime::dump::{Dumping, Dumps};
+use runtime::event_loop::{EventLoop, Lead};
 use runtime::global::Global;
-use runtime::mail::{MailId, Outbox};
 use runtime::options::Options;
 use runtime::process::Promotion;
-use runtime::reactor::{Reactor, Registration};
-use runtime::scripts::{NotifierId, Notifiers};
-use runtime::signals::{Signal, Signals};
+use runtime::reactor::Reactor;
+use runtime::signals::Signal;
 
 use self::addresses::Addresses;
 use self::files::Files;
 use self::live::{CheckId, Checks};
 use self::ping_range::PingRange;
-use self::report::State;
-use self::snmp::Subagent;
+use self::snmp::Managed;
 use crate::balance::{Balance, ServerId};
 use crate::config::Config;
 use crate::probe::Tools;
@@ -68,33 +69,17 @@ enum Source {
     Sessions,
     /// Changes of addresses.
     Monitor,
-    /// The end of a script that was told something.
-    Script(NotifierId),
-    /// The end of the program that reads a FIFO.
-    Reader(fifo::Reader),
-    /// A mail on its way.
-    Mail(MailId),
+    /// Those who are told what has happened.
+    Audience(audience::Member),
     /// The SNMP master agent.
     Snmp,
     /// The end of a dump.
     Dump,
 }
 
-impl From<MailId> for Source {
-    fn from(id: MailId) -> Self {
-        Self::Mail(id)
-    }
-}
-
-impl From<NotifierId> for Source {
-    fn from(id: NotifierId) -> Self {
-        Self::Script(id)
-    }
-}
-
-impl From<fifo::Reader> for Source {
-    fn from(reader: fifo::Reader) -> Self {
-        Self::Reader(reader)
+impl From<audience::Member> for Source {
+    fn from(member: audience::Member) -> Self {
+        Self::Audience(member)
     }
 }
 
@@ -105,19 +90,17 @@ enum Timer {
     Attempt(CheckId),
     /// The end of the time that an attempt has.
     Deadline(CheckId),
-    /// The end of the time that the mail server has.
-    Mail(MailId),
+    /// Those who are told what has happened.
+    Audience(audience::Due),
     /// Time to try again what the kernel did not take, and to see whether its table is as it should be.
     Table,
     /// Time to call the SNMP master agent, or to ask whether it is there.
     Snmp,
-    /// The end of the time that scripts and mails have when the process stops.
-    Grace,
 }
 
-impl From<MailId> for Timer {
-    fn from(id: MailId) -> Self {
-        Self::Mail(id)
+impl From<audience::Due> for Timer {
+    fn from(due: audience::Due) -> Self {
+        Self::Audience(due)
     }
 }
 
@@ -129,8 +112,7 @@ struct Engine {
     reactor: Reactor<Source, Timer>,
     /// Raises the priority of this process when its timers are late.
     promotion: Promotion,
-    control: ChildEnd,
-    signals: Signals,
+    lead: Lead,
     checks: Checks,
     /// What attempts of this configuration share.
     tools: Tools,
@@ -141,17 +123,11 @@ struct Engine {
     addresses: Addresses,
     ping_range: PingRange,
     bfd_events: Option<Receiver>,
-    notifiers: Notifiers,
-    listeners: Listeners,
-    mails: Outbox,
-    subagent: Subagent,
-    dumps: Dumps<State>,
+    audience: Audience,
+    managed: Managed,
+    dumps: Dumps<()>,
     /// What the real servers that were there before the last reload weighed then.
     weights_before: HashMap<ServerId, i64>,
-    /// Kept for as long as the loop lives.
-    _registrations: Vec<Registration>,
-    /// Whether the loop goes on.
-    running: bool,
     /// Whether it ends because the process cannot work.
     fatal: bool,
 }
@@ -180,113 +156,77 @@ pub fn run(setup: Setup) -> i32 {
     }
 }
 
-impl Engine {
-    fn serve(&mut self) -> io::Result<()> {
-        let mut ready = Vec::new();
-        while self.running {
-            self.reactor.wait(&mut ready)?;
-            let now = Instant::now();
-            self.promotion.note(self.reactor.overdue(now));
-            for source in ready.drain(..) {
-                self.ready(source, now);
-            }
-            // What is due only now waits for the next turn: if it was us who stood still, there is more to hear first.
-            while let Some(timer) = self.reactor.expired(now) {
-                self.expired(timer, now);
-            }
-            self.flush(now);
-        }
-        self.stop();
-        Ok(())
+impl EventLoop for Engine {
+    type Source = Source;
+    type Timer = Timer;
+
+    fn reactor(&mut self) -> &mut Reactor<Source, Timer> {
+        &mut self.reactor
     }
 
-    fn ready(&mut self, source: Source, now: Instant) {
+    fn promotion(&mut self) -> &mut Promotion {
+        &mut self.promotion
+    }
+
+    fn lead(&mut self) -> &mut Lead {
+        &mut self.lead
+    }
+
+    fn ready(&mut self, source: Source, now: Instant) -> io::Result<()> {
         match source {
-            Source::Control => self.hear_parent(now),
-            Source::Signals => self.hear_signals(now),
+            Source::Control => return self.hear_parent(now),
+            Source::Signals => return self.hear_signals(now),
             Source::Probe(id) => self.advance(id, now),
             Source::Run(id) => self.run_ended(id, now),
             Source::Files => self.hear_files(),
             Source::Sessions => self.hear_sessions(),
             Source::Monitor => self.hear_addresses(),
-            Source::Script(id) => self.notifiers.ended(id, &mut self.reactor),
-            Source::Reader(reader) => self.listeners.reader_ended(reader, &mut self.reactor),
-            Source::Mail(id) => self.mails.serve(id, &mut self.reactor, now),
+            Source::Audience(member) => self.audience.hear(member, &mut self.reactor, now),
             Source::Snmp => self.serve_subagent(now),
             Source::Dump => self.dump_ended(),
         }
+        Ok(())
     }
 
     fn expired(&mut self, timer: Timer, now: Instant) {
         match timer {
             Timer::Attempt(id) => self.attempt(id, now),
             Timer::Deadline(id) => self.deadline(id, now),
-            Timer::Mail(id) => self.mails.serve(id, &mut self.reactor, now),
+            Timer::Audience(due) => self.audience.due(due, &mut self.reactor, now),
             Timer::Table => self.look_at_table(now),
             Timer::Snmp => self.serve_subagent(now),
-            // Whoever waits for it looks at the clock.
-            Timer::Grace => {}
         }
     }
 
     /// What was born in this turn leaves: first the kernel learns of it, then those who are told.
     fn flush(&mut self, now: Instant) {
         self.reconcile(now);
-        self.notifiers.start(&mut self.reactor);
-        self.listeners.flush();
-        self.mails.flush(&mut self.reactor, now);
+        self.audience.flush(&mut self.reactor, now);
         self.send_traps(now);
     }
 
-    fn hear_signals(&mut self, now: Instant) {
-        loop {
-            match self.signals.take() {
-                Ok(Some(signal)) => self.signalled(signal, now),
-                Ok(None) => return,
-                Err(failure) => {
-                    error!("cannot read signals: {failure}");
-                    return;
-                }
-            }
-        }
-    }
-
-    fn signalled(&mut self, signal: Signal, now: Instant) {
+    fn signalled(&mut self, signal: Signal, now: Instant) -> io::Result<()> {
         match signal {
-            Signal::Stop | Signal::Interrupt => self.running = false,
             Signal::Reload => self.repeat_configuration(now),
             Signal::CpuTime => warn!(
                 "Healthcheck process has used too much CPU time, checker_rlimit_rttime may need to be increased"
             ),
-            Signal::Data => self.dump(),
-            // Scripts have descriptors of their own, and 2.4.3 has neither statistics nor JSON here.
-            Signal::Child | Signal::Statistics | Signal::ClearStatistics | Signal::Json => {}
-        }
-    }
-
-    fn hear_parent(&mut self, now: Instant) {
-        loop {
-            match self.control.receive() {
-                Ok(Received::Message(ToChild::Configuration(memory))) => self.reload(&memory, now),
-                Ok(Received::Nothing) => return,
-                Ok(Received::End) => {
-                    info!("the parent is gone");
-                    self.running = false;
-                    return;
-                }
-                Err(failure) => {
-                    error!("cannot hear the parent: {failure}");
-                    self.running = false;
-                    return;
-                }
+            Signal::Data => {
+                info!("Printing checker data for process({}) on signal", getpid());
+                self.dump(());
             }
+            // 2.4.3 has neither statistics nor JSON here.
+            _ => {}
         }
+        Ok(())
     }
 
-    /// Tells the parent that the configuration is in force.
-    fn report_loaded(&self) {
-        if let Err(failure) = self.control.send(ToParent::Loaded) {
-            error!("cannot answer the parent: {failure}");
-        }
+    fn reload(&mut self, memory: OwnedFd, now: Instant) -> io::Result<()> {
+        Engine::reload(self, &memory, now);
+        Ok(())
+    }
+
+    fn stop(&mut self) {
+        Engine::stop(self);
     }
 }

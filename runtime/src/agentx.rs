@@ -1,12 +1,13 @@
 //! AgentX (RFC 2741): how a process offers its objects to the SNMP master agent of the machine.
 //!
-//! [`Agent`] is the connection in an event loop: it never waits, and comes back by itself when the master agent does. What
+//! [`Offering`] is a process with a subagent. [`Agent`] is its connection in an event loop: it never waits, and comes back by itself when the master agent does. What
 //! is said on it is decided by a session without I/O; the objects themselves are described by [`mib`], and belong to
 //! whoever implements [`Objects`].
 
 mod address;
 mod agent;
 pub mod mib;
+mod offering;
 mod oid;
 pub mod pdu;
 mod reader;
@@ -15,6 +16,7 @@ mod writer;
 
 pub use address::{Address, BadAddress};
 pub use agent::Agent;
+pub use offering::{Offer, Offering, Subagent};
 pub use oid::Oid;
 pub use pdu::{Value, VarBind};
 pub use session::{Branch, Settings};

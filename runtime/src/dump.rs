@@ -1,5 +1,6 @@
 //! Files in which a process shows its state: complete when their name appears, and never through somebody else's link.
 
+mod dumping;
 mod queue;
 
 use std::fmt;
@@ -18,6 +19,7 @@ use crate::sys::descriptor::close_from;
 use crate::sys::process::exit_now;
 use crate::sys::random::random;
 
+pub use dumping::Dumping;
 pub use queue::Dumps;
 
 /// Who may read data and statistics: everybody whom the file creation mask allows it.

@@ -20,7 +20,8 @@ use nix::unistd::{getuid, mkfifo};
 use crate::global;
 use crate::scripts::{self, Running};
 
-pub use listeners::{Listeners, Reader};
+pub(crate) use listeners::Listeners;
+pub use listeners::Reader;
 
 /// So many lines wait for a reader that has fallen behind by more than the kernel holds.
 const WAITING: usize = 1000;

@@ -1,10 +1,12 @@
 //! What every keepalived process needs: reactor, timers, signals, scripts, logging, netlink.
 
 pub mod agentx;
+pub mod audience;
 pub mod bfd_event;
 pub mod bus;
 pub mod child;
 pub mod dump;
+pub mod event_loop;
 pub mod fifo;
 pub mod global;
 pub mod handover;

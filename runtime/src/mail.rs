@@ -23,7 +23,7 @@ use nix::unistd::{User, getuid};
 use crate::global::Mail;
 use dialogue::{Dialogue, Note, Progress};
 
-pub use outbox::Outbox;
+pub(crate) use outbox::Outbox;
 
 /// So many conversations are under way at once.
 const CONVERSATIONS: usize = 32;

@@ -26,7 +26,8 @@ use crate::global::{Account, Script};
 use crate::process::{self, Ending, Side, fork, pidfd_open, reap_one, wait_for};
 use crate::sys::{self, process::exit_now};
 
-pub use notifiers::{NotifierId, Notifiers};
+pub use notifiers::NotifierId;
+pub(crate) use notifiers::Notifiers;
 pub use patience::{Patience, Step};
 pub use security::ScriptChecker;
 

@@ -37,19 +37,19 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use log::{error, info};
+use runtime::agentx::Offering;
+use runtime::audience::{self, Audience};
 use runtime::bfd_event::Receiver;
-use runtime::child::{self, ChildEnd, Received, Setup, ToChild, ToParent};
-use runtime::dump::Dumps;
-use runtime::fifo::{self, Listeners};
+use runtime::child::{self, Setup};
+use runtime::dump::{Dumping, Dumps};
+use runtime::event_loop::{EventLoop, Lead};
 use runtime::global::Global;
 use runtime::machine::IfIndex;
-use runtime::mail::{MailId, Outbox};
 use runtime::netlink::{Client, Monitor};
 use runtime::options::Options;
 use runtime::process::Promotion;
-use runtime::reactor::{Reactor, Registration};
-use runtime::scripts::{NotifierId, Notifiers};
-use runtime::signals::{Signal, Signals};
+use runtime::reactor::Reactor;
+use runtime::signals::Signal;
 use runtime::sys::receive::RecvBatch;
 
 use self::dbus::Service;
@@ -61,7 +61,7 @@ use self::notify::News;
 use self::own_links::SourceChecks;
 use self::refusals::Chatter;
 use self::report::Dump;
-use self::snmp::Subagent;
+use self::snmp::Managed;
 use self::sockets::{SocketId, Sockets};
 use self::sync_daemon::Synchronisation;
 use self::table::Table;
@@ -104,8 +104,8 @@ enum Source {
     Monitor,
     /// Adverts.
     Socket(SocketId),
-    /// The end of a script that was told something.
-    Script(NotifierId),
+    /// Those who are told what has happened.
+    Audience(audience::Member),
     /// The end of a run of a tracked script.
     Tracked(ScriptId),
     /// Changes of tracked files.
@@ -114,12 +114,8 @@ enum Source {
     Processes,
     /// Events of BFD sessions.
     Sessions,
-    /// The end of the program that reads a FIFO.
-    Reader(fifo::Reader),
     /// Tables of the firewall that somebody removes.
     Tables,
-    /// A mail on its way.
-    Mail(MailId),
     /// The end of a dump.
     Dump,
     /// The SNMP master agent.
@@ -149,37 +145,23 @@ enum Timer {
     Processes,
     /// The end of the start-up delay.
     Delayed,
-    /// The end of the time that the mail server has.
-    Mail(MailId),
+    /// Those who are told what has happened.
+    Audience(audience::Due),
     /// Time to call the SNMP master agent, or to ask whether it is there.
     Snmp,
     /// Time to call the message bus, or the end of the time that it has to answer.
     Bus,
-    /// The end of the time that scripts and mails have when the process stops.
-    Grace,
 }
 
-impl From<MailId> for Source {
-    fn from(id: MailId) -> Self {
-        Self::Mail(id)
+impl From<audience::Member> for Source {
+    fn from(member: audience::Member) -> Self {
+        Self::Audience(member)
     }
 }
 
-impl From<NotifierId> for Source {
-    fn from(id: NotifierId) -> Self {
-        Self::Script(id)
-    }
-}
-
-impl From<fifo::Reader> for Source {
-    fn from(reader: fifo::Reader) -> Self {
-        Self::Reader(reader)
-    }
-}
-
-impl From<MailId> for Timer {
-    fn from(id: MailId) -> Self {
-        Self::Mail(id)
+impl From<audience::Due> for Timer {
+    fn from(due: audience::Due) -> Self {
+        Self::Audience(due)
     }
 }
 
@@ -209,8 +191,7 @@ struct Engine {
     reactor: Reactor<Source, Timer>,
     /// Raises the priority of this process when its timers are late.
     promotion: Promotion,
-    control: ChildEnd,
-    signals: Signals,
+    lead: Lead,
     netlink: Client,
     monitor: Monitor,
     interfaces: Interfaces,
@@ -244,24 +225,18 @@ struct Engine {
     started: Instant,
     /// The end of the start-up delay.
     delayed_until: Option<Instant>,
-    /// Scripts that are told of states.
-    notifiers: Notifiers,
+    /// Those who are told of states.
+    audience: Audience,
     dumps: Dumps<Dump>,
-    listeners: Listeners,
-    mails: Outbox,
     tracked: Tracked,
     synchronisation: Synchronisation,
-    subagent: Subagent,
+    managed: Managed,
     service: Service,
     /// Where process events come from, where the kernel has them.
     process_events: Option<OwnedFd>,
     bfd_events: Option<Receiver>,
-    /// Kept for as long as the loop lives.
-    _registrations: Vec<Registration>,
     /// Room for the actions of an election.
     actions: Vec<Action>,
-    /// Whether the loop goes on.
-    running: bool,
 }
 
 /// Runs the VRRP process until it is told to end, and returns its exit status.
@@ -284,70 +259,6 @@ pub fn run(setup: Setup) -> i32 {
 }
 
 impl Engine {
-    fn serve(&mut self) -> io::Result<()> {
-        let mut ready = Vec::new();
-        while self.running {
-            self.reactor.wait(&mut ready)?;
-            let now = Instant::now();
-            self.promotion.note(self.reactor.overdue(now));
-            for source in ready.drain(..) {
-                self.ready(source, now);
-            }
-            // What is due only now waits for the next turn: if it was us who stood still, there is more to hear first.
-            while let Some(timer) = self.reactor.expired(now) {
-                self.expired(timer, now);
-            }
-            self.flush(now);
-        }
-        self.stop();
-        Ok(())
-    }
-
-    fn ready(&mut self, source: Source, now: Instant) {
-        match source {
-            Source::Socket(socket) => {
-                if self.receive(socket, now).is_continue() {
-                    self.reactor.again(source);
-                }
-            }
-            Source::Monitor => self.hear_machine(now),
-            Source::Control => self.hear_parent(now),
-            Source::Signals => self.hear_signals(now),
-            Source::Script(id) => self.notifiers.ended(id, &mut self.reactor),
-            Source::Tracked(id) => self.run_ended(id, now),
-            Source::Files => self.hear_files(now),
-            Source::Processes => self.hear_processes(now),
-            Source::Sessions => self.hear_sessions(now),
-            Source::Reader(reader) => self.listeners.reader_ended(reader, &mut self.reactor),
-            Source::Tables => self.hear_tables(),
-            Source::Mail(id) => self.mails.serve(id, &mut self.reactor, now),
-            Source::Dump => self.dump_ended(),
-            Source::Snmp => self.serve_subagent(now),
-            Source::Bus => self.serve_bus(now),
-        }
-    }
-
-    fn expired(&mut self, timer: Timer, now: Instant) {
-        match timer {
-            Timer::Deadline(id) => self.due(id, now),
-            Timer::Script(id) => self.run_script(id, now),
-            Timer::Patience(id) => self.lose_patience(id, now),
-            Timer::Mail(id) => self.mails.serve(id, &mut self.reactor, now),
-            Timer::Link(index) => self.link_counts(index, now),
-            Timer::Poll => self.poll_links(now),
-            Timer::Quorum(id) => self.quorum_due(id, now),
-            Timer::Processes => self.count_processes(now),
-            // They leave at the end of the turn.
-            Timer::Announcements | Timer::Grace => {}
-            Timer::Snmp => self.serve_subagent(now),
-            Timer::Bus => self.serve_bus(now),
-            Timer::Delayed => {
-                info!("Delayed start completed");
-                self.delayed_until = None;
-            }
-        }
-    }
-
     /// Serves the deadline of an election. A backup listens once more before it declares its master dead: when it was
     /// us who stood still, the adverts that prove the master alive are waiting, perhaps behind those of a flood.
     fn due(&mut self, id: InstanceId, now: Instant) {
@@ -393,57 +304,91 @@ impl Engine {
     fn is_delayed(&self, now: Instant) -> bool {
         self.delayed_until.is_some_and(|until| until > now)
     }
+}
 
-    fn hear_signals(&mut self, now: Instant) {
-        loop {
-            match self.signals.take() {
-                Ok(Some(signal)) => self.signalled(signal, now),
-                Ok(None) => return,
-                Err(error) => {
-                    error!("cannot read signals: {error}");
-                    return;
+impl EventLoop for Engine {
+    type Source = Source;
+    type Timer = Timer;
+
+    fn reactor(&mut self) -> &mut Reactor<Source, Timer> {
+        &mut self.reactor
+    }
+
+    fn promotion(&mut self) -> &mut Promotion {
+        &mut self.promotion
+    }
+
+    fn lead(&mut self) -> &mut Lead {
+        &mut self.lead
+    }
+
+    fn ready(&mut self, source: Source, now: Instant) -> io::Result<()> {
+        match source {
+            Source::Socket(socket) => {
+                if self.receive(socket, now).is_continue() {
+                    self.reactor.again(source);
                 }
+            }
+            Source::Monitor => self.hear_machine(now),
+            Source::Control => return self.hear_parent(now),
+            Source::Signals => return self.hear_signals(now),
+            Source::Audience(member) => self.audience.hear(member, &mut self.reactor, now),
+            Source::Tracked(id) => self.run_ended(id, now),
+            Source::Files => self.hear_files(now),
+            Source::Processes => self.hear_processes(now),
+            Source::Sessions => self.hear_sessions(now),
+            Source::Tables => self.hear_tables(),
+            Source::Dump => self.dump_ended(),
+            Source::Snmp => self.serve_subagent(now),
+            Source::Bus => self.serve_bus(now),
+        }
+        Ok(())
+    }
+
+    fn expired(&mut self, timer: Timer, now: Instant) {
+        match timer {
+            Timer::Deadline(id) => self.due(id, now),
+            Timer::Script(id) => self.run_script(id, now),
+            Timer::Patience(id) => self.lose_patience(id, now),
+            Timer::Audience(due) => self.audience.due(due, &mut self.reactor, now),
+            Timer::Link(index) => self.link_counts(index, now),
+            Timer::Poll => self.poll_links(now),
+            Timer::Quorum(id) => self.quorum_due(id, now),
+            Timer::Processes => self.count_processes(now),
+            // They leave at the end of the turn.
+            Timer::Announcements => {}
+            Timer::Snmp => self.serve_subagent(now),
+            Timer::Bus => self.serve_bus(now),
+            Timer::Delayed => {
+                info!("Delayed start completed");
+                self.delayed_until = None;
             }
         }
     }
 
-    fn signalled(&mut self, signal: Signal, now: Instant) {
+    fn flush(&mut self, now: Instant) {
+        Engine::flush(self, now);
+    }
+
+    fn signalled(&mut self, signal: Signal, now: Instant) -> io::Result<()> {
         match signal {
-            Signal::Stop | Signal::Interrupt => self.running = false,
             Signal::Reload => self.repeat_configuration(now),
             Signal::Statistics => self.dump_on_signal(Dump::Statistics { clear: false }),
             Signal::ClearStatistics => self.dump_on_signal(Dump::Statistics { clear: true }),
-            // Scripts have descriptors of their own.
-            Signal::Child => {}
             Signal::Data => self.dump_on_signal(Dump::State),
             Signal::Json => self.dump_on_signal(Dump::Json),
             Signal::CpuTime => info!("VRRP used more CPU time than rlimit_rttime allows"),
+            _ => {}
         }
+        Ok(())
     }
 
-    fn hear_parent(&mut self, now: Instant) {
-        loop {
-            match self.control.receive() {
-                Ok(Received::Message(ToChild::Configuration(memory))) => self.reload(&memory, now),
-                Ok(Received::Nothing) => return,
-                Ok(Received::End) => {
-                    info!("the parent is gone");
-                    self.running = false;
-                    return;
-                }
-                Err(error) => {
-                    error!("cannot hear the parent: {error}");
-                    self.running = false;
-                    return;
-                }
-            }
-        }
+    fn reload(&mut self, memory: OwnedFd, now: Instant) -> io::Result<()> {
+        Engine::reload(self, &memory, now);
+        Ok(())
     }
 
-    /// Tells the parent that the configuration is in force.
-    fn report_loaded(&self) {
-        if let Err(error) = self.control.send(ToParent::Loaded) {
-            error!("cannot answer the parent: {error}");
-        }
+    fn stop(&mut self) {
+        Engine::stop(self);
     }
 }

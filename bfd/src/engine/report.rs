@@ -1,11 +1,10 @@
 //! What the process tells about itself when it is asked by a signal.
 
+use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Instant, SystemTime};
 
-use log::info;
-use nix::unistd::getpid;
-use runtime::dump::{self, SHARED, Writer};
+use runtime::dump::{self, Copy, Dumping, Dumps, SHARED, Writer};
 use runtime::global::Author;
 use runtime::report::{Moment, Report};
 
@@ -15,43 +14,19 @@ use super::{Engine, Source};
 /// What stands for a timer of the original that is none here.
 const NO_THREAD: &str = "0x(nil)";
 
-/// The only thing that can be asked for: everything that there is to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct State;
+impl Dumping for Engine {
+    /// Everything that there is to know is the only thing that can be asked for.
+    type Dump = ();
 
-impl Engine {
-    /// Writes everything that there is to know.
-    pub(super) fn dump(&mut self) {
-        info!("Printing BFD data for process({}) on signal", getpid());
-        self.dumps.ask(State);
-        self.write_next_dump();
+    const WRITTEN: Source = Source::Dump;
+
+    fn dumps(&mut self) -> &mut Dumps<()> {
+        &mut self.dumps
     }
 
-    /// A dump is written, or failed.
-    pub(super) fn dump_ended(&mut self) {
-        self.dumps.ended(&mut self.reactor);
-        self.write_next_dump();
-    }
-
-    fn write_next_dump(&mut self) {
-        if let Some(State) = self.dumps.take_next() {
-            let path = dump::state_path(&self.global, Writer::Bfd);
-            let copy = dump::write_apart(path, SHARED, || self.state());
-            self.dumps.begun(copy, Source::Dump, &mut self.reactor);
-        }
-    }
-
-    /// Writes what was configured into the log.
-    pub(super) fn log_configuration(&self) {
-        let mut out = Report::of_configuration();
-        self.report(&mut out);
-        out.into_text().lines().for_each(|line| info!("{line}"));
-    }
-
-    fn state(&self) -> String {
-        let mut out = Report::of_state();
-        self.report(&mut out);
-        out.into_text()
+    fn begin_dump(&mut self, (): ()) -> Option<io::Result<Copy>> {
+        let path = dump::state_path(&self.global, Writer::Bfd);
+        Some(dump::write_apart(path, SHARED, || self.state()))
     }
 
     fn report(&self, out: &mut Report) {

@@ -29,7 +29,7 @@ impl Engine {
         let script = if change.up { &server.notify_up } else { &server.notify_down };
         self.notify(script.as_ref(), &change.line(service, server));
         let Some(body) = change.cause.mail().filter(|_| server.smtp_alert) else { return };
-        self.mails.post(server_alert(service, server, change.up, body.to_owned()));
+        self.audience.mail(server_alert(service, server, change.up, body.to_owned()));
     }
 
     fn tell_of_quorum(&mut self, change: &QuorumChange) {
@@ -42,16 +42,16 @@ impl Engine {
         self.notify(script.as_ref(), &change.line(service));
         if service.smtp_alert {
             let about = format!("Virtualserver {}", service.name);
-            self.mails.post(Alert { about, event: event(change.up), body: change.mail() });
+            self.audience.mail(Alert { about, event: event(change.up), body: change.mail() });
         }
     }
 
     /// Starts a script, and writes to the FIFOs.
     fn notify(&mut self, script: Option<&Script>, line: &str) {
         if let Some(script) = script {
-            self.notifiers.add(script.clone(), Vec::new());
+            self.audience.run(script.clone(), Vec::new());
         }
-        self.listeners.write(&format!("{line}\n"));
+        self.audience.write(&format!("{line}\n"));
     }
 
     /// Mails the result of a check. `turned`: its server came up or went down by it.
@@ -61,7 +61,7 @@ impl Engine {
         if !server.smtp_alert || !turned && self.global.mail.no_checkers {
             return;
         }
-        self.mails.post(server_alert(service, server, self.balance.is_alive(id), body));
+        self.audience.mail(server_alert(service, server, self.balance.is_alive(id), body));
     }
 }
 

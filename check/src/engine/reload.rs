@@ -10,6 +10,8 @@ use std::time::Instant;
 
 use log::{error, info};
 use nix::sys::signal::Signal;
+use runtime::agentx::Offering;
+use runtime::event_loop::EventLoop;
 use runtime::global::Global;
 use runtime::handover;
 
@@ -29,7 +31,7 @@ impl Engine {
             Ok((global, config)) => self.apply(global, Rc::new(config), now),
             Err(failure) => {
                 error!("cannot read the new configuration, going on with the old one: {failure}");
-                self.report_loaded();
+                self.lead.report_loaded();
             }
         }
     }
@@ -50,13 +52,14 @@ impl Engine {
         self.prepare();
         if !self.make_tools() || !self.open_table(now) {
             self.fatal = true;
-            self.running = false;
+            self.lead.end();
             return;
         }
+        self.forget_figures();
         self.offer_objects(now);
         self.load(false);
         self.flush(now);
-        self.report_loaded();
+        self.lead.report_loaded();
         self.activate(now);
     }
 
@@ -80,7 +83,7 @@ impl Engine {
                 if let Err(failure) = self.reactor.deregister(&running, registration) {
                     error!("cannot forget what a check was doing: {failure}");
                 }
-                self.notifiers.adopt(running, &mut self.reactor);
+                self.audience.adopt(running, &mut self.reactor);
             }
         }
     }

@@ -1,11 +1,10 @@
 //! What the process tells about itself when it is asked by a signal, or by `-d`.
 
 use std::collections::HashMap;
+use std::io;
 use std::time::{Instant, SystemTime};
 
-use log::info;
-use nix::unistd::getpid;
-use runtime::dump::{self, SHARED, Writer};
+use runtime::dump::{self, Copy, Dumping, Dumps, SHARED, Writer};
 use runtime::global::Author;
 use runtime::report::Report;
 
@@ -15,44 +14,29 @@ use crate::balance::{PoolId, ServerId};
 use crate::config::VirtualServer;
 use crate::report::{CheckState, PoolState, ServerState, Snapshot, SorryState, report};
 
-/// The only thing that can be asked for: everything that there is to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct State;
+impl Dumping for Engine {
+    /// Everything that there is to know is the only thing that can be asked for.
+    type Dump = ();
+
+    const WRITTEN: Source = Source::Dump;
+
+    fn dumps(&mut self) -> &mut Dumps<()> {
+        &mut self.dumps
+    }
+
+    fn begin_dump(&mut self, (): ()) -> Option<io::Result<Copy>> {
+        let path = dump::state_path(&self.global, Writer::Checker);
+        Some(dump::write_apart(path, SHARED, || self.state()))
+    }
+
+    fn report(&self, out: &mut Report) {
+        let real_time = self.promotion.real_time();
+        self.global.report(&Author { real_time, ..Author::new(Writer::Checker) }, out);
+        report(&self.config, &self.snapshot(), out);
+    }
+}
 
 impl Engine {
-    /// Writes everything that there is to know.
-    pub(super) fn dump(&mut self) {
-        info!("Printing checker data for process({}) on signal", getpid());
-        self.dumps.ask(State);
-        self.write_next_dump();
-    }
-
-    /// A dump is written, or failed.
-    pub(super) fn dump_ended(&mut self) {
-        self.dumps.ended(&mut self.reactor);
-        self.write_next_dump();
-    }
-
-    fn write_next_dump(&mut self) {
-        if let Some(State) = self.dumps.take_next() {
-            let path = dump::state_path(&self.global, Writer::Checker);
-            let copy = dump::write_apart(path, SHARED, || self.report(Report::of_state()));
-            self.dumps.begun(copy, Source::Dump, &mut self.reactor);
-        }
-    }
-
-    /// Writes what was configured into the log.
-    pub(super) fn log_configuration(&self) {
-        self.report(Report::of_configuration()).lines().for_each(|line| info!("{line}"));
-    }
-
-    fn report(&self, mut out: Report) -> String {
-        let real_time = self.promotion.real_time();
-        self.global.report(&Author { real_time, ..Author::new(Writer::Checker) }, &mut out);
-        report(&self.config, &self.snapshot(), &mut out);
-        out.into_text()
-    }
-
     fn snapshot(&self) -> Snapshot {
         let mut checks: HashMap<ServerId, Vec<CheckState>> = HashMap::new();
         for live in self.checks.iter() {

@@ -12,9 +12,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use ipvs_sys::Statistics;
-use log::warn;
 use runtime::agentx::mib::{Inclusive, Mib, Part};
-use runtime::agentx::{self, Address, Agent, Branch, Objects, Oid, SetError, Value};
+use runtime::agentx::{Branch, Objects, Offer, Offering, Oid, SetError, Subagent, Value};
 use runtime::global::{Global, Script, mib};
 use runtime::report::command;
 
@@ -43,11 +42,10 @@ static CHECK: Mib<Engine> = Mib {
     ],
 };
 
-/// The subagent, where it is, and what it knows of the kernel's counters.
+/// The subagent, what it knows of the kernel's counters, and what it is asked for.
 #[derive(Debug, Default)]
-pub(super) struct Subagent {
-    agent: Option<Agent>,
-    socket: Option<String>,
+pub(super) struct Managed {
+    subagent: Subagent,
     figures: RefCell<Figures>,
     /// The weights that a manager has changed in this turn.
     changes: Vec<(ServerId, u32)>,
@@ -59,75 +57,52 @@ impl mib::Configured for Engine {
     }
 }
 
-impl Engine {
-    /// Starts the subagent, ends it, or starts it anew, as the configuration wants.
-    pub(super) fn offer_objects(&mut self, now: Instant) {
-        self.subagent.figures.get_mut().forget();
-        let wanted = &self.global.snmp;
-        if !wanted.checker || wanted.socket != self.subagent.socket {
-            self.stop_subagent();
-        }
-        let wanted = &self.global.snmp;
-        if !wanted.checker || self.subagent.agent.is_some() {
-            return;
-        }
-        match wanted.socket.as_deref().map_or_else(|| Ok(Address::default()), str::parse) {
-            Ok(address) => {
-                let branches = vec![
-                    Branch { priority: PREFERRED, ..mib::BRANCH },
-                    Branch {
-                        root: ROOT,
-                        priority: Branch::PRIORITY,
-                        capabilities: Some((ROOT, "The MIB module for Healthchecker")),
-                    },
-                ];
-                let settings = agentx::Settings { description: "Keepalived", branches };
-                self.subagent.agent = Some(Agent::new(address, settings, now));
-            }
-            Err(failure) => warn!("SNMP: {failure}"),
-        }
-        self.subagent.socket.clone_from(&self.global.snmp.socket);
-        self.serve_subagent(now);
+impl Offering for Engine {
+    const MASTER: Source = Source::Snmp;
+    const MASTER_DUE: Timer = Timer::Snmp;
+
+    fn subagent(&mut self) -> &mut Subagent {
+        &mut self.managed.subagent
     }
 
-    /// Does what there is to do for the master agent.
-    pub(super) fn serve_subagent(&mut self, now: Instant) {
-        let Some(mut agent) = self.subagent.agent.take() else { return };
-        agent.serve(self, now);
-        agent.attend(Source::Snmp, Timer::Snmp, &mut self.reactor);
-        self.subagent.agent = Some(agent);
-        // What follows from it may be worth a notification.
-        for (id, weight) in std::mem::take(&mut self.subagent.changes) {
+    fn wanted_offer(&self) -> Option<Offer> {
+        let wanted = &self.global.snmp;
+        let branches = vec![
+            Branch { priority: PREFERRED, ..mib::BRANCH },
+            Branch {
+                root: ROOT,
+                priority: Branch::PRIORITY,
+                capabilities: Some((ROOT, "The MIB module for Healthchecker")),
+            },
+        ];
+        wanted.checker.then(|| Offer { socket: wanted.socket.clone(), branches })
+    }
+
+    fn perform_changes(&mut self, _: Instant) {
+        for (id, weight) in std::mem::take(&mut self.managed.changes) {
             self.balance.change_weight(id, weight.into());
             self.tell();
         }
     }
+}
 
-    /// Sends the notifications of this turn.
-    pub(super) fn send_traps(&mut self, now: Instant) {
-        if self.subagent.agent.as_ref().is_some_and(Agent::has_news) {
-            self.serve_subagent(now);
-        }
-    }
-
-    /// Takes leave of the master agent.
-    pub(super) fn stop_subagent(&mut self) {
-        if let Some(agent) = self.subagent.agent.take() {
-            agent.close(Timer::Snmp, &mut self.reactor);
-        }
+impl Engine {
+    /// Forgets what the kernel has counted for what was configured before.
+    pub(super) fn forget_figures(&mut self) {
+        self.managed.figures.get_mut().forget();
     }
 
     fn figures_of_pool(&self, pool: PoolId) -> Statistics {
         let Some(table) = &self.table else { return Statistics::default() };
         let age = self.global.snmp.virtual_server_interval;
-        self.subagent.figures.borrow_mut().of_pool(table, pool, age)
+        self.managed.figures.borrow_mut().of_pool(table, pool, age)
     }
 
     fn figures_of_server(&self, pool: PoolId, server: SocketAddr) -> Statistics {
         let Some(table) = &self.table else { return Statistics::default() };
         let snmp = &self.global.snmp;
         let age = snmp.real_server_interval.unwrap_or(snmp.virtual_server_interval);
-        self.subagent.figures.borrow_mut().of_server(table, pool, server, age)
+        self.managed.figures.borrow_mut().of_server(table, pool, server, age)
     }
 
     /// The real server and the weight that giving an object a value means.
@@ -167,7 +142,7 @@ impl Objects for Engine {
 
     fn set(&mut self, name: &[u32], value: &Value) -> Result<(), SetError> {
         let change = self.change(name, value)?;
-        self.subagent.changes.push(change);
+        self.managed.changes.push(change);
         Ok(())
     }
 }

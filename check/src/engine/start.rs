@@ -6,23 +6,22 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use log::info;
+use runtime::agentx::Offering;
+use runtime::audience::Audience;
 use runtime::bfd_event::Receiver;
 use runtime::child::Setup;
-use runtime::dump::Dumps;
-use runtime::fifo::Listeners;
+use runtime::dump::{Dumping, Dumps};
+use runtime::event_loop::{EventLoop, Lead};
 use runtime::global::Global;
 use runtime::handover;
-use runtime::mail::Outbox;
 use runtime::process::{self, Promotion};
 use runtime::reactor::{Reactor, Readiness};
-use runtime::scripts::Notifiers;
-use runtime::signals::{Signal, Signals};
 
 use super::addresses::Addresses;
 use super::files::Files;
 use super::live::Checks;
 use super::ping_range::PingRange;
-use super::snmp::Subagent;
+use super::snmp::Managed;
 use super::{Engine, Source};
 use crate::balance::Balance;
 use crate::config::Config;
@@ -35,18 +34,13 @@ impl Engine {
     /// Opens what the process works with.
     pub(super) fn new(setup: Setup) -> Result<Self, Box<dyn Error>> {
         let (global, config): (Global, Config) = handover::open(&setup.config)?;
-        let ignored =
-            if setup.options.ignore_interrupt { &[Signal::Interrupt][..] } else { &[][..] };
-        let signals = Signals::new(ignored)?;
+        let lead = Lead::new(setup.control, &setup.options)?;
         let promotion = schedule(&global);
         let mut reactor = Reactor::new()?;
         let bfd_events = setup.links.bfd_events.map(Receiver::new);
-        let mut registrations = vec![
-            reactor.register(&setup.control, Source::Control, Readiness::Readable)?,
-            reactor.register(&signals, Source::Signals, Readiness::Readable)?,
-        ];
+        lead.attend(Source::Control, Source::Signals, &mut reactor)?;
         if let Some(events) = &bfd_events {
-            registrations.push(reactor.register(events, Source::Sessions, Readiness::Readable)?);
+            reactor.register(events, Source::Sessions, Readiness::Readable)?;
         }
         Ok(Self {
             options: setup.options,
@@ -54,8 +48,7 @@ impl Engine {
             config: Rc::new(config),
             reactor,
             promotion,
-            control: setup.control,
-            signals,
+            lead,
             checks: Checks::default(),
             tools: Tools::default(),
             balance: Balance::new(),
@@ -63,15 +56,11 @@ impl Engine {
             files: Files::default(),
             addresses: Addresses::default(),
             bfd_events,
-            notifiers: Notifiers::default(),
-            listeners: Listeners::default(),
-            mails: Outbox::default(),
-            subagent: Subagent::default(),
+            audience: Audience::default(),
+            managed: Managed::default(),
             dumps: Dumps::default(),
             weights_before: HashMap::new(),
             ping_range: PingRange::default(),
-            _registrations: registrations,
-            running: true,
             fatal: false,
         })
     }
@@ -84,6 +73,7 @@ impl Engine {
             return false;
         }
         self.prepare();
+        self.forget_figures();
         self.offer_objects(now);
         if !self.make_tools() {
             return false;
@@ -94,7 +84,7 @@ impl Engine {
         if self.options.dump_configuration {
             self.log_configuration();
         }
-        self.report_loaded();
+        self.lead.report_loaded();
         self.activate(now);
         true
     }
@@ -112,10 +102,8 @@ impl Engine {
         if let Err(failure) = process::allow_files(wanted) {
             info!("Unable to set the limit of open files: {failure}");
         }
-        let scripts = &self.global.scripts;
-        let fifos = [(&scripts.notify_fifo, ""), (&scripts.lvs_notify_fifo, "lvs ")];
-        self.listeners.open(fifos, &mut self.reactor);
-        self.mails.address(&self.global);
+        let fifo = (&self.global.scripts.lvs_notify_fifo, "lvs ");
+        self.audience.invite(&self.global, fifo, &mut self.reactor);
     }
 
     /// Makes what attempts share. `false` where that is impossible, which has been logged then.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use log::error;
 
 use super::Fifo;
+use crate::audience::Member;
 use crate::global;
 use crate::reactor::{Reactor, Readiness, Registration};
 
@@ -18,7 +19,7 @@ pub struct Reader(usize);
 
 /// The FIFOs that are open.
 #[derive(Debug, Default)]
-pub struct Listeners(Vec<Listener>);
+pub(crate) struct Listeners(Vec<Listener>);
 
 #[derive(Debug)]
 struct Listener {
@@ -31,12 +32,12 @@ struct Listener {
 impl Listeners {
     /// Opens the FIFOs that are `wanted`, with what goes before the word notify in messages about them. One that is open
     /// with the same settings stays as it is, so that its reader misses nothing.
-    pub fn open<S, T>(
+    pub(crate) fn open<S, T>(
         &mut self,
         wanted: [(&Option<global::Fifo>, &'static str); 2],
         reactor: &mut Reactor<S, T>,
     ) where
-        S: Copy + From<Reader>,
+        S: Copy + From<Member>,
         T: Copy + Eq + Hash,
     {
         let mut before = std::mem::take(&mut self.0);
@@ -61,21 +62,21 @@ impl Listeners {
     }
 
     /// Writes a line to all of them.
-    pub fn write(&mut self, line: &str) {
+    pub(crate) fn write(&mut self, line: &str) {
         for listener in &mut self.0 {
             listener.fifo.write(line);
         }
     }
 
     /// Writes what waits for readers that were too slow.
-    pub fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         for listener in &mut self.0 {
             listener.fifo.flush();
         }
     }
 
     /// The reader of a FIFO has ended.
-    pub fn reader_ended<S, T>(&mut self, reader: Reader, reactor: &mut Reactor<S, T>)
+    pub(crate) fn reader_ended<S, T>(&mut self, reader: Reader, reactor: &mut Reactor<S, T>)
     where
         S: Copy,
         T: Copy + Eq + Hash,
@@ -87,7 +88,7 @@ impl Listeners {
     }
 
     /// Closes all of them. Their readers may take in the last lines.
-    pub fn close<S: Copy, T: Copy + Eq + Hash>(&mut self, reactor: &mut Reactor<S, T>) {
+    pub(crate) fn close<S: Copy, T: Copy + Eq + Hash>(&mut self, reactor: &mut Reactor<S, T>) {
         let all = std::mem::take(&mut self.0);
         all.into_iter().for_each(|listener| listener.close(reactor, LAST_LINES));
     }
@@ -97,12 +98,13 @@ impl Listener {
     /// Has the reactor say when the reader ends. After a reload the place may be another.
     fn watch<S, T>(&mut self, place: usize, reactor: &mut Reactor<S, T>)
     where
-        S: Copy + From<Reader>,
+        S: Copy + From<Member>,
         T: Copy + Eq + Hash,
     {
         self.forget(reactor);
         let Some(reader) = self.fifo.reader() else { return };
-        match reactor.register(reader, S::from(Reader(place)), Readiness::Readable) {
+        match reactor.register(reader, S::from(Member::Reader(Reader(place))), Readiness::Readable)
+        {
             Ok(registration) => self.registration = Some(registration),
             Err(error) => error!("cannot watch the reader of {}: {error}", self.settings.path),
         }

@@ -7,12 +7,13 @@ use std::time::Instant;
 use log::error;
 
 use super::{Alert, Envelope, MailId, Mailer, Standing};
+use crate::audience::{Due, Member};
 use crate::global::Global;
 use crate::reactor::{Reactor, Readiness, Registration};
 
 /// Mails on their way, and where they go.
 #[derive(Debug, Default)]
-pub struct Outbox {
+pub(crate) struct Outbox {
     /// `None` when no mail is sent.
     envelope: Option<Envelope>,
     mailer: Mailer,
@@ -21,27 +22,28 @@ pub struct Outbox {
 
 impl Outbox {
     /// Sends later mails to where the configuration wants them. Those on their way go on.
-    pub fn address(&mut self, global: &Global) {
+    pub(crate) fn address(&mut self, global: &Global) {
         self.envelope = Envelope::new(&global.mail);
     }
 
     /// Has an alert sent, where mails are sent at all.
-    pub fn post(&mut self, alert: Alert) {
+    pub(crate) fn post(&mut self, alert: Alert) {
         if let Some(envelope) = &self.envelope {
             self.mailer.post(envelope, alert);
         }
     }
 
     /// Begins the conversations that may begin.
-    pub fn flush<S, T>(&mut self, reactor: &mut Reactor<S, T>, now: Instant)
+    pub(crate) fn flush<S, T>(&mut self, reactor: &mut Reactor<S, T>, now: Instant)
     where
-        S: Copy + From<MailId>,
-        T: Copy + Eq + Hash + From<MailId>,
+        S: Copy + From<Member>,
+        T: Copy + Eq + Hash + From<Due>,
     {
         while let Some(id) = self.mailer.start(now) {
             let descriptor = self.mailer.descriptor(id);
-            let registered =
-                descriptor.map(|socket| reactor.register(&socket, S::from(id), Readiness::Both));
+            let registered = descriptor.map(|socket| {
+                reactor.register(&socket, S::from(Member::Mail(id)), Readiness::Both)
+            });
             match registered {
                 Some(Ok(registration)) => {
                     self.registrations.insert(id, registration);
@@ -57,15 +59,15 @@ impl Outbox {
     }
 
     /// Something has happened on a conversation, or it is due.
-    pub fn serve<S, T>(&mut self, id: MailId, reactor: &mut Reactor<S, T>, now: Instant)
+    pub(crate) fn serve<S, T>(&mut self, id: MailId, reactor: &mut Reactor<S, T>, now: Instant)
     where
-        S: Copy + From<MailId>,
-        T: Copy + Eq + Hash + From<MailId>,
+        S: Copy + From<Member>,
+        T: Copy + Eq + Hash + From<Due>,
     {
         match self.mailer.serve(id, now) {
-            Standing::Until(deadline) => reactor.arm(T::from(id), deadline),
+            Standing::Until(deadline) => reactor.arm(T::from(Due::Mail(id)), deadline),
             Standing::Over => {
-                reactor.disarm(T::from(id));
+                reactor.disarm(T::from(Due::Mail(id)));
                 let registration = self.registrations.remove(&id);
                 if let (Some(socket), Some(registration)) =
                     (self.mailer.descriptor(id), registration)
@@ -79,8 +81,18 @@ impl Outbox {
         }
     }
 
+    /// Something may have happened on any of them.
+    pub(crate) fn serve_all<S, T>(&mut self, reactor: &mut Reactor<S, T>, now: Instant)
+    where
+        S: Copy + From<Member>,
+        T: Copy + Eq + Hash + From<Due>,
+    {
+        let all: Vec<MailId> = self.registrations.keys().copied().collect();
+        all.into_iter().for_each(|id| self.serve(id, reactor, now));
+    }
+
     /// Whether all has been sent.
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.mailer.is_idle()
     }
 }

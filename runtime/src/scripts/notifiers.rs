@@ -8,6 +8,7 @@ use log::error;
 use nix::sys::signal::Signal;
 
 use super::{Running, start};
+use crate::audience::Member;
 use crate::global::Script;
 use crate::reactor::{Reactor, Readiness, Registration};
 
@@ -17,7 +18,7 @@ pub struct NotifierId(u64);
 
 /// The scripts of a process that wait to be started, and those that run.
 #[derive(Debug, Default)]
-pub struct Notifiers {
+pub(crate) struct Notifiers {
     waiting: Vec<(Script, Vec<String>)>,
     running: BTreeMap<NotifierId, (Running, Registration)>,
     next: NotifierId,
@@ -25,14 +26,14 @@ pub struct Notifiers {
 
 impl Notifiers {
     /// Has `script` started with `arguments` behind its own, by the next [`Notifiers::start`].
-    pub fn add(&mut self, script: Script, arguments: Vec<String>) {
+    pub(crate) fn add(&mut self, script: Script, arguments: Vec<String>) {
         self.waiting.push((script, arguments));
     }
 
     /// Starts those that wait.
-    pub fn start<S, T>(&mut self, reactor: &mut Reactor<S, T>)
+    pub(crate) fn start<S, T>(&mut self, reactor: &mut Reactor<S, T>)
     where
-        S: Copy + From<NotifierId>,
+        S: Copy + From<Member>,
         T: Copy + Eq + Hash,
     {
         for (script, arguments) in std::mem::take(&mut self.waiting) {
@@ -46,13 +47,13 @@ impl Notifiers {
     }
 
     /// Watches a script that somebody else has started and does not care about any more.
-    pub fn adopt<S, T>(&mut self, running: Running, reactor: &mut Reactor<S, T>)
+    pub(crate) fn adopt<S, T>(&mut self, running: Running, reactor: &mut Reactor<S, T>)
     where
-        S: Copy + From<NotifierId>,
+        S: Copy + From<Member>,
         T: Copy + Eq + Hash,
     {
         let id = self.next;
-        match reactor.register(&running, S::from(id), Readiness::Readable) {
+        match reactor.register(&running, S::from(Member::Script(id)), Readiness::Readable) {
             Ok(registration) => {
                 self.next = NotifierId(id.0.wrapping_add(1));
                 self.running.insert(id, (running, registration));
@@ -61,33 +62,46 @@ impl Notifiers {
         }
     }
 
-    /// A script has ended.
-    pub fn ended<S, T>(&mut self, id: NotifierId, reactor: &mut Reactor<S, T>)
+    /// A script may have ended.
+    pub(crate) fn ended<S, T>(&mut self, id: NotifierId, reactor: &mut Reactor<S, T>)
     where
         S: Copy,
         T: Copy + Eq + Hash,
     {
-        let Some((running, registration)) = self.running.remove(&id) else { return };
-        if let Err(error) = running.ending() {
-            error!("cannot take leave of script {}: {error}", running.pid());
+        let Some((running, _)) = self.running.get(&id) else { return };
+        match running.ending() {
+            Ok(None) => return,
+            Ok(Some(_)) => {}
+            Err(error) => error!("cannot take leave of script {}: {error}", running.pid()),
         }
+        let Some((running, registration)) = self.running.remove(&id) else { return };
         if let Err(error) = reactor.deregister(&running, registration) {
             error!("cannot forget script {}: {error}", running.pid());
         }
     }
 
+    /// Any script may have ended.
+    pub(crate) fn some_ended<S, T>(&mut self, reactor: &mut Reactor<S, T>)
+    where
+        S: Copy,
+        T: Copy + Eq + Hash,
+    {
+        let all: Vec<NotifierId> = self.running.keys().copied().collect();
+        all.into_iter().for_each(|id| self.ended(id, reactor));
+    }
+
     /// The number that the next script will have.
-    pub fn next(&self) -> NotifierId {
+    pub(crate) fn next(&self) -> NotifierId {
         self.next
     }
 
     /// How many run of those with the number `first` or a later one.
-    pub fn running_since(&self, first: NotifierId) -> usize {
+    pub(crate) fn running_since(&self, first: NotifierId) -> usize {
         self.running.range(first..).count()
     }
 
     /// Sends a signal to those with the number `first` or a later one.
-    pub fn signal_since(&self, first: NotifierId, signal: Signal) {
+    pub(crate) fn signal_since(&self, first: NotifierId, signal: Signal) {
         for (running, _) in self.running.range(first..).map(|(_, one)| one) {
             // It may have ended just now.
             let _ = running.signal(signal);

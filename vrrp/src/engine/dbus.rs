@@ -9,6 +9,7 @@ use std::time::Instant;
 use log::{error, info, warn};
 use runtime::bus::{Answer, Client, Failure, Interface, Objects, Served, Ticket, Value};
 use runtime::child::ToParent;
+use runtime::dump::Dumping;
 
 use self::interfaces::{INSTANCE, VRRP};
 use self::paths::{Object, Paths};
@@ -197,7 +198,7 @@ impl Engine {
     }
 
     fn ask_for_reload(&self) -> Answer {
-        match self.control.send(ToParent::Reload) {
+        match self.lead.tell(ToParent::Reload) {
             Ok(()) => Answer::Done,
             Err(error) => {
                 error!("cannot tell the parent to reload: {error}");

@@ -21,7 +21,7 @@ impl Engine {
         let Some((event, body)) = about_instance(news, &self.global.mail) else { return };
         instance.mailed = Some(news);
         let about = format!("VRRP Instance {}", config.name);
-        self.mails.post(Alert { about, event, body: body.to_owned() });
+        self.audience.mail(Alert { about, event, body: body.to_owned() });
     }
 
     /// Mails that there is news of a group, unless its last mail said the same.
@@ -34,7 +34,7 @@ impl Engine {
         let Some((event, body)) = about_group(news, &self.global.mail) else { return };
         running.mailed = Some(news);
         let about = format!("VRRP Group {}", config.name);
-        self.mails.post(Alert { about, event, body: body.to_owned() });
+        self.audience.mail(Alert { about, event, body: body.to_owned() });
     }
 }
 

@@ -34,7 +34,7 @@ impl Engine {
                 error!("cannot read the new configuration, going on with the old one: {error}")
             }
         }
-        self.report_loaded();
+        self.lead.report_loaded();
     }
 
     /// There is nothing new, but the masters speak at once as after any reload.
@@ -177,11 +177,11 @@ impl Engine {
             let Some(instance) = self.instances.get(id) else { continue };
             let word = instance.router.state().name();
             let priority = instance.router.effective_priority();
-            self.listeners.write(&notify::instance_line(instance.name(), word, priority));
+            self.audience.write(&notify::instance_line(instance.name(), word, priority));
         }
         for running in self.groups.iter() {
             let word = running.group.state().name();
-            self.listeners.write(&notify::group_line(&running.config.name, word));
+            self.audience.write(&notify::group_line(&running.config.name, word));
         }
     }
 

@@ -18,7 +18,7 @@ use std::time::{Instant, SystemTime};
 
 use log::info;
 use nix::unistd::getpid;
-use runtime::dump::{self, Copy, PRIVATE, SHARED, Writer};
+use runtime::dump::{self, Copy, Dumping, Dumps, PRIVATE, SHARED, Writer};
 use runtime::global::Author;
 use runtime::report::{Moment, Report};
 
@@ -73,32 +73,22 @@ impl Engine {
         }
         self.dump(wanted);
     }
+}
 
-    /// Writes something, as soon as what was asked for before is written.
-    pub(super) fn dump(&mut self, wanted: Dump) {
-        self.dumps.ask(wanted);
-        self.write_next_dump();
+impl Dumping for Engine {
+    type Dump = Dump;
+
+    const WRITTEN: Source = Source::Dump;
+
+    fn dumps(&mut self) -> &mut Dumps<Dump> {
+        &mut self.dumps
     }
 
-    fn write_next_dump(&mut self) {
-        while let Some(next) = self.dumps.take_next() {
-            self.service.begun(next);
-            if let Some(copy) = self.begin_dump(next) {
-                self.dumps.begun(copy, Source::Dump, &mut self.reactor);
-            }
-            if next == (Dump::Statistics { clear: true }) {
-                self.instances.iter_mut().for_each(|instance| instance.stats = Stats::default());
-            }
-            if !self.dumps.is_writing() {
-                self.answer_dump();
-            }
-        }
-    }
-
-    /// Starts to write. Without instances there is no JSON.
-    fn begin_dump(&self, wanted: Dump) -> Option<io::Result<Copy>> {
+    /// Without instances there is no JSON.
+    fn begin_dump(&mut self, wanted: Dump) -> Option<io::Result<Copy>> {
+        self.service.begun(wanted);
         let global = &self.global;
-        Some(match wanted {
+        let copy = match wanted {
             Dump::State => {
                 let path = dump::state_path(global, Writer::Vrrp);
                 dump::write_apart(path, SHARED, || self.state())
@@ -108,29 +98,15 @@ impl Engine {
             }
             Dump::Json if self.instances.iter().next().is_none() => return None,
             Dump::Json => dump::write_apart(dump::json_path(global), PRIVATE, || self.json()),
-        })
-    }
-
-    /// A dump is written, or failed.
-    pub(super) fn dump_ended(&mut self) {
-        self.dumps.ended(&mut self.reactor);
-        if !self.dumps.is_writing() {
-            self.answer_dump();
+        };
+        if wanted == (Dump::Statistics { clear: true }) {
+            self.instances.iter_mut().for_each(|instance| instance.stats = Stats::default());
         }
-        self.write_next_dump();
+        Some(copy)
     }
 
-    /// Writes what was configured into the log.
-    pub(super) fn log_configuration(&self) {
-        let mut out = Report::of_configuration();
-        self.report(&mut out);
-        out.into_text().lines().for_each(|line| info!("{line}"));
-    }
-
-    fn state(&self) -> String {
-        let mut out = Report::of_state();
-        self.report(&mut out);
-        out.into_text()
+    fn dump_is_over(&mut self) {
+        self.answer_dump();
     }
 
     fn report(&self, out: &mut Report) {

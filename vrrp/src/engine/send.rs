@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use log::{debug, info};
 use nix::errno::Errno;
+use runtime::agentx::Offering;
 use runtime::machine::IfIndex;
 
 use super::instance::Instance;
@@ -41,9 +42,7 @@ impl Engine {
         self.reconcile();
         self.announce(now);
         self.synchronise();
-        self.notifiers.start(&mut self.reactor);
-        self.listeners.flush();
-        self.mails.flush(&mut self.reactor, now);
+        self.audience.flush(&mut self.reactor, now);
         self.send_traps(now);
         self.send_signals(now);
     }

@@ -15,9 +15,8 @@ mod traps;
 
 use std::time::Instant;
 
-use log::warn;
 use runtime::agentx::mib::{Inclusive, Mib, Part};
-use runtime::agentx::{self, Address, Agent, Branch, Objects, Oid, SetError, Value};
+use runtime::agentx::{Branch, Objects, Offer, Offering, Oid, SetError, Subagent, Value};
 use runtime::global::{Global, Script, Snmp, mib};
 use runtime::report::command;
 
@@ -72,12 +71,10 @@ static VRRP: Mib<Engine> = Mib {
 /// All that may be offered, in the order of the names.
 static MIBS: [&Mib<Engine>; 4] = [&rfc2787::MIB, &rfc6527::MIB, &GLOBAL, &VRRP];
 
-/// The subagent, and the settings that it was started with.
+/// The subagent, and what it is asked for.
 #[derive(Debug, Default)]
-pub(super) struct Subagent {
-    agent: Option<Agent>,
-    settings: Option<Snmp>,
-    since: Option<Instant>,
+pub(super) struct Managed {
+    subagent: Subagent,
     /// What a manager has changed in this turn.
     changes: Vec<Change>,
 }
@@ -88,63 +85,31 @@ impl mib::Configured for Engine {
     }
 }
 
-impl Engine {
-    /// Starts the subagent, ends it, or starts it anew, as the configuration wants. It goes on where nothing has changed.
-    pub(super) fn offer_objects(&mut self, now: Instant) {
-        let wanted = &self.global.snmp;
-        let is_wanted = wanted.vrrp || wanted.rfc_v2 || wanted.rfc_v3;
-        let goes_on = self.subagent.settings.as_ref().is_some_and(|before| same(before, wanted));
-        if !is_wanted || !goes_on {
-            self.stop_subagent();
-        }
-        let wanted = &self.global.snmp;
-        if !is_wanted || self.subagent.agent.is_some() {
-            return;
-        }
-        let address = wanted.socket.as_deref().map_or_else(|| Ok(Address::default()), str::parse);
-        match address {
-            Ok(address) => {
-                let settings =
-                    agentx::Settings { description: "Keepalived", branches: branches(wanted) };
-                self.subagent.agent = Some(Agent::new(address, settings, now));
-                self.subagent.since.get_or_insert(now);
-            }
-            Err(error) => warn!("SNMP: {error}"),
-        }
-        self.subagent.settings = Some(self.global.snmp.clone());
-        self.serve_subagent(now);
+impl Offering for Engine {
+    const MASTER: Source = Source::Snmp;
+    const MASTER_DUE: Timer = Timer::Snmp;
+
+    fn subagent(&mut self) -> &mut Subagent {
+        &mut self.managed.subagent
     }
 
-    /// Does what there is to do for the master agent.
-    pub(super) fn serve_subagent(&mut self, now: Instant) {
-        let Some(mut agent) = self.subagent.agent.take() else { return };
-        agent.serve(self, now);
-        agent.attend(Source::Snmp, Timer::Snmp, &mut self.reactor);
-        self.subagent.agent = Some(agent);
-        // What follows from it may be worth a notification.
-        for change in std::mem::take(&mut self.subagent.changes) {
+    fn wanted_offer(&self) -> Option<Offer> {
+        let wanted = &self.global.snmp;
+        let is_wanted = wanted.vrrp || wanted.rfc_v2 || wanted.rfc_v3;
+        is_wanted.then(|| Offer { socket: wanted.socket.clone(), branches: branches(wanted) })
+    }
+
+    fn perform_changes(&mut self, now: Instant) {
+        for change in std::mem::take(&mut self.managed.changes) {
             self.perform_change(change, now);
         }
     }
+}
 
-    /// Sends the notifications of this turn.
-    pub(super) fn send_traps(&mut self, now: Instant) {
-        if self.subagent.agent.as_ref().is_some_and(Agent::has_news) {
-            self.serve_subagent(now);
-        }
-    }
-
-    /// Takes leave of the master agent.
-    pub(super) fn stop_subagent(&mut self) {
-        self.subagent.settings = None;
-        if let Some(agent) = self.subagent.agent.take() {
-            agent.close(Timer::Snmp, &mut self.reactor);
-        }
-    }
-
+impl Engine {
     /// Centiseconds from the start of the subagent to `at`.
     fn ticks(&self, at: Instant) -> u32 {
-        let since = self.subagent.since.unwrap_or(at);
+        let since = self.managed.subagent.since().unwrap_or(at);
         ticks(at.saturating_duration_since(since))
     }
 }
@@ -164,15 +129,9 @@ impl Objects for Engine {
 
     fn set(&mut self, name: &[u32], value: &Value) -> Result<(), SetError> {
         let change = self.change(name, value)?;
-        self.subagent.changes.push(change);
+        self.managed.changes.push(change);
         Ok(())
     }
-}
-
-/// Whether the same is offered to the same master agent.
-fn same(one: &Snmp, two: &Snmp) -> bool {
-    (&one.socket, one.vrrp, one.rfc_v2, one.rfc_v3)
-        == (&two.socket, two.vrrp, two.rfc_v2, two.rfc_v3)
 }
 
 fn branches(wanted: &Snmp) -> Vec<Branch> {

@@ -6,19 +6,18 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use log::info;
+use runtime::agentx::Offering;
+use runtime::audience::Audience;
 use runtime::bfd_event::Receiver;
 use runtime::child::Setup;
-use runtime::dump::Dumps;
-use runtime::fifo::Listeners;
+use runtime::dump::{Dumping, Dumps};
+use runtime::event_loop::Lead;
 use runtime::global::Global;
 use runtime::handover;
 use runtime::machine::{Address, AddressKey, IfIndex, Machine};
-use runtime::mail::Outbox;
 use runtime::netlink::{Client, Monitor};
 use runtime::process::{self, Promotion};
 use runtime::reactor::{Reactor, Readiness};
-use runtime::scripts::Notifiers;
-use runtime::signals::{Signal, Signals};
 use runtime::sys::receive::RecvBatch;
 
 use super::dbus::Service;
@@ -28,7 +27,7 @@ use super::instance::Instance;
 use super::links::Links;
 use super::receive::BATCH;
 use super::refusals::Chatter;
-use super::snmp::Subagent;
+use super::snmp::Managed;
 use super::sockets::Sockets;
 use super::sync_daemon::Synchronisation;
 use super::table::Table;
@@ -52,9 +51,7 @@ impl Engine {
     pub(super) fn new(setup: Setup) -> Result<Self, Box<dyn Error>> {
         let (global, mut config): (Global, Config) = handover::open(&setup.config)?;
         config.share();
-        let ignored =
-            if setup.options.ignore_interrupt { &[Signal::Interrupt][..] } else { &[][..] };
-        let signals = Signals::new(ignored)?;
+        let lead = Lead::new(setup.control, &setup.options)?;
         let promotion = schedule(&global);
         // What changes between the snapshot and the first turn is heard.
         let monitor = Monitor::open(global.vrrp.netlink_monitor)?;
@@ -62,13 +59,10 @@ impl Engine {
         let machine = netlink.machine()?;
         let mut reactor = Reactor::new()?;
         let bfd_events = setup.links.bfd_events.map(Receiver::new);
-        let mut registrations = vec![
-            reactor.register(&setup.control, Source::Control, Readiness::Readable)?,
-            reactor.register(&signals, Source::Signals, Readiness::Readable)?,
-            reactor.register(&monitor, Source::Monitor, Readiness::Readable)?,
-        ];
+        lead.attend(Source::Control, Source::Signals, &mut reactor)?;
+        reactor.register(&monitor, Source::Monitor, Readiness::Readable)?;
         if let Some(events) = &bfd_events {
-            registrations.push(reactor.register(events, Source::Sessions, Readiness::Readable)?);
+            reactor.register(events, Source::Sessions, Readiness::Readable)?;
         }
         let now = Instant::now();
         let mut engine = Self {
@@ -91,11 +85,9 @@ impl Engine {
             frames: Frames::open()?,
             entered: Vec::new(),
             changed: Vec::new(),
-            listeners: Listeners::default(),
-            mails: Outbox::default(),
             tracked: Tracked::default(),
             synchronisation: Synchronisation::default(),
-            subagent: Subagent::default(),
+            managed: Managed::default(),
             service: Service::default(),
             process_events: setup.links.process_events,
             bfd_events,
@@ -103,17 +95,14 @@ impl Engine {
             groups: Table::default(),
             started: now,
             delayed_until: None,
-            notifiers: Notifiers::default(),
+            audience: Audience::default(),
             dumps: Dumps::default(),
             actions: Vec::new(),
-            running: true,
-            control: setup.control,
-            _registrations: registrations,
+            lead,
             global,
             config,
             reactor,
             promotion,
-            signals,
             netlink,
             monitor,
         };
@@ -121,7 +110,7 @@ impl Engine {
         if engine.options.dump_configuration {
             engine.log_configuration();
         }
-        engine.report_loaded();
+        engine.lead.report_loaded();
         engine.name_address_protocol();
         Ok(engine)
     }
@@ -156,10 +145,8 @@ impl Engine {
         self.choose_firewall();
         self.make_links();
         self.watch_links(now);
-        let scripts = &self.global.scripts;
-        let fifos = [(&scripts.notify_fifo, ""), (&scripts.vrrp_notify_fifo, "vrrp ")];
-        self.listeners.open(fifos, &mut self.reactor);
-        self.mails.address(&self.global);
+        let fifo = (&self.global.scripts.vrrp_notify_fifo, "vrrp ");
+        self.audience.invite(&self.global, fifo, &mut self.reactor);
         self.offer_objects(now);
         self.offer_service(now);
         self.batch.grow(usize::try_from(self.largest_mtu())?);

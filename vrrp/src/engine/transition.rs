@@ -210,10 +210,10 @@ impl Engine {
         let config = &instance.config;
         let launches = notify::for_instance(&config.notify, &config.name, priority, news);
         for (script, arguments) in launches.into_iter().map(Launch::into_owned) {
-            self.notifiers.add(script, arguments);
+            self.audience.run(script, arguments);
         }
         let word = notify::word(news, &config.notify);
-        self.listeners.write(&notify::instance_line(&config.name, word, priority));
+        self.audience.write(&notify::instance_line(&config.name, word, priority));
         self.signal_state(id, news);
         self.mail_instance(id, news);
         self.trap_instance(id, news);
@@ -228,7 +228,7 @@ impl Engine {
         let is_master = instance.router.state() == State::Master;
         let word = if is_master { "MASTER_PRIORITY" } else { "BACKUP_PRIORITY" };
         let priority = instance.router.effective_priority();
-        self.listeners.write(&notify::instance_line(instance.name(), word, priority));
+        self.audience.write(&notify::instance_line(instance.name(), word, priority));
     }
 
     /// Tells scripts and listeners about a sync group.
@@ -237,9 +237,9 @@ impl Engine {
         let config = &running.config;
         let launches = notify::for_group(&config.notify, &config.name, news);
         for (script, arguments) in launches.into_iter().map(Launch::into_owned) {
-            self.notifiers.add(script, arguments);
+            self.audience.run(script, arguments);
         }
-        self.listeners.write(&notify::group_line(&config.name, news.word()));
+        self.audience.write(&notify::group_line(&config.name, news.word()));
         self.mail_group(group, news);
         self.trap_group(group, news);
     }

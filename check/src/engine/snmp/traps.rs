@@ -11,13 +11,11 @@ use crate::config::{RealServer, VirtualServer};
 
 impl Engine {
     fn traps(&self) -> bool {
-        self.subagent.agent.is_some() && self.global.snmp.traps
+        self.managed.subagent.is_there() && self.global.snmp.traps
     }
 
     fn send_trap(&mut self, number: u32, objects: Vec<(Oid, Value)>) {
-        if let Some(agent) = &mut self.subagent.agent {
-            agent.notify(&Oid::join(ROOT, &[5, 0, number]).0, objects);
-        }
+        self.managed.subagent.notify(&Oid::join(ROOT, &[5, 0, number]).0, objects);
     }
 
     /// `realServerStateChange`

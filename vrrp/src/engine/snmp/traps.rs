@@ -59,13 +59,11 @@ fn errors(refused: &Refused) -> (i32, i32) {
 
 impl Engine {
     fn traps(&self) -> bool {
-        self.subagent.agent.is_some() && self.global.snmp.traps
+        self.managed.subagent.is_there() && self.global.snmp.traps
     }
 
     fn send_trap(&mut self, trap: &[u32], objects: Vec<(Oid, Value)>) {
-        if let Some(agent) = &mut self.subagent.agent {
-            agent.notify(trap, objects);
-        }
+        self.managed.subagent.notify(trap, objects);
     }
 
     /// `vrrpInstanceStateChange`

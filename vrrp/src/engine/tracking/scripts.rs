@@ -170,7 +170,7 @@ impl Engine {
         if let Err(error) = self.reactor.deregister(&running, registration) {
             error!("cannot forget script {}: {error}", script.config.name);
         }
-        self.notifiers.adopt(running, &mut self.reactor);
+        self.audience.adopt(running, &mut self.reactor);
     }
 
     /// Runs a script, unless it still runs. The next run is due an interval after this one, however long it takes.
