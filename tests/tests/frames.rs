@@ -295,6 +295,44 @@ fn version_3_over_ipv6_and_neighbour_adverts() {
     });
 }
 
+/// Adverts have the virtual address, reports of groups that of the interface below.
+#[test]
+fn a_virtual_address_and_the_reports_of_its_groups() {
+    compare(&Reference {
+        config: "version 3
+                 advert_int 0.25
+                 use_vmac
+                 virtual_ipaddress {
+                     10.9.0.100/24
+                 }",
+        first: &[
+            "01005e00001200005e000133080045c0002000010000ff70d0900a090001e0000012
+             3133fe010019dbab0a090064",
+            "01005e000016020000000001080046c0002800004000010203fa00000000e0000016
+             940400002200f9eb0000000104000000e0000012",
+            "ffffffffffff00005e000133080600010800060400010000 5e0001330a090064ffffffffffff0a090064",
+        ],
+        last: &[],
+    });
+    compare(&Reference {
+        config: "advert_int 0.25
+                 use_vmac
+                 virtual_ipaddress {
+                     fe80::100/64
+                     fd00:9::100/64
+                 }",
+        first: &[
+            "33330000001200005e00023386dd6c07a2ad002870ff
+             fe80000000000000000000fffe000001ff020000000000000000000000000012
+             3133fe020019d5f6fe800000000000000000000000000100fd000009000000000000000000000100",
+            "33330000000100005e00023386dd6000000000203aff
+             fe800000000000000000000000000100ff020000000000000000000000000001
+             8800f76a20000000fe800000000000000000000000000100020100005e000233",
+        ],
+        last: &[],
+    });
+}
+
 #[test]
 fn a_forwarding_node_advertises_itself_as_a_router() {
     let lan = Lan::new(1);
