@@ -22,8 +22,6 @@ use runtime::netlink::{Event, NetlinkError, Request};
 use addresses::Addresses;
 use objects::{Object, Objects};
 
-use crate::config;
-
 /// The protocol number that marks addresses, routes and rules as ours, where the machine gives us no other.
 pub const PROTOCOL: u8 = 18;
 
@@ -218,11 +216,6 @@ impl Ledger {
     pub fn holds_rule(&self, rule: &Rule) -> bool {
         self.rules.holds(rule)
     }
-}
-
-/// A configured rule as it is to be in the kernel.
-pub fn rule_on_machine(configured: &config::Rule) -> Rule {
-    rules::on_machine(configured)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::route::Prefix;
 
 /// A policy rule, as it is or as it should be.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Rule {
     /// Whether it is one of IPv6.
     pub ipv6: bool,

@@ -39,7 +39,7 @@ impl Config {
         let addresses =
             self.static_addresses.iter().map(|address| (address.track_group, &address.interface));
         let routes = self.static_routes.iter().map(|route| (route.track_group, &route.interface));
-        let rules = self.static_rules.iter().map(|rule| (rule.track_group, &rule.input));
+        let rules = self.static_rules.iter().map(|rule| (rule.track_group, &rule.wanted.input));
         let mut found: HashMap<InstanceId, Vec<&str>> = HashMap::new();
         for (group, interface) in addresses.chain(routes).chain(rules) {
             let (Some(group), Some(interface)) = (group, interface) else { continue };
@@ -68,7 +68,8 @@ impl Instance {
         let routes = self.routes.iter().filter(|route| route.tracked);
         let routes = routes.filter_map(|route| route.interface.as_deref());
         let rules = self.rules.iter().filter(|rule| rule.tracked);
-        let rules = rules.flat_map(|rule| [rule.input.as_deref(), rule.output.as_deref()]);
+        let rules =
+            rules.flat_map(|rule| [rule.wanted.input.as_deref(), rule.wanted.output.as_deref()]);
         own.into_iter().chain(addresses).chain(routes).chain(rules.flatten())
     }
 }

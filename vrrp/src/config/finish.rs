@@ -184,7 +184,7 @@ fn share_interfaces(config: &mut Config) {
     let addresses = config.static_addresses.iter();
     let addresses = addresses.map(|address| (address.track_group, &address.interface));
     let routes = config.static_routes.iter().map(|route| (route.track_group, &route.interface));
-    let rules = config.static_rules.iter().map(|rule| (rule.track_group, &rule.input));
+    let rules = config.static_rules.iter().map(|rule| (rule.track_group, &rule.wanted.input));
     for (group, interface) in addresses.chain(routes).chain(rules) {
         let (Some(group), Some(interface)) = (group, interface) else { continue };
         let place = usize::try_from(group.0).ok();

@@ -35,29 +35,13 @@ pub(super) fn parse(line: &Line, owner: Owner, context: &mut Context<'_>) -> Opt
 }
 
 impl Rule {
-    /// A rule that matches everything.
+    /// What an entry without a word would be.
     fn plain() -> Self {
+        let wanted = runtime::machine::Rule::plain(false, 0, RuleAction::NOP);
         Self {
-            family: Family::V4,
-            invert: false,
-            from: None,
-            to: None,
-            priority: 0,
-            tos: 0,
+            wanted: runtime::machine::Rule { protocol: Some(PROTOCOL), ..wanted },
             mark: None,
             mask: None,
-            realms: None,
-            suppress_prefix_len: None,
-            suppress_group: None,
-            input: None,
-            output: None,
-            tunnel: None,
-            users: None,
-            protocol: Some(PROTOCOL),
-            ip_protocol: None,
-            source_ports: None,
-            destination_ports: None,
-            action: RuleAction::NOP,
             tracked: true,
             track_group: None,
         }
@@ -88,7 +72,7 @@ impl<'a> Entry<'a, '_, '_> {
             "inet6" => self.belongs_to(Family::V6, word, "inet6 specified for IPv4 rule"),
             "from" | "to" => self.read_range(word),
             "not" => {
-                self.rule.invert = true;
+                self.rule.wanted.invert = true;
                 Ok(())
             }
             "no_track" => {
@@ -143,9 +127,9 @@ impl<'a> Entry<'a, '_, '_> {
             self.belongs_to(family, word, MIXED)?;
         }
         if keyword.text == "from" {
-            self.rule.from = range.prefix();
+            self.rule.wanted.from = range.prefix();
         } else {
-            self.rule.to = range.prefix();
+            self.rule.wanted.to = range.prefix();
         }
         Ok(())
     }
@@ -157,9 +141,9 @@ impl<'a> Entry<'a, '_, '_> {
         });
         let name = known.then(|| word.text.to_owned()).ok_or(Reported)?;
         if keyword.text == "oif" {
-            self.rule.output = Some(name);
+            self.rule.wanted.output = Some(name);
         } else {
-            self.rule.input = Some(name);
+            self.rule.wanted.input = Some(name);
         }
         Ok(())
     }
@@ -181,7 +165,7 @@ impl<'a> Entry<'a, '_, '_> {
         let message = match keyword.text {
             "realms" => match parse_realms(text, names) {
                 Some(realms) => {
-                    self.rule.realms = Some(realms);
+                    self.rule.wanted.realms = Some(realms);
                     self.table_only = true;
                     return self.belongs_to(Family::V4, word, "realms is only valid for IPv4");
                 }
@@ -189,14 +173,14 @@ impl<'a> Entry<'a, '_, '_> {
             },
             "tos" | "dsfield" => match names.find_u8(Kind::DsField, text) {
                 Some(tos) => {
-                    self.rule.tos = tos;
+                    self.rule.wanted.tos = tos;
                     return Ok(());
                 }
                 None => format!("TOS value {text} is invalid"),
             },
             _ => match names.find(Kind::Group, text) {
                 Some(group) => {
-                    self.rule.suppress_group = Some(group);
+                    self.rule.wanted.suppress_group = Some(group);
                     self.table_only = true;
                     return Ok(());
                 }
@@ -215,20 +199,20 @@ impl<'a> Entry<'a, '_, '_> {
                 let len = unsigned(word, max, diagnostics, |_| {
                     format!("Invalid suppress_prefixlength {} specified", word.text)
                 })?;
-                self.rule.suppress_prefix_len = Some(len);
+                self.rule.wanted.suppress_prefix_len = Some(len);
                 self.table_only = true;
             }
             "tunnel-id" => {
                 let id = unsigned(word, u64::MAX, diagnostics, |_| {
                     format!("Invalid tunnel-id {} specified", word.text)
                 })?;
-                self.rule.tunnel = Some(id);
+                self.rule.wanted.tunnel = Some(id);
             }
             "protocol" => {
                 let limits = Limits { min: 0, max: 255, strict: true };
                 match parse_uint(word, limits, diagnostics) {
                     Some(protocol) => {
-                        self.rule.protocol = u8::try_from(protocol).ok();
+                        self.rule.wanted.protocol = u8::try_from(protocol).ok();
                         self.protocol = Some(word);
                     }
                     None => {
@@ -270,7 +254,7 @@ impl<'a> Entry<'a, '_, '_> {
             let users = parse_span::<u32>(word.text).ok_or_else(|| {
                 self.refuse(word, format!("Invalid uidrange {} specified", word.text))
             })?;
-            self.rule.users = Some(users);
+            self.rule.wanted.users = Some(users);
             return Ok(());
         }
         let Some(ports) = parse_span::<u16>(word.text) else {
@@ -279,17 +263,17 @@ impl<'a> Entry<'a, '_, '_> {
             return Ok(());
         };
         if keyword.text == "sport" {
-            self.rule.source_ports = Some(ports);
+            self.rule.wanted.source_ports = Some(ports);
         } else {
-            self.rule.destination_ports = Some(ports);
+            self.rule.wanted.destination_ports = Some(ports);
         }
         Ok(())
     }
 
     fn read_ip_protocol(&mut self) -> Result<(), Reported> {
         let word = self.value()?;
-        self.rule.ip_protocol = find_ip_protocol(word.text);
-        if self.rule.ip_protocol.is_none() {
+        self.rule.wanted.ip_protocol = find_ip_protocol(word.text);
+        if self.rule.wanted.ip_protocol.is_none() {
             self.context.report(word.place, format!("Invalid ipproto {}", word.text));
         }
         Ok(())
@@ -345,27 +329,30 @@ impl<'a> Entry<'a, '_, '_> {
 
     fn finish(mut self) -> Result<Rule, Reported> {
         let place = self.words.place();
-        self.rule.action = self.checked_action()?;
+        self.rule.wanted.action = self.checked_action()?;
         let group = self.track_group.map(owned);
         self.rule.track_group = find_track_group(group.as_ref(), self.context);
-        if self.rule.tracked && self.rule.protocol != Some(PROTOCOL) {
+        if self.rule.tracked && self.rule.wanted.protocol != Some(PROTOCOL) {
             let text = format!(
                 "Rule cannot be tracked if protocol is not RTPROT_KEEPALIVED({PROTOCOL}), resetting protocol"
             );
             self.context.report(self.protocol.map_or(place, |word| word.place), text);
-            self.rule.protocol = Some(PROTOCOL);
+            self.rule.wanted.protocol = Some(PROTOCOL);
         }
         if !self.rule.tracked && self.protocol.is_none() {
-            self.rule.protocol = None;
+            self.rule.wanted.protocol = None;
         }
-        if self.rule.track_group.is_some() && self.rule.input.is_none() {
+        if self.rule.track_group.is_some() && self.rule.wanted.input.is_none() {
             let text = "Static rule cannot have track_group if dev/iif not specified";
             self.context.report(place, text);
             self.rule.track_group = None;
         }
-        self.rule.family = self.family.unwrap_or(Family::V4);
-        self.rule.priority = self.priority.unwrap_or_else(|| {
-            let priority = self.context.next_rule_priority(self.rule.family);
+        let family = self.family.unwrap_or(Family::V4);
+        self.rule.wanted.ipv6 = family == Family::V6;
+        self.rule.wanted.mark =
+            self.rule.mark.map(|mark| (mark, self.rule.mask.unwrap_or(u32::MAX)));
+        self.rule.wanted.priority = self.priority.unwrap_or_else(|| {
+            let priority = self.context.next_rule_priority(family);
             let text = format!(
                 "Rule has no preference specified - setting to {priority}. This is probably not what you want."
             );

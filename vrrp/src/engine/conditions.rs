@@ -194,7 +194,9 @@ fn implicitly_tracked<'a>(
     let routes = config.routes.iter().filter(|route| route.tracked);
     let of_routes = routes.filter_map(|route| route.interface.as_deref());
     let rules = config.rules.iter().filter(|rule| rule.tracked);
-    let of_rules = rules.flat_map(|rule| [rule.input.as_deref(), rule.output.as_deref()]).flatten();
+    let of_rules = rules
+        .flat_map(|rule| [rule.wanted.input.as_deref(), rule.wanted.output.as_deref()])
+        .flatten();
     own.into_iter()
         .chain(base)
         .chain(own_links::of_adverts(config, links))

@@ -194,7 +194,7 @@ impl Engine {
     }
 
     fn rule_lost(&mut self, lost: &Rule, now: Instant) {
-        let is_lost = |rule: &&config::Rule| rule.tracked && kernel::rule_on_machine(rule) == *lost;
+        let is_lost = |rule: &&config::Rule| rule.tracked && rule.wanted == *lost;
         let masters =
             self.holders(|instance| instance.config.rules.iter().any(|one| is_lost(&one)));
         if !masters.is_empty() {

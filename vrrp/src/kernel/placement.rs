@@ -3,7 +3,7 @@
 use runtime::machine::{Address, IfIndex, LinkFlags, Route};
 
 use super::own_links::{Key, OwnLinks};
-use super::{Desired, addresses, routes, rules};
+use super::{Desired, addresses, routes};
 use crate::config::{self, Config};
 use crate::interfaces::{Interface, Interfaces};
 use crate::packet::Family;
@@ -54,7 +54,7 @@ impl Placement<'_> {
         Desired {
             addresses: addresses.collect(),
             routes: routes.filter_map(|route| self.route(route)).collect(),
-            rules: rules.map(rules::on_machine).collect(),
+            rules: rules.map(|rule| rule.wanted.clone()).collect(),
         }
     }
 

@@ -5,11 +5,6 @@ use runtime::machine::route::Prefix;
 use runtime::netlink::Request;
 
 use super::objects::Object;
-use crate::config;
-use crate::packet::Family;
-
-/// A mask of which all bits count.
-const WHOLE: u32 = u32::MAX;
 
 impl Object for Rule {
     /// The kernel takes those for the same one that agree in everything but who has made them.
@@ -49,28 +44,5 @@ impl Object for Rule {
 
     fn remove(&self) -> Request {
         Request::RemoveRule(Box::new(self.clone()))
-    }
-}
-
-/// A configured rule as it is to be in the kernel. It may name interfaces that are not there.
-pub(super) fn on_machine(configured: &config::Rule) -> Rule {
-    Rule {
-        invert: configured.invert,
-        from: configured.from,
-        to: configured.to,
-        tos: configured.tos,
-        mark: configured.mark.map(|mark| (mark, configured.mask.unwrap_or(WHOLE))),
-        realms: configured.realms,
-        suppress_prefix_len: configured.suppress_prefix_len,
-        suppress_group: configured.suppress_group,
-        input: configured.input.clone(),
-        output: configured.output.clone(),
-        tunnel: configured.tunnel,
-        users: configured.users.clone(),
-        protocol: configured.protocol,
-        ip_protocol: configured.ip_protocol,
-        source_ports: configured.source_ports.clone(),
-        destination_ports: configured.destination_ports.clone(),
-        ..Rule::plain(configured.family == Family::V6, configured.priority, configured.action)
     }
 }

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use runtime::machine::{AddressFlags, IfIndex, Link, LinkFlags};
 
 use super::*;
+use crate::config;
 
 /// Addresses in the order of their addition, and what is still to be told.
 #[derive(Clone, Debug, Default)]

@@ -250,7 +250,7 @@ fn a_leading_family_does_not_swallow_the_next_word() {
     assert_eq!((route.family, route.destination), (Family::V6, None));
     assert_eq!(route.gateway, Some(ip("fe80::1")));
     let rule = rule("inet6 from all lookup 5 priority 5");
-    assert_eq!((rule.family, rule.from), (Family::V6, None));
+    assert_eq!((rule.wanted.ipv6, rule.wanted.from), (true, None));
 }
 
 #[test]
@@ -360,17 +360,22 @@ fn rules_do_something_with_what_matches() {
     let full = rule(
         "not from 10.1.0.0/16 to 10.2.0.0/16 iif eth0 oif eth1 fwmark 5/0xf tos 4 realms 1/2 suppress_prefixlength 8 suppress_ifgroup 3 tunnel-id 6 uidrange 1-9 ipproto tcp sport 80 dport 90-99 lookup main priority 7",
     );
-    assert!(full.invert);
-    assert_eq!(full.from, Some(Prefix { address: ip("10.1.0.0"), len: 16 }));
-    assert_eq!((full.input.as_deref(), full.output.as_deref()), (Some("eth0"), Some("eth1")));
-    assert_eq!((full.mark, full.mask, full.tos), (Some(5), Some(15), 4));
+    let wanted = full.wanted;
+    assert!(wanted.invert);
+    assert_eq!(wanted.from, Some(Prefix { address: ip("10.1.0.0"), len: 16 }));
+    assert_eq!((wanted.input.as_deref(), wanted.output.as_deref()), (Some("eth0"), Some("eth1")));
+    assert_eq!((full.mark, full.mask), (Some(5), Some(15)));
+    assert_eq!((wanted.mark, wanted.tos), (Some((5, 15)), 4));
     assert_eq!(
-        (full.realms, full.suppress_prefix_len, full.suppress_group),
+        (wanted.realms, wanted.suppress_prefix_len, wanted.suppress_group),
         (Some(1 << 16 | 2), Some(8), Some(3))
     );
-    assert_eq!((full.tunnel, full.users, full.ip_protocol), (Some(6), Some(1..=9), Some(6)));
-    assert_eq!((full.source_ports, full.destination_ports), (Some(80..=80), Some(90..=99)));
-    assert_eq!((full.action, full.priority, full.protocol), (RuleAction::Table(254), 7, Some(18)));
+    assert_eq!((wanted.tunnel, wanted.users, wanted.ip_protocol), (Some(6), Some(1..=9), Some(6)));
+    assert_eq!((wanted.source_ports, wanted.destination_ports), (Some(80..=80), Some(90..=99)));
+    assert_eq!(
+        (wanted.action, wanted.priority, wanted.protocol),
+        (RuleAction::Table(254), 7, Some(18))
+    );
     for (entry, action) in [
         ("l3mdev", RuleAction::L3mdev),
         ("goto 9", RuleAction::Goto(9)),
@@ -379,10 +384,10 @@ fn rules_do_something_with_what_matches() {
         ("unreachable", RuleAction::UNREACHABLE),
         ("prohibit", RuleAction::PROHIBIT),
     ] {
-        assert_eq!(rule(&format!("{entry} priority 5")).action, action);
+        assert_eq!(rule(&format!("{entry} priority 5")).wanted.action, action);
     }
-    assert_eq!(rule("ip_proto udp table 5 priority 5").ip_protocol, Some(17));
-    assert_eq!(rule("no_track table 5 priority 5").protocol, None);
+    assert_eq!(rule("ip_proto udp table 5 priority 5").wanted.ip_protocol, Some(17));
+    assert_eq!(rule("no_track table 5 priority 5").wanted.protocol, None);
 }
 
 #[test]
@@ -393,7 +398,7 @@ fn rules_without_a_place_are_given_one() {
         &["setting to 16384.", "setting to 16383.", unplaced],
     );
     assert_eq!(
-        web.rules.iter().map(|rule| rule.priority).collect::<Vec<_>>(),
+        web.rules.iter().map(|rule| rule.wanted.priority).collect::<Vec<_>>(),
         [16_384, 16_383, 16_384]
     );
 }

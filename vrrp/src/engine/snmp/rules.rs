@@ -19,7 +19,7 @@ struct Row<'a> {
 pub(super) fn table(engine: &Engine, ask: Ask<'_>) -> Found {
     let columns: &[Column<Row<'_>>] = &[
         column(2, |row| {
-            Some(Value::text(match (row.rule.from, row.rule.to) {
+            Some(Value::text(match (row.rule.wanted.from, row.rule.wanted.to) {
                 (Some(_), Some(_)) => "both",
                 (Some(_), None) => "from",
                 (None, Some(_)) => "to",
@@ -31,60 +31,78 @@ pub(super) fn table(engine: &Engine, ask: Ask<'_>) -> Found {
         column(5, |row| either(row.rule).map(|prefix| Value::Gauge(prefix.len.into()))),
         column(6, |row| routing_table(row.rule)),
         column(7, |row| {
-            let is_set = row.engine.ledger.holds_rule(&kernel::rule_on_machine(row.rule));
+            let is_set = row.engine.ledger.holds_rule(&row.rule.wanted);
             Some(Value::truth(is_set))
         }),
-        column(8, |row| Some(Value::truth(row.rule.invert))),
-        column(9, |row| row.rule.to.map(|prefix| Value::address_type(prefix.address))),
-        column(10, |row| row.rule.to.map(|prefix| Value::address(prefix.address))),
-        column(11, |row| row.rule.to.map(|prefix| Value::Gauge(prefix.len.into()))),
-        column(12, |row| row.rule.from.map(|prefix| Value::address_type(prefix.address))),
-        column(13, |row| row.rule.from.map(|prefix| Value::address(prefix.address))),
-        column(14, |row| row.rule.from.map(|prefix| Value::Gauge(prefix.len.into()))),
-        column(15, |row| Some(Value::Gauge(row.rule.tos.into()))),
+        column(8, |row| Some(Value::truth(row.rule.wanted.invert))),
+        column(9, |row| row.rule.wanted.to.map(|prefix| Value::address_type(prefix.address))),
+        column(10, |row| row.rule.wanted.to.map(|prefix| Value::address(prefix.address))),
+        column(11, |row| row.rule.wanted.to.map(|prefix| Value::Gauge(prefix.len.into()))),
+        column(12, |row| row.rule.wanted.from.map(|prefix| Value::address_type(prefix.address))),
+        column(13, |row| row.rule.wanted.from.map(|prefix| Value::address(prefix.address))),
+        column(14, |row| row.rule.wanted.from.map(|prefix| Value::Gauge(prefix.len.into()))),
+        column(15, |row| Some(Value::Gauge(row.rule.wanted.tos.into()))),
         column(16, |row| row.rule.mark.map(Value::Gauge)),
         column(17, |row| row.rule.mask.map(Value::Gauge)),
         column(18, |row| {
             row.rule
+                .wanted
                 .realms
                 .filter(|&realms| realms != 0)
                 .map(|realms| Value::Gauge(realms & 0xffff))
         }),
         column(19, |row| {
-            row.rule.realms.map(|realms| realms >> 16).filter(|&from| from != 0).map(Value::Gauge)
+            row.rule
+                .wanted
+                .realms
+                .map(|realms| realms >> 16)
+                .filter(|&from| from != 0)
+                .map(Value::Gauge)
         }),
-        column(20, |row| row.rule.input.as_ref().map(Value::text)),
-        column(21, |row| row.rule.output.as_ref().map(Value::text)),
-        column(22, |row| match row.rule.action {
+        column(20, |row| row.rule.wanted.input.as_ref().map(Value::text)),
+        column(21, |row| row.rule.wanted.output.as_ref().map(Value::text)),
+        column(22, |row| match row.rule.wanted.action {
             RuleAction::Goto(target) => Some(Value::Gauge(target)),
             _ => None,
         }),
-        column(23, |row| Some(Value::Integer(action(row.rule.action)))),
+        column(23, |row| Some(Value::Integer(action(row.rule.wanted.action)))),
         column(24, |row| routing_table(row.rule)),
-        column(25, |row| Some(row.rule.priority).filter(|&one| one != 0).map(Value::Gauge)),
-        column(26, |row| row.rule.suppress_prefix_len.map(Value::gauge)),
-        column(27, |row| row.rule.suppress_group.map(|group| Value::text(group.to_string()))),
-        column(28, |row| row.rule.tunnel.map(|id| Value::gauge(id >> 32))),
-        column(29, |row| row.rule.tunnel.map(|id| Value::gauge(id & 0xffff_ffff))),
-        column(30, |row| row.rule.users.as_ref().map(|users| Value::Gauge(*users.start()))),
-        column(31, |row| row.rule.users.as_ref().map(|users| Value::Gauge(*users.end()))),
-        column(32, |row| (row.rule.action == RuleAction::L3mdev).then_some(Value::truth(true))),
+        column(25, |row| Some(row.rule.wanted.priority).filter(|&one| one != 0).map(Value::Gauge)),
+        column(26, |row| row.rule.wanted.suppress_prefix_len.map(Value::gauge)),
+        column(27, |row| {
+            row.rule.wanted.suppress_group.map(|group| Value::text(group.to_string()))
+        }),
+        column(28, |row| row.rule.wanted.tunnel.map(|id| Value::gauge(id >> 32))),
+        column(29, |row| row.rule.wanted.tunnel.map(|id| Value::gauge(id & 0xffff_ffff))),
+        column(30, |row| row.rule.wanted.users.as_ref().map(|users| Value::Gauge(*users.start()))),
+        column(31, |row| row.rule.wanted.users.as_ref().map(|users| Value::Gauge(*users.end()))),
+        column(32, |row| {
+            (row.rule.wanted.action == RuleAction::L3mdev).then_some(Value::truth(true))
+        }),
         column(33, |row| {
-            let protocol = row.rule.protocol.filter(|&number| number != kernel::PROTOCOL);
+            let protocol = row.rule.wanted.protocol.filter(|&number| number != kernel::PROTOCOL);
             protocol.map(|number| Value::Integer(i32::from(number) + 1))
         }),
-        column(34, |row| row.rule.ip_protocol.map(|number| Value::Gauge(number.into()))),
+        column(34, |row| row.rule.wanted.ip_protocol.map(|number| Value::Gauge(number.into()))),
         column(35, |row| {
-            row.rule.source_ports.as_ref().map(|ports| Value::Gauge((*ports.start()).into()))
+            row.rule.wanted.source_ports.as_ref().map(|ports| Value::Gauge((*ports.start()).into()))
         }),
         column(36, |row| {
-            row.rule.source_ports.as_ref().map(|ports| Value::Gauge((*ports.end()).into()))
+            row.rule.wanted.source_ports.as_ref().map(|ports| Value::Gauge((*ports.end()).into()))
         }),
         column(37, |row| {
-            row.rule.destination_ports.as_ref().map(|ports| Value::Gauge((*ports.start()).into()))
+            row.rule
+                .wanted
+                .destination_ports
+                .as_ref()
+                .map(|ports| Value::Gauge((*ports.start()).into()))
         }),
         column(38, |row| {
-            row.rule.destination_ports.as_ref().map(|ports| Value::Gauge((*ports.end()).into()))
+            row.rule
+                .wanted
+                .destination_ports
+                .as_ref()
+                .map(|ports| Value::Gauge((*ports.end()).into()))
         }),
     ];
     let owned = engine.instances.iter().map(|instance| rows(engine, &instance.config.rules));
@@ -97,11 +115,11 @@ fn rows<'a>(engine: &'a Engine, rules: &'a [Rule]) -> Vec<Row<'a>> {
 
 /// The address that the table had when it had only one: where to, else where from.
 fn either(rule: &Rule) -> Option<Prefix> {
-    rule.to.or(rule.from)
+    rule.wanted.to.or(rule.wanted.from)
 }
 
 fn routing_table(rule: &Rule) -> Option<Value> {
-    match rule.action {
+    match rule.wanted.action {
         RuleAction::Table(table) => Some(Value::Gauge(table)),
         _ => None,
     }
