@@ -28,7 +28,7 @@ use runtime::sys::receive::{Received as Datagram, RecvBatch};
 use crate::config::Config;
 use crate::echo::Echoes;
 use crate::packet::ControlPacket;
-use crate::session::{Event, Pulse};
+use crate::session::{Action, Event, Pulse};
 use crate::socket::Arrival;
 use echoing::Family;
 use live::Live;
@@ -91,7 +91,10 @@ struct Engine {
     lead: Lead,
     /// What the parent has sent last.
     config: OwnedFd,
-    sessions: BTreeMap<SessionId, Live>,
+    /// In boxes, since they are large and the nodes of a map are half empty.
+    sessions: BTreeMap<SessionId, Box<Live>>,
+    /// Room for what a session wants done.
+    actions: Vec<Action>,
     by_discriminator: HashMap<u32, SessionId>,
     next_id: u32,
     /// What the moments are counted from at which sessions send.
@@ -151,6 +154,7 @@ impl Engine {
             lead,
             config: setup.config,
             sessions: BTreeMap::new(),
+            actions: Vec::new(),
             by_discriminator: HashMap::new(),
             next_id: 0,
             started: Instant::now(),
@@ -180,17 +184,18 @@ impl Engine {
         }
         self.open_arrivals(&config)?;
         self.open_echoes(&config)?;
-        for instance in &config.sessions {
+        for instance in config.sessions {
             let known =
-                self.sessions.iter_mut().find(|(_, live)| live.is(instance)).map(|(&id, _)| id);
+                self.sessions.iter().find(|(_, live)| live.is(&instance)).map(|(&id, _)| id);
             match known {
                 Some(id) => {
+                    let parameters = instance.parameters;
                     if let Some(live) = self.sessions.get_mut(&id) {
                         live.adopt(instance)?;
                     }
-                    self.event(id, Event::Reconfigure(instance.parameters), now);
+                    self.event(id, Event::Reconfigure(parameters), now);
                 }
-                None => self.add(instance.clone(), now)?,
+                None => self.add(instance, now)?,
             }
         }
         for &id in self.sessions.keys() {
@@ -213,7 +218,7 @@ impl Engine {
         let live =
             Live::new(instance, |number| self.by_discriminator.contains_key(&number), pulse, now)?;
         self.by_discriminator.insert(live.discriminator(), id);
-        self.sessions.insert(id, live);
+        self.sessions.insert(id, Box::new(live));
         self.open(id, now);
         Ok(())
     }
@@ -327,7 +332,7 @@ impl Engine {
             debug!("Discarding packet from {from} (session is in AdminDown state)");
             return;
         }
-        match live.take(packet, datagram.data, now) {
+        match live.take(packet, datagram.data, now, &mut self.actions) {
             Ok(changed) => self.follow(id, changed),
             Err(rejected) => debug!("Discarding packet from {from} ({rejected})"),
         }
@@ -356,7 +361,7 @@ impl Engine {
     /// Gives a session an event, does what it asks for, and arms its timer again.
     fn event(&mut self, id: SessionId, event: Event, now: Instant) {
         let Some(live) = self.sessions.get_mut(&id) else { return };
-        let changed = live.event(event, now);
+        let changed = live.event(event, now, &mut self.actions);
         self.follow(id, changed);
     }
 
@@ -383,7 +388,7 @@ impl Engine {
             Ok(true) => {
                 let all = self.sessions.values().filter(|live| tracker.hears_of(live));
                 // What finds no room is sent when the tracker has made some.
-                all.filter_map(Live::report).for_each(|event| {
+                all.filter_map(|live| live.report()).for_each(|event| {
                     sender.send(event);
                 });
             }
@@ -479,7 +484,11 @@ impl Tracker {
 }
 
 /// Tells the trackers the state of a session. What finds no room is sent when they have made some.
-fn tell(trackers: &mut [(Tracker, Sender)], sessions: &BTreeMap<SessionId, Live>, id: SessionId) {
+fn tell(
+    trackers: &mut [(Tracker, Sender)],
+    sessions: &BTreeMap<SessionId, Box<Live>>,
+    id: SessionId,
+) {
     let Some(live) = sessions.get(&id) else { return };
     let Some(event) = live.report() else { return };
     for (tracker, sender) in trackers {

@@ -27,7 +27,6 @@ pub(super) struct Live {
     failing: bool,
     /// The echo packet that is to be sent.
     echo: Option<u32>,
-    actions: Vec<Action>,
 }
 
 impl Live {
@@ -47,15 +46,7 @@ impl Live {
         let session = Session::new(instance.parameters, discriminator, pulse, now);
         let number = random()?;
         let guard = instance.authentication.clone().map(|auth| Guard::new(auth, number));
-        Ok(Self {
-            instance,
-            session,
-            guard,
-            socket: None,
-            failing: false,
-            echo: None,
-            actions: Vec::new(),
-        })
+        Ok(Self { instance, session, guard, socket: None, failing: false, echo: None })
     }
 
     pub(super) fn instance(&self) -> &Instance {
@@ -97,12 +88,13 @@ impl Live {
 
     /// Whether `instance` is this session under new settings perhaps: both ends are the same.
     pub(super) fn is(&self, instance: &Instance) -> bool {
-        let identity = |i: &Instance| (i.name.clone(), i.neighbor, i.source, i.multihop, i.ttl);
-        identity(&self.instance) == identity(instance)
+        let Instance { name, neighbor, source, multihop, ttl, .. } = &self.instance;
+        (name, neighbor, source) == (&instance.name, &instance.neighbor, &instance.source)
+            && (multihop, ttl) == (&instance.multihop, &instance.ttl)
     }
 
     /// Takes over settings that the session itself does not know.
-    pub(super) fn adopt(&mut self, instance: &Instance) -> io::Result<()> {
+    pub(super) fn adopt(&mut self, instance: Instance) -> io::Result<()> {
         let number = random()?;
         self.guard = match (self.guard.take(), &instance.authentication) {
             (Some(mut guard), Some(authentication)) => {
@@ -112,7 +104,7 @@ impl Live {
             (None, Some(authentication)) => Some(Guard::new(authentication.clone(), number)),
             (_, None) => None,
         };
-        self.instance = instance.clone();
+        self.instance = instance;
         Ok(())
     }
 
@@ -123,6 +115,7 @@ impl Live {
         packet: ControlPacket,
         data: &[u8],
         now: Instant,
+        actions: &mut Vec<Action>,
     ) -> Result<bool, Rejected> {
         match (&mut self.guard, packet.authenticated) {
             (None, false) => {}
@@ -130,7 +123,7 @@ impl Live {
             (Some(_), false) => return Err(Rejected::Missing),
             (Some(guard), true) => guard.check(&packet, data, now)?,
         }
-        let changed = self.event(Event::Packet(packet), now);
+        let changed = self.event(Event::Packet(packet), now, actions);
         if let Some(guard) = &mut self.guard {
             guard.hold(self.session.detection_time(), now);
         }
@@ -154,12 +147,12 @@ impl Live {
         true
     }
 
-    /// Gives the session an event and does what it asks for. Whether those who track it are to be told.
-    pub(super) fn event(&mut self, event: Event, now: Instant) -> bool {
+    /// Gives the session an event and does what it asks for; there is room for that in `actions`. Whether those who track
+    /// it are to be told.
+    pub(super) fn event(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) -> bool {
         let before = self.session.verdict();
         let overdue = self.session.deadline().map(|at| now.saturating_duration_since(at));
-        let mut actions = std::mem::take(&mut self.actions);
-        self.session.on_event(event, now, &mut actions);
+        self.session.on_event(event, now, actions);
         for action in actions.drain(..) {
             match action {
                 Action::Send(packet) => {
@@ -183,7 +176,6 @@ impl Live {
                 Action::DetectionTime { now, before } => self.log_detection_time(now, before),
             }
         }
-        self.actions = actions;
         self.session.verdict() != before
     }
 
