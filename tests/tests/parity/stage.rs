@@ -232,8 +232,15 @@ impl Stage {
         for captured in &frames {
             let Some(node) = self.lan.sender(captured) else { continue };
             self.note_said(node, captured, seen);
-            let leads = masters.iter().any(|masters| masters.contains(&node));
-            announced.extend(self.announcement(captured).filter(|_| leads && !chance));
+            let Some((address, text)) = self.announcement(captured) else { continue };
+            // What is still to be heard of who was master before is chance too.
+            let carried: Vec<bool> =
+                self.routers.iter().map(|router| router.addresses.contains(&address)).collect();
+            let anywhere = !carried.contains(&true);
+            let mut leads = masters.iter().zip(carried).filter(|(_, carries)| *carries || anywhere);
+            if !chance && leads.any(|(masters, _)| masters.contains(&node)) {
+                announced.insert(text);
+            }
         }
         seen.announced = announced.into_iter().collect();
     }
@@ -253,15 +260,15 @@ impl Stage {
             for text in adverts.map(said_line) {
                 said.retain(|&line| line != text);
             }
-            if let Some(text) = self.announcement(captured) {
+            if let Some((_, text)) = self.announcement(captured) {
                 announced.retain(|&line| line != text);
             }
             (said.is_empty() && announced.is_empty()).then_some(())
         });
     }
 
-    /// The announcement of one of the addresses that move, as it is compared.
-    fn announcement(&self, captured: &Captured) -> Option<String> {
+    /// The address that is announced, if it is one of those that move, and the announcement as it is compared.
+    fn announcement(&self, captured: &Captured) -> Option<(IpAddr, String)> {
         let node = self.lan.sender(captured)?;
         let (Content::Arp(claim) | Content::NeighbourAdvert(claim)) = &captured.frame.content
         else {
@@ -269,7 +276,7 @@ impl Stage {
         };
         let holder = claim.holder.map(|byte| format!("{byte:02x}")).join(":");
         (claim.gratuitous && is_floating(claim.address))
-            .then(|| format!("{} at {holder} by {}", claim.address, node + 1))
+            .then(|| (claim.address, format!("{} at {holder} by {}", claim.address, node + 1)))
     }
 
     fn note_said(&mut self, node: usize, captured: &Captured, seen: &mut Seen) {
