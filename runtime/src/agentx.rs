@@ -1,8 +1,8 @@
 //! AgentX (RFC 2741): how a process offers its objects to the SNMP master agent of the machine.
 //!
-//! [`Offering`] is a process with a subagent. [`Agent`] is its connection in an event loop: it never waits, and comes back by itself when the master agent does. What
-//! is said on it is decided by a session without I/O; the objects themselves are described by [`mib`], and belong to
-//! whoever implements [`Objects`].
+//! [`Offering`] is a process with a subagent. [`Agent`] is its connection in an event loop: it never waits, and comes back
+//! by itself when the master agent does. What is said on it is decided by a session without I/O; the objects themselves are
+//! described by [`mib`], and belong to whoever implements [`Objects`].
 
 mod address;
 mod agent;

@@ -33,12 +33,16 @@ for target in "${targets[@]}"; do
             sed -n '/^-- config main$/,/^-- events$/p' "$story" | grep -v '^-- ' >"$work/$(basename "$story" .story).conf"
         done
     fi
-    log=$root/$target.log
-    if ! "$root/$triple/release/$target" "$work" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 \
-        -max_len=4096 -artifact_prefix="$root/failures/$target-" -print_final_stats=1 >"$log" 2>&1; then
-        tail -50 "$log" >&2
-        echo "fuzz: $target failed; the input is in $root/failures" >&2
-        exit 1
-    fi
-    echo "fuzz: $target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs, no failure"
 done
+
+# As many at a time as there are processors: each keeps one busy.
+fuzz='
+"$ROOT/$TRIPLE/release/$1" "$ROOT/corpus/$1" -max_total_time="$SECONDS_EACH" -timeout=5 -rss_limit_mb=1024 -max_len=4096 \
+    -artifact_prefix="$ROOT/failures/$1-" -print_final_stats=1 >"$ROOT/$1.log" 2>&1 || {
+    tail -50 "$ROOT/$1.log" >&2
+    echo "fuzz: $1 failed; the input is in $ROOT/failures" >&2
+    exit 1
+}
+echo "fuzz: $1: $(sed -n "s/^stat::number_of_executed_units: *//p" "$ROOT/$1.log") inputs, no failure"'
+printf '%s\n' "${targets[@]}" |
+    ROOT=$root TRIPLE=$triple SECONDS_EACH=$seconds xargs -P "$(nproc)" -I '{}' sh -c "$fuzz" sh '{}'

@@ -42,7 +42,10 @@ pub struct Property {
     pub signature: &'static str,
 }
 
-const DOCTYPE: &str = "<!DOCTYPE node PUBLIC \"-//freedesktop//DTD D-BUS Object Introspection 1.0//EN\"\n \"http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd\">\n";
+const DOCTYPE: &str = concat!(
+    "<!DOCTYPE node PUBLIC \"-//freedesktop//DTD D-BUS Object Introspection 1.0//EN\"\n",
+    " \"http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd\">\n"
+);
 
 /// The interfaces that every object has.
 const STANDARD: &str = r#"  <interface name="org.freedesktop.DBus.Properties">

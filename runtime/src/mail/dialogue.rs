@@ -115,7 +115,8 @@ impl Dialogue {
     }
 }
 
-/// The code of a complete reply (RFC 5321 §4.2): the last line has a blank, or nothing, behind its code. 0 where there is none.
+/// The code of a complete reply (RFC 5321 §4.2): the last line has a blank, or nothing, behind its code. 0 where there is
+/// none.
 fn final_code(reply: &[u8]) -> Option<u16> {
     let lines = reply.strip_suffix(b"\n")?;
     let last = lines.split(|&byte| byte == b'\n').next_back()?;

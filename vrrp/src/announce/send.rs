@@ -49,8 +49,8 @@ impl Frames {
         self.forwarding.last(interface)
     }
 
-    /// Makes the frame that announces `target` and has it wait for [`Frames::send`], or until there are many. False where there is none: the
-    /// interface is gone, or knows no announcements.
+    /// Makes the frame that announces `target` and has it wait for [`Frames::send`], or until there are many. False where
+    /// there is none: the interface is gone, or knows no announcements.
     pub fn push(&mut self, target: Target, interfaces: &Interfaces, now: Instant) -> bool {
         let Some(interface) = interfaces.get(target.interface) else { return false };
         let link = interface.link();
