@@ -4,6 +4,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
@@ -25,6 +26,8 @@ pub struct Setup {
     pub options: Options,
     /// What it hears from, and whom it tells.
     pub links: Links,
+    /// Where it may leave a note for the process that comes after it, should it be killed.
+    pub note: PathBuf,
 }
 
 /// What a child hears from besides the parent, and whom it tells. Each child is given those that are for it.

@@ -82,7 +82,8 @@ impl Supervisor {
         let config = self.config_of(kind).try_clone()?;
         let links = self.joints.of(kind)?;
         let (near, control) = child::channel()?;
-        let setup = Setup { control, config, options: self.options.child, links };
+        let note = self.slot(kind).pid_path.with_extension("settings");
+        let setup = Setup { control, config, options: self.options.child, links, note };
         Ok((process::fork()?, near, setup))
     }
 

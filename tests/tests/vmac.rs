@@ -1,6 +1,7 @@
 //! Interfaces with the link-layer address of the virtual router: how they are made, what the network sees of them, and
 //! that nothing of them is left.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
 use std::process::{Child, Command, Stdio};
@@ -8,7 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lab::{
-    Advert, Binary, Capture, Captured, Content, Daemon, Lan, Mark, Namespace, PATIENCE, Timeline,
+    Advert, Binary, Capture, Captured, Content, Daemon, Lan, Mark, Namespace, PATIENCE, Scratch,
+    Timeline,
 };
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -204,6 +206,62 @@ fn settings_are_set_and_put_back() {
     assert_eq!((off("vrrp.51").as_str(), off("vrrp6.51").as_str()), ("1", "0"));
     router.stop();
     assert_eq!(of.map(|one| settings(router.namespace(), one)), before);
+}
+
+/// What a killed router has changed is known to the next one, whatever that is to do.
+#[test]
+fn settings_of_a_killed_router_are_put_back_by_the_next() {
+    let lan = Lan::new(1);
+    let namespace = lan.nodes()[0].namespace();
+    namespace.sysctl("ipv4/conf/all/rp_filter", "2");
+    namespace.sysctl("ipv4/conf/inner0/rp_filter", "1");
+    namespace.sysctl("ipv4/conf/eth0/arp_ignore", "2");
+    let reports = "ipv4/igmp_link_local_mcast_reports";
+    let of = ["all", "default", "eth0", "inner0", "inner1"];
+    let before = of.map(|one| settings(namespace, one));
+    let plain = instance("web", 51, "promote_secondaries", &["10.9.0.100/24"]);
+    let changing = "global_defs {\n    disable_local_igmp\n}\n".to_owned()
+        + &plain
+        + &instance("v4", 52, "use_vmac", &["10.9.0.101/24"]);
+    let directory = Scratch::new();
+    let pid_file = directory.path().join("vrrp.pid").display().to_string();
+    let start = |config: &str| {
+        Daemon::start_with(&Binary::under_test(), namespace, config, &["-r", &pid_file])
+    };
+    let mut first = start(&changing);
+    first.await_log(Mark::default(), "(v4) Entering MASTER STATE");
+    let changed = of.map(|one| settings(namespace, one));
+    assert_ne!(changed, before);
+    first.kill();
+    // It wants the same, and ends in the orderly way.
+    let mut second = start(&changing);
+    second.await_log(Mark::default(), "Startup complete");
+    assert_eq!(of.map(|one| settings(namespace, one)), changed);
+    let mark = second.log().mark();
+    for child in second.process().children() {
+        child.signal(Signal::SIGKILL);
+    }
+    second.await_log(mark, "Starting VRRP child process");
+    second.await_log(mark, "(v4) Entering MASTER STATE");
+    assert_eq!(of.map(|one| settings(namespace, one)), changed);
+    second.stop();
+    assert_eq!(of.map(|one| settings(namespace, one)), before);
+    assert_eq!(namespace.setting(reports), "1");
+    // It wants less, and puts back the rest when it starts; somebody else has had a say meanwhile.
+    let mut third = start(&changing);
+    third.await_log(Mark::default(), "(v4) Entering MASTER STATE");
+    third.kill();
+    namespace.sysctl("ipv4/conf/eth0/arp_filter", "0");
+    namespace.ip("link del vrrp.52\n");
+    let mut fourth = start(&plain);
+    fourth.await_log(Mark::default(), "Startup complete");
+    assert_eq!(namespace.setting("ipv4/conf/eth0/promote_secondaries"), "1");
+    assert_eq!(namespace.setting("ipv4/conf/eth0/arp_ignore"), "2");
+    assert_eq!(namespace.setting(reports), "1");
+    fourth.stop();
+    assert_eq!(of.map(|one| settings(namespace, one)), before);
+    let left = fs::read_dir(directory.path()).expect("it is ours").count();
+    assert_eq!(left, 0, "nothing is left behind");
 }
 
 #[test]
@@ -454,6 +512,71 @@ fn reports_of_local_groups_can_be_turned_off() {
     let igmp = igmp.iter().filter(|one| one.frame.bytes.get(23) == Some(&2));
     let igmp = igmp.filter(|one| one.frame.bytes.get(12..14) == Some(&[8, 0]));
     assert_eq!(igmp.count(), 0);
+}
+
+/// What a report of IGMPv3 or MLDv2 tells: who sends it, which group it is about, and whether that is joined.
+fn reported(captured: &Captured) -> Vec<([u8; 6], IpAddr, bool)> {
+    let bytes = &captured.frame.bytes;
+    let (message, size) = match (bytes.get(12..14), bytes.get(20), bytes.get(23)) {
+        (Some([8, 0]), _, Some(2)) => (14 + 4 * usize::from(bytes[14] & 15), 4),
+        // Behind the header for routers.
+        (Some([0x86, 0xdd]), Some(0), _) => (62, 16),
+        _ => return Vec::new(),
+    };
+    let Some(mut records) = bytes.get(message + 8..) else { return Vec::new() };
+    let mut told = Vec::new();
+    while let Some(&[kind, _, _, sources]) = records.get(..4) {
+        let group = match records.get(4..4 + size) {
+            Some(&[a, b, c, d]) => IpAddr::from([a, b, c, d]),
+            Some(octets) => <[u8; 16]>::try_from(octets).expect("there are sixteen").into(),
+            None => break,
+        };
+        // With sources to exclude, of which there are none, a group is joined; with none to include it is left.
+        told.push((from(captured), group, kind == 4));
+        records = records.get(4 + size * (1 + usize::from(sources))..).unwrap_or_default();
+    }
+    told
+}
+
+/// Switches learn where to send adverts to by the port of the interface below, not by the address of the virtual router,
+/// which is where the master is. As the original, whichever it is.
+#[test]
+fn groups_are_joined_and_left_by_the_interface_below() {
+    let config = instance("v4", 51, "use_vmac", &["10.9.0.100/24"])
+        + &instance("v6", 51, "use_vmac", &["fe80::100/64", "fd00:9::100/64"]);
+    for binary in [Binary::under_test(), Binary::peer()] {
+        let lan = Lan::new(1);
+        let mut daemon = Daemon::start(&binary, lan.nodes()[0].namespace(), &config);
+        daemon.await_log(Mark::default(), "(v4) Entering MASTER STATE");
+        daemon.await_log(Mark::default(), "(v6) Entering MASTER STATE");
+        let frames = lan.capture().frames();
+        let await_report = |mark, group: &str, joined| {
+            let group: IpAddr = group.parse().expect("it is an address");
+            let found = frames.wait(mark, PATIENCE, |captured| {
+                reported(captured).contains(&(ETH0, group, joined)).then_some(())
+            });
+            assert!(
+                found.is_some(),
+                "{group} {joined} by {}:\n{}",
+                binary.version(),
+                daemon.log_text()
+            );
+        };
+        // The last one is for whoever looks for fe80::100.
+        let groups = ["224.0.0.18", "ff02::12", "ff02::1:ff00:100"];
+        for group in groups {
+            await_report(Mark::default(), group, true);
+        }
+        let mark = frames.mark();
+        daemon.process().signal(Signal::SIGTERM);
+        for group in groups {
+            await_report(mark, group, false);
+        }
+        daemon.wait();
+        let all = frames.all();
+        let told: Vec<_> = all.iter().flat_map(reported).collect();
+        assert!(told.iter().all(|(from, ..)| *from == ETH0), "{told:?}");
+    }
 }
 
 /// What `ip monitor link` prints in a namespace.

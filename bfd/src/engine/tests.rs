@@ -69,6 +69,7 @@ multiplier 1
         config: handover::seal(&(Global::default(), config)).unwrap(),
         options: Default::default(),
         links: Links { bfd_trackers: trackers, ..Links::default() },
+        note: Default::default(),
     };
     let engine = thread::spawn(move || run(setup));
     let (vrrp, checker) = (Receiver::new(vrrp), Receiver::new(checker));

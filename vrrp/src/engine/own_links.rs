@@ -11,7 +11,7 @@ use super::machine::Told;
 use crate::config;
 use crate::interfaces::Interfaces;
 use crate::kernel::own_links::{self, Key, OwnLinks};
-use crate::kernel::sysctl::{Knob, Setting};
+use crate::kernel::sysctl::{Knob, Setting, Settings};
 
 /// More rounds than there are steps to any number of interfaces.
 const ROUNDS: usize = 256;
@@ -31,15 +31,15 @@ pub(super) struct SourceChecks {
 }
 
 impl SourceChecks {
-    fn look(interfaces: &Interfaces) -> Self {
-        let level = Setting::All(Knob::RpFilter).read().unwrap_or_else(|error| {
+    fn look(interfaces: &Interfaces, settings: &Settings) -> Self {
+        let level = settings.original(Setting::All(Knob::RpFilter)).unwrap_or_else(|error| {
             info!("Unable to read sysctl net.ipv4.conf.all.rp_filter: {error}");
             0
         });
         if level == 0 {
             return Self { level, raised: Vec::new(), default: None };
         }
-        let less = |setting: Setting| setting.read().ok().filter(|&own| own < level);
+        let less = |setting| settings.original(setting).ok().filter(|&own| own < level);
         let default = less(Setting::Default(Knob::RpFilter));
         if let Some(own) = default {
             info!("NOTICE: setting sysctl net.ipv4.conf.default.rp_filter from {own} to {level}");
@@ -136,7 +136,7 @@ impl Engine {
                 checks.log_end();
             }
         } else if self.source_checks.is_none() {
-            self.source_checks = Some(SourceChecks::look(&self.interfaces));
+            self.source_checks = Some(SourceChecks::look(&self.interfaces, &self.settings));
         }
         let checks = self.source_checks.as_ref();
         let mut settings =

@@ -74,7 +74,7 @@ impl Engine {
             table_watch: None,
             own_links: OwnLinks::default(),
             duplicates: Duplicates::default(),
-            settings: Settings::default(),
+            settings: Settings::inherit(setup.note),
             source_checks: None,
             dirty: true,
             sockets: Sockets::default(),

@@ -1,5 +1,6 @@
 //! Stopping: handing over, taking everything away, saying so.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use runtime::agentx::Offering;
@@ -10,6 +11,10 @@ use crate::fsm::Event;
 
 /// How long scripts have that are told about the end, and the mails that are not sent yet.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// How long interfaces of ours stay after they have left their groups: the kernel reports that some of its ticks later,
+/// of which each is ten milliseconds at most.
+const FAREWELL: Duration = Duration::from_millis(40);
 
 impl Engine {
     /// Ends all elections and removes what is ours. Scripts are told when that has happened.
@@ -42,6 +47,9 @@ impl Engine {
         self.sockets.close_idle(&mut self.reactor);
         self.audience.await_told(before, GRACE, &mut self.reactor);
         if !self.options.keep_vrrp {
+            if !self.own_links.is_empty() {
+                thread::sleep(FAREWELL);
+            }
             self.remove_links();
             self.restore_settings();
         }

@@ -1,17 +1,27 @@
 //! Settings of the kernel that are changed for as long as something needs them, and then put back.
 //!
 //! They are read and written below `/proc/sys/net`, which shows the network namespace of the process. Where that is not
-//! writable, as in many containers, those of IPv4 interfaces are set through netlink.
+//! writable, as in many containers, those of IPv4 interfaces are set through netlink. What they were before is noted in a
+//! file, for whoever comes after a process that is killed.
+
+mod journal;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use nix::net::if_::if_indextoname;
+use nix::net::if_::{if_indextoname, if_nametoindex};
 use runtime::machine::IfIndex;
 use runtime::netlink::{Client, Request};
+
+use self::journal::{Entry, Journal};
+
+/// Where the settings are.
+const DIRECTORY: &str = "/proc/sys/net";
+/// The setting that is not one of an interface.
+const LOCAL_IGMP_REPORTS: &str = "ipv4/igmp_link_local_mcast_reports";
 
 /// A setting of the kernel.
 ///
@@ -47,6 +57,15 @@ pub enum Knob {
 }
 
 impl Knob {
+    const ALL: [Knob; 6] = [
+        Knob::PromoteSecondaries,
+        Knob::ArpIgnore,
+        Knob::ArpFilter,
+        Knob::AcceptLocal,
+        Knob::RpFilter,
+        Knob::DisableIpv6,
+    ];
+
     /// Where it is below `/proc/sys/net`, and its name there.
     fn file(self) -> (&'static str, &'static str) {
         match self {
@@ -95,6 +114,11 @@ impl Setting {
     }
 
     fn path(self) -> io::Result<PathBuf> {
+        Ok(Path::new(DIRECTORY).join(self.name()?))
+    }
+
+    /// What it is called, as a path below `/proc/sys/net`.
+    fn name(self) -> io::Result<String> {
         let (place, knob) = match self {
             Setting::Interface(index, knob) => {
                 let name = if_indextoname(index.0).map_err(|_| io::ErrorKind::NotFound)?;
@@ -102,12 +126,28 @@ impl Setting {
             }
             Setting::All(knob) => ("all".to_owned(), knob),
             Setting::Default(knob) => ("default".to_owned(), knob),
-            Setting::LocalIgmpReports => {
-                return Ok("/proc/sys/net/ipv4/igmp_link_local_mcast_reports".into());
-            }
+            Setting::LocalIgmpReports => return Ok(LOCAL_IGMP_REPORTS.to_owned()),
         };
         let (family, file) = knob.file();
-        Ok(["/proc/sys/net", family, "conf", &place, file].iter().collect())
+        Ok(format!("{family}/conf/{place}/{file}"))
+    }
+
+    /// The setting that is called so, if there is such a one and its interface is there.
+    fn named(name: &str) -> Option<Self> {
+        if name == LOCAL_IGMP_REPORTS {
+            return Some(Setting::LocalIgmpReports);
+        }
+        let (family, rest) = name.split_once("/conf/")?;
+        let (place, file) = rest.split_once('/')?;
+        let knob = Knob::ALL.into_iter().find(|knob| knob.file() == (family, file))?;
+        match place {
+            "all" => Some(Setting::All(knob)),
+            "default" => Some(Setting::Default(knob)),
+            interface => {
+                let index = IfIndex(if_nametoindex(interface).ok()?);
+                Some(Setting::Interface(index, knob))
+            }
+        }
     }
 
     fn request(self, value: i32) -> Option<Request> {
@@ -157,6 +197,7 @@ impl std::error::Error for SettingError {
 #[derive(Debug, Default)]
 pub struct Settings {
     held: BTreeMap<Setting, Held>,
+    journal: Journal,
 }
 
 /// A setting that somebody wants.
@@ -165,11 +206,28 @@ struct Held {
     value: i32,
     /// What it was when it was first wanted; `None` while that is not known.
     before: Option<i32>,
-    /// Why it is not as wanted, which has been told.
+    /// Whether it is as wanted.
+    done: bool,
+    /// Why it is not, which has been told.
     failed: Option<io::ErrorKind>,
 }
 
 impl Settings {
+    /// What a process before us has noted in the file at `path` when it was killed is ours, as far as it is still as that
+    /// process has left it. From now on the file has what we change.
+    pub fn inherit(path: PathBuf) -> Self {
+        let (journal, entries) = Journal::open(path);
+        let held = entries.into_iter().filter_map(|Entry { name, value, before }| {
+            let setting = Setting::named(&name)?;
+            let untouched = setting.read().is_ok_and(|now| now == value);
+            untouched.then_some((
+                setting,
+                Held { value, before: Some(before), done: true, failed: None },
+            ))
+        });
+        Self { held: held.collect(), journal }
+    }
+
     /// Gives all of `desired` their values, and puts back what is no longer among them.
     ///
     /// What was as desired before anybody asked is left alone for ever, and what somebody else has changed meanwhile is
@@ -185,20 +243,21 @@ impl Settings {
             let Some(held) = self.held.remove(&setting) else { continue };
             failures.extend(put_back(setting, &held, netlink));
         }
+        let mut pending = Vec::new();
         for (&setting, &value) in desired {
-            let fresh = Held { value, before: None, failed: None };
+            let fresh = Held { value, before: None, done: false, failed: None };
             let held = self.held.entry(setting).or_insert(fresh);
-            if held.before.is_some() && held.failed.is_none() && held.value == value {
-                continue;
+            if !held.done || held.value != value {
+                (held.value, held.done) = (value, false);
+                held.before = held.before.or_else(|| setting.read().ok());
+                pending.push(setting);
             }
-            held.value = value;
-            let done = hold(setting, held, netlink);
-            let failed = done.as_ref().err().map(io::Error::kind);
-            let told = held.failed == failed;
-            held.failed = failed;
-            if let (Err(source), false) = (done, told) {
-                failures.push(SettingError { setting, value, source });
-            }
+        }
+        // Whoever kills us from here on leaves a note of what there was.
+        self.note();
+        for setting in pending {
+            let Some(held) = self.held.get_mut(&setting) else { continue };
+            failures.extend(held.set(setting, netlink));
         }
         failures
     }
@@ -208,18 +267,44 @@ impl Settings {
         self.held.get(&setting)?.before
     }
 
+    /// What a setting is where nobody of us has changed it, and otherwise was.
+    pub fn original(&self, setting: Setting) -> io::Result<i32> {
+        self.before(setting).map_or_else(|| setting.read(), Ok)
+    }
+
     /// An interface is gone with its settings: there is nothing to put back.
     pub fn forget_interface(&mut self, gone: IfIndex) {
         self.held.retain(
             |setting, _| !matches!(setting, Setting::Interface(index, _) if *index == gone),
         );
     }
+
+    fn note(&mut self) {
+        let changed = self.held.iter().filter_map(|(setting, held)| {
+            let before = held.before.filter(|&before| before != held.value)?;
+            Some(Entry { name: setting.name().ok()?, value: held.value, before })
+        });
+        let entries: Vec<Entry> = changed.collect();
+        self.journal.write(&entries);
+    }
 }
 
-fn hold(setting: Setting, held: &mut Held, netlink: &mut Client) -> io::Result<()> {
-    let now = setting.read()?;
-    held.before.get_or_insert(now);
-    if now == held.value { Ok(()) } else { setting.write(held.value, netlink) }
+impl Held {
+    /// A new default may have changed it since it was looked at first.
+    fn set(&mut self, setting: Setting, netlink: &mut Client) -> Option<SettingError> {
+        let value = self.value;
+        let done = match setting.read() {
+            Ok(now) if now == value => Ok(()),
+            Ok(_) => setting.write(value, netlink),
+            Err(error) => Err(error),
+        };
+        self.done = done.is_ok();
+        let failed = done.as_ref().err().map(io::Error::kind);
+        let told = self.failed == failed;
+        self.failed = failed;
+        let source = done.err().filter(|_| !told)?;
+        Some(SettingError { setting, value, source })
+    }
 }
 
 /// Undoes what we did, unless somebody else has done so, or has done something else.

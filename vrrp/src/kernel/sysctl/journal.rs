@@ -1,0 +1,126 @@
+//! The file that tells what settings were before they were changed. It is there as long as anything is changed, so it
+//! outlives only a process that is killed.
+
+use std::fmt::Write as _;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use log::info;
+
+/// A setting that is changed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// What it is called, as a path below `/proc/sys/net`.
+    pub(super) name: String,
+    /// What it is now.
+    pub(super) value: i32,
+    /// What it was before.
+    pub(super) before: i32,
+}
+
+/// The file. Without a path nothing is kept.
+#[derive(Debug, Default)]
+pub(super) struct Journal {
+    path: Option<PathBuf>,
+    /// Which settings its lines are about: those of this start of the machine, in this network namespace.
+    world: String,
+    text: String,
+    /// It was said that it cannot be written.
+    failed: bool,
+}
+
+impl Journal {
+    /// The file at `path`, and what a process that was killed has left in it.
+    pub(super) fn open(path: PathBuf) -> (Self, Vec<Entry>) {
+        let world = world();
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let mut lines = text.lines();
+        let entries = match lines.next() {
+            Some(first) if first == world => lines.filter_map(parse).collect(),
+            _ => Vec::new(),
+        };
+        (Self { path: Some(path), world, text, failed: false }, entries)
+    }
+
+    /// Has the file say exactly this.
+    pub(super) fn write(&mut self, entries: &[Entry]) {
+        let Some(path) = &self.path else { return };
+        let mut text = String::new();
+        if !entries.is_empty() {
+            text = format!("{}\n", self.world);
+        }
+        for Entry { name, value, before } in entries {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{name} {value} {before}");
+        }
+        if text == self.text {
+            return;
+        }
+        let done = if text.is_empty() { remove(path) } else { replace(path, &text) };
+        if let (Err(error), false) = (&done, self.failed) {
+            info!("Unable to note changed settings in {}: {error}", path.display());
+        }
+        self.failed = done.is_err();
+        self.text = text;
+    }
+}
+
+fn parse(line: &str) -> Option<Entry> {
+    let mut words = line.rsplitn(3, ' ');
+    let before = words.next()?.parse().ok()?;
+    let value = words.next()?.parse().ok()?;
+    Some(Entry { name: words.next()?.to_owned(), value, before })
+}
+
+/// Names this start of the machine, and the network namespace.
+fn world() -> String {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let namespace = fs::metadata("/proc/self/ns/net").map_or(0, |data| data.ino());
+    format!("{} {namespace}", boot.trim())
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+/// The file has the old lines or the new ones at any moment.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let mut fresh = path.as_os_str().to_owned();
+    fresh.push(".new");
+    remove(Path::new(&fresh))?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&fresh)?;
+    file.write_all(text.as_bytes())?;
+    fs::rename(&fresh, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str, value: i32, before: i32) -> Entry {
+        Entry { name: name.to_owned(), value, before }
+    }
+
+    #[test]
+    fn what_was_written_is_read_and_nothing_leaves_no_file() {
+        let path = std::env::temp_dir().join(format!("journal-{}", std::process::id()));
+        let (mut journal, entries) = Journal::open(path.clone());
+        assert_eq!(entries, []);
+        let changed =
+            [entry("ipv4/conf/eth0/arp_ignore", 1, 0), entry("ipv4/conf/all/rp_filter", 0, -1)];
+        journal.write(&changed);
+        let (mut heir, entries) = Journal::open(path.clone());
+        assert_eq!(entries, changed);
+        // Of another start of the machine nothing holds any more.
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("another {text}")).unwrap();
+        assert_eq!(Journal::open(path.clone()).1, []);
+        heir.write(&[]);
+        assert!(!path.exists());
+    }
+}
