@@ -118,9 +118,16 @@ impl Bus {
         &self.signals
     }
 
-    /// The states that `PropertiesChanged` told of, in the same form.
+    /// The states that `PropertiesChanged` told of, in the same form, and names, as `Name "one"`.
     pub fn changes(&self) -> &Timeline<String> {
         &self.changes
+    }
+
+    /// Waits for a change of a property.
+    #[track_caller]
+    pub fn await_change(&self, mark: Mark, wanted: &str) {
+        let found = self.changes.wait(mark, PATIENCE, |change| (change == wanted).then_some(()));
+        assert!(found.is_some(), "no {wanted} in {:#?}", self.changes.since(mark));
     }
 
     /// Waits for a signal.
@@ -219,6 +226,15 @@ fn said(mut command: Command) -> String {
 fn summary(line: &str, status: &mut Option<String>) -> Option<String> {
     if let Some(number) = line.trim_start().strip_prefix("uint32 ") {
         return status.take().map(|signal| format!("{signal} {number}"));
+    }
+    if let (Some(text), Some(signal)) = (line.trim_start().strip_prefix("string "), &mut *status) {
+        if signal.ends_with(" Name") {
+            return status.take().map(|signal| format!("{signal} {text}"));
+        }
+        if text == "\"Name\"" {
+            signal.push_str(" Name");
+        }
+        return None;
     }
     let value = |key: &str| {
         let (_, rest) = line.split_once(key)?;

@@ -170,10 +170,7 @@ fn objects_have_names_states_and_methods() {
     for path in [ONE, SIX, NOWHERE] {
         bus.await_signal(Mark::default(), &format!("VrrpStatusChange {path} 2"));
     }
-    let change = format!("PropertiesChanged {SIX} 2");
-    let changed = |told: &String| (*told == change).then_some(());
-    let changed = bus.changes().wait(Mark::default(), PATIENCE, changed);
-    assert!(changed.is_some(), "no {change} in {:#?}", bus.changes().all());
+    bus.await_change(Mark::default(), &format!("PropertiesChanged {SIX} 2"));
     let signals = bus.signals().all();
     assert_eq!(signals[0], format!("VrrpStarted {VRRP}"), "before anything else");
 
@@ -277,6 +274,43 @@ fn a_reload_is_asked_for_and_told_of() {
         format!("VrrpStopped {VRRP}"),
     ];
     assert_eq!(bus.signals().since(mark), wanted);
+}
+
+/// The name is a property; number, interface and family are the path, and make another virtual router.
+#[test]
+fn a_new_name_is_told_and_a_new_number_is_another_object() {
+    let bus = Bus::start();
+    let [namespace, _other] = namespaces();
+    let config = format!("{DBUS}{OWNER}{OVER_IPV6}");
+    let daemon = Daemon::start(&bus.with(Binary::under_test()), &namespace, &config);
+    bus.await_change(Mark::default(), &format!("PropertiesChanged {SIX} 2"));
+    let (mark, changes) = (bus.signals().mark(), bus.changes().mark());
+    daemon.reload(&config.replace("vrrp_instance one", "vrrp_instance first"));
+    bus.await_change(changes, &format!("PropertiesChanged {ONE} Name \"first\""));
+    bus.await_signal(mark, &format!("VrrpReloaded {VRRP}"));
+    assert_eq!(property(&bus, ONE, "Name"), "variant struct { string \"first\" }");
+    assert_eq!(bus.changes().since(changes).len(), 1, "nothing else has changed");
+    assert_eq!(bus.signals().since(mark), [format!("VrrpReloaded {VRRP}")]);
+
+    let mark = bus.signals().mark();
+    daemon.reload(&config.replace("virtual_router_id 1\n", "virtual_router_id 9\n"));
+    let moved = ONE.replace("/1/", "/9/");
+    bus.await_signal(mark, &format!("VrrpStatusChange {moved} 2"));
+    let signals = bus.signals().since(mark);
+    assert_eq!(signals[..2], [format!("VrrpStatusChange {ONE} 3"), format!("VrrpReloaded {VRRP}")]);
+    assert_eq!(property(&bus, &moved, "Name"), "variant struct { string \"one\" }");
+    assert_eq!(kind(&property(&bus, ONE, "Name")), "org.freedesktop.DBus.Error.UnknownMethod");
+
+    // Two exchange their names.
+    let changes = bus.changes().mark();
+    let swapped = config
+        .replace("vrrp_instance one", "vrrp_instance x")
+        .replace("vrrp_instance six", "vrrp_instance one")
+        .replace("vrrp_instance x", "vrrp_instance six")
+        .replace("virtual_router_id 1\n", "virtual_router_id 9\n");
+    daemon.reload(&swapped);
+    bus.await_change(changes, &format!("PropertiesChanged {SIX} Name \"one\""));
+    bus.await_change(changes, &format!("PropertiesChanged {moved} Name \"six\""));
 }
 
 #[test]

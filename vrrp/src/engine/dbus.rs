@@ -152,9 +152,17 @@ impl Engine {
         };
         let path = Paths::of(&self.global).instance(&instance.config);
         client.signal(&path, INSTANCE.name, "VrrpStatusChange", &[Value::Number(number)]);
-        let changed = Value::Named(vec![("State", state_value(number, word))]);
-        let arguments = [Value::text(INSTANCE.name), changed, Value::Texts(Vec::new())];
-        client.signal(&path, "org.freedesktop.DBus.Properties", "PropertiesChanged", &arguments);
+        signal_change(client, &path, "State", state_value(number, word));
+    }
+
+    /// Tells those who listen that an instance is called otherwise than before.
+    pub(super) fn signal_name(&mut self, id: InstanceId) {
+        let Some(client) = self.service.client.as_mut().filter(|client| client.is_named()) else {
+            return;
+        };
+        let Some(instance) = self.instances.get(id) else { return };
+        let path = Paths::of(&self.global).instance(&instance.config);
+        signal_change(client, &path, "Name", name_value(instance.name()));
     }
 
     /// A reload has removed an instance, and its object with it.
@@ -242,7 +250,7 @@ impl Objects for Engine {
     fn property(&self, path: &str, name: &str) -> Option<Value> {
         let (_, instance) = self.instance_at(path)?;
         match name {
-            "Name" => Some(Value::Struct(vec![Value::text(instance.name())])),
+            "Name" => Some(name_value(instance.name())),
             "State" => {
                 let (number, word) = state_of(instance.router.state());
                 Some(state_value(number, word))
@@ -260,6 +268,17 @@ impl Objects for Engine {
             _ => self.send_announcements(path),
         }
     }
+}
+
+/// Tells those who keep properties that one has changed.
+fn signal_change(client: &mut Client, path: &str, property: &'static str, value: Value) {
+    let changed = Value::Named(vec![(property, value)]);
+    let arguments = [Value::text(INSTANCE.name), changed, Value::Texts(Vec::new())];
+    client.signal(path, "org.freedesktop.DBus.Properties", "PropertiesChanged", &arguments);
+}
+
+fn name_value(name: &str) -> Value {
+    Value::Struct(vec![Value::text(name)])
 }
 
 /// How a state is called here.

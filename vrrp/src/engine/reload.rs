@@ -66,12 +66,15 @@ impl Engine {
         self.global = global;
         self.config = config;
         self.follow_objects();
-        self.replace_instances(&found);
+        let renamed = self.replace_instances(&found);
         self.duplicates.renumber(&found);
         // What follows from it is looked at for all instances below.
         self.interfaces.set_virtuals(virtual_addresses(&self.config), &mut Vec::new());
         if let Err(error) = self.prepare(now) {
             error!("cannot use all of the new configuration: {error}");
+        }
+        for id in renamed {
+            self.signal_name(id);
         }
         self.signal_reload();
         self.go_on(&found, &states, now);
@@ -104,12 +107,15 @@ impl Engine {
         self.log_lost_object(id);
     }
 
-    fn replace_instances(&mut self, found: &[Option<usize>]) {
+    /// Returns those that go on under another name.
+    fn replace_instances(&mut self, found: &[Option<usize>]) -> Vec<InstanceId> {
         let group4 = self.global.vrrp.multicast4;
         let mut old: Vec<Option<Instance>> =
             std::mem::take(&mut self.instances).into_iter().map(Some).collect();
+        let mut renamed = Vec::new();
         let instances = self.config.instances.iter().zip(found).map(|(config, place)| {
             let before = place.and_then(|place| old.get_mut(place)?.take());
+            renamed.push(before.as_ref().is_some_and(|before| before.name() != config.name));
             match before {
                 Some(mut instance) => {
                     instance.reconfigure(config.clone(), group4);
@@ -119,6 +125,11 @@ impl Engine {
             }
         });
         self.instances = instances.collect();
+        self.instances
+            .keys()
+            .zip(renamed)
+            .filter_map(|(id, renamed)| renamed.then_some(id))
+            .collect()
     }
 
     fn go_on(&mut self, found: &[Option<usize>], states: &HashMap<String, State>, now: Instant) {
