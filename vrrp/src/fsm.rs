@@ -369,12 +369,13 @@ impl Router {
             return;
         }
         // Both take the way of a backup whose master is dead, and never say that they were a backup. A master that was
-        // killed listens for one interval: if somebody has taken over, it is heard by then.
+        // killed listens for an interval and as much more as an advert may be late: if somebody has taken over, it is
+        // heard by then, and the other backups are patient for longer.
         self.state = State::Backup;
         if self.resuming {
             out.push(Action::Note(Note::Resuming));
             self.expecting = Expecting::Return;
-            self.arm(now, self.settings.interval);
+            self.arm(now, self.settings.interval + self.settings.interval / 4);
         } else {
             self.expecting = Expecting::Ownership;
             self.arm(now, AT_ONCE);
