@@ -1,4 +1,4 @@
-//! Somebody who floods the network with adverts.
+//! Somebody who floods the network with adverts, and somebody who only reads them.
 
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -8,9 +8,10 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, sendto, setsockopt,
-    socket, sockopt,
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, recv, sendto,
+    setsockopt, socket, sockopt,
 };
+use nix::sys::time::{TimeVal, TimeValLike};
 
 use crate::Namespace;
 
@@ -56,6 +57,46 @@ impl Flood {
     /// So many packets were sent.
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
+    }
+}
+
+/// Reads what comes in, one packet after the other, and does nothing with it: what hearing of a packet costs on this
+/// machine at this time.
+#[derive(Debug)]
+pub struct Reader {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Duration>,
+}
+
+impl Reader {
+    /// Reads all packets of `namespace`.
+    pub fn start(namespace: &Namespace) -> Self {
+        let open = || {
+            let flags = SockFlag::SOCK_CLOEXEC;
+            let all = SockProtocol::EthAll;
+            let socket = socket(AddressFamily::Packet, SockType::Datagram, flags, all)?;
+            // It looks up now and then whether that is enough.
+            setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(50))?;
+            Ok::<OwnedFd, nix::Error>(socket)
+        };
+        let socket = namespace.enter(open).expect("a packet socket needs root");
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            let (mut buffer, mut packets) = ([0; 2048], 0_u32);
+            while !stopped.load(Ordering::Relaxed) {
+                let read = recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty());
+                packets += u32::from(read.is_ok());
+            }
+            crate::process::time_in("/proc/thread-self/schedstat") / packets.max(1)
+        });
+        Self { stop, thread }
+    }
+
+    /// The processor time that a packet has cost.
+    pub fn cost(self) -> Duration {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().expect("it only reads")
     }
 }
 

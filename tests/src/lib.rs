@@ -48,7 +48,7 @@ pub use control::Control;
 pub use daemon::{Daemon, LogLine, Verdict};
 pub use dump::Dump;
 pub use file::{await_file, await_process};
-pub use flood::Flood;
+pub use flood::{Flood, Reader};
 pub use forge::Forged;
 pub use frame::{Advert, Announcement, Content, Frame};
 pub use frr::Frr;

@@ -107,11 +107,15 @@ impl Process {
 
     /// The processor time that it has used, by the scheduler's own account.
     pub fn processor_time(&self) -> Duration {
-        let account =
-            fs::read_to_string(format!("/proc/{}/schedstat", self.pid)).unwrap_or_default();
-        let used = account.split_whitespace().next().and_then(|used| used.parse().ok());
-        Duration::from_nanos(used.unwrap_or(0))
+        time_in(&format!("/proc/{}/schedstat", self.pid))
     }
+}
+
+/// The processor time in an account of the scheduler.
+pub(crate) fn time_in(file: &str) -> Duration {
+    let account = fs::read_to_string(file).unwrap_or_default();
+    let used = account.split_whitespace().next().and_then(|used| used.parse().ok());
+    Duration::from_nanos(used.unwrap_or(0))
 }
 
 #[cfg(test)]
