@@ -21,10 +21,10 @@ export KEEPALIVED=$target/release/keepalived
 if cargo nextest --version >/dev/null 2>&1; then
     cargo nextest run --workspace --exclude lab --locked --no-fail-fast
     # One retry: a machine that stands still for a second fails a test that takes the time, and rightly so.
-    cargo nextest run --package lab --test-threads 8 --retries 1 --locked --no-fail-fast
+    cargo nextest run --package lab --test-threads 10 --retries 1 --locked --no-fail-fast
 else
     cargo test --workspace --exclude lab --locked --no-fail-fast
-    cargo test --package lab --locked --no-fail-fast -- --test-threads 8
+    cargo test --package lab --locked --no-fail-fast -- --test-threads 10
 fi
 tests/fuzz/run.sh 5
 tests/install.sh

@@ -49,6 +49,8 @@ pub fn judge_sessions(capture: &Capture) -> (usize, Vec<String>) {
         arguments.extend(["-e", field]);
     }
     let listed = run("tshark", &arguments);
-    let suspect = |line: &&str| line.split('\t').skip(2).any(|column| !column.is_empty());
+    // A port that a session was given by chance may be one that traceroute uses as well.
+    let harmless = |column: &str| column.is_empty() || column.starts_with("Possible traceroute");
+    let suspect = |line: &&str| !line.split('\t').skip(2).all(harmless);
     (listed.lines().count(), listed.lines().filter(suspect).map(str::to_owned).collect())
 }

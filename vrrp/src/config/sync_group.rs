@@ -146,19 +146,31 @@ fn members(
     statement: &Statement,
     diagnostics: &mut Diagnostics,
 ) {
-    let name = &draft.name.value;
-    if draft.members.is_some() {
+    let GroupDraft { name, members, .. } = draft;
+    name_members(members, "sync group", &name.value, statement, diagnostics);
+}
+
+/// Reads the instances that belong to `kind` of group `name`, unless they were named before.
+pub(super) fn name_members(
+    members: &mut Option<Vec<Spanned<String>>>,
+    kind: &str,
+    name: &str,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    if members.is_some() {
+        // The original calls both kinds so.
         let text = format!("Group list already specified for sync group {name}");
         diagnostics.report(Class::GeneralError, statement.place(), text);
         return;
     }
-    let members = word_list(statement);
-    if members.is_empty() {
-        let text = format!("Warning - sync group {name} has empty group block");
+    let words = word_list(statement);
+    if words.is_empty() {
+        let text = format!("Warning - {kind} {name} has empty group block");
         diagnostics.report_block(Class::GeneralError, statement.extent(), text);
         return;
     }
-    draft.members = Some(members);
+    *members = Some(words);
 }
 
 /// The words in the braces of a statement, however they are spread over lines.

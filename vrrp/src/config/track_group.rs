@@ -1,10 +1,10 @@
 //! `track_group`: who shares the fate of static addresses, routes and rules.
 
-use conf_parser::{Args, Class, Diagnostics, Spanned, Statement, Table, Value, keyword};
+use conf_parser::{Args, Diagnostics, Spanned, Statement, Table, Value, keyword};
 use serde::{Deserialize, Serialize};
 
 use super::InstanceId;
-use super::sync_group::word_list;
+use super::sync_group::name_members;
 
 /// Instances that go to FAULT while the interface of a static address, route or rule is down (`track_group`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,17 +32,6 @@ fn members(
     statement: &Statement,
     diagnostics: &mut Diagnostics,
 ) {
-    let name = &draft.name.value;
-    if draft.members.is_some() {
-        let text = format!("Group list already specified for sync group {name}");
-        diagnostics.report(Class::GeneralError, statement.place(), text);
-        return;
-    }
-    let members = word_list(statement);
-    if members.is_empty() {
-        let text = format!("Warning - track group {name} has empty group block");
-        diagnostics.report_block(Class::GeneralError, statement.extent(), text);
-        return;
-    }
-    draft.members = Some(members);
+    let TrackGroupDraft { name, members } = draft;
+    name_members(members, "track group", &name.value, statement, diagnostics);
 }
