@@ -81,7 +81,9 @@ struct Server {
     alive: bool,
     /// Its effective weight, before it is limited to what IPVS takes.
     weight: i64,
-    checks: Vec<CheckState>,
+    /// What it weighed before the last load, if it was there.
+    weight_before: Option<i64>,
+    checks: Box<[CheckState]>,
 }
 
 impl Server {
@@ -203,6 +205,11 @@ impl Balance {
     /// The weight of a real server with what its checks add, before it is limited to what IPVS takes.
     pub fn weight(&self, id: ServerId) -> i64 {
         self.server(id).map_or(0, |server| server.weight)
+    }
+
+    /// What a real server weighed before the last load; `None` where that has brought it.
+    pub fn weight_before(&self, id: ServerId) -> Option<i64> {
+        self.server(id)?.weight_before
     }
 
     /// Whether a virtual server has its quorum.

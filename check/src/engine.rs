@@ -17,7 +17,6 @@ mod snmp;
 mod start;
 mod stop;
 
-use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -42,7 +41,7 @@ use self::files::Files;
 use self::live::{CheckId, Checks};
 use self::ping_range::PingRange;
 use self::snmp::Managed;
-use crate::balance::{Balance, ServerId};
+use crate::balance::Balance;
 use crate::config::Config;
 use crate::probe::Tools;
 use crate::table::Table;
@@ -126,8 +125,6 @@ struct Engine {
     audience: Audience,
     managed: Managed,
     dumps: Dumps<()>,
-    /// What the real servers that were there before the last reload weighed then.
-    weights_before: HashMap<ServerId, i64>,
     /// Whether it ends because the process cannot work.
     fatal: bool,
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use runtime::reactor::Readiness;
 
-use crate::config::Connection;
+use crate::config::checker::{Connection, Way};
 use crate::config::http::{Http, HttpVersion, Url};
 use crate::probe::{
     Begun, Failure, HttpFailure, NotMade, Probe, Progress, Record, Tools, ToolsError,
@@ -123,10 +123,8 @@ impl Fetch {
     fn connection(&self) -> Connection {
         Connection {
             to: self.server,
-            from: None,
-            interface: None,
-            mark: self.mark.unwrap_or(0),
             timeout: self.timeout.unwrap_or(TIMEOUT),
+            way: self.mark.map(|mark| Box::new(Way { mark, ..Way::default() })),
         }
     }
 }

@@ -281,7 +281,8 @@ fn fresh_server(server: &RealServer) -> Server {
         let is_file = matches!(checker.kind, Kind::File(_));
         CheckState { up: is_file || !checker.alpha, has_run: is_file, contribution: 0 }
     });
-    Server { alive: false, weight: i64::from(server.weight), checks: checks.collect() }
+    let weight = i64::from(server.weight);
+    Server { alive: false, weight, weight_before: None, checks: checks.collect() }
 }
 
 /// Gives a server the state that it had in the configuration before. Returns whether one failure is enough for its new
@@ -292,6 +293,7 @@ fn carry_over(
 ) -> (bool, Vec<Option<usize>>) {
     after.alive = before.alive;
     after.weight = before.weight;
+    after.weight_before = Some(before.weight);
     let older = matching::checks(&old.checkers, &new.checkers);
     for ((check, checker), old) in after.checks.iter_mut().zip(&new.checkers).zip(&older) {
         // Only where the server turns out to be bad must new checks prove themselves.

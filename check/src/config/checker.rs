@@ -29,17 +29,17 @@ pub enum Kind {
     /// A TCP connection can be made.
     Tcp(Connection, Timing),
     /// Pages are served as expected, over TLS or without.
-    Http(Connection, Timing, Http),
+    Http(Connection, Timing, Box<Http>),
     /// A mail server greets.
-    Smtp(Connection, Timing, Smtp),
+    Smtp(Connection, Timing, Box<Smtp>),
     /// A name server answers.
-    Dns(Connection, Timing, Dns),
+    Dns(Connection, Timing, Box<Dns>),
     /// A datagram is answered, or at least not refused.
-    Udp(Connection, Timing, Udp),
+    Udp(Connection, Timing, Box<Udp>),
     /// An echo request is answered.
     Ping(Connection, Timing),
     /// A script ends with status 0.
-    Misc(Timing, Misc),
+    Misc(Timing, Box<Misc>),
     /// A tracked file says so.
     File(FileCheck),
     /// A BFD session, by its name, is up.
@@ -93,19 +93,26 @@ pub struct Smtp {
     pub helo: String,
 }
 
-/// Where a check connects, and from where.
+/// Where a check connects, and by which way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connection {
     /// The destination.
     pub to: SocketAddr,
+    /// How long each phase may take.
+    pub timeout: Duration,
+    /// The way there; nearly always the kernel finds it alone.
+    pub way: Option<Box<Way>>,
+}
+
+/// By which way a check connects.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Way {
     /// The source address and port; port 0 is any.
     pub from: Option<SocketAddr>,
     /// The interface to leave by.
     pub interface: Option<String>,
     /// Firewall mark of the packets; 0 is none.
     pub mark: u32,
-    /// How long each phase may take.
-    pub timeout: Duration,
 }
 
 /// When a check runs.
@@ -232,12 +239,15 @@ impl Common {
     pub(super) fn connection(&self, server: SocketAddr, inherited: &HandedDown) -> Connection {
         let address = self.connect_ip.unwrap_or(server.ip());
         let port = self.connect_port.unwrap_or(server.port());
-        Connection {
-            to: SocketAddr::new(address, port),
+        let way = Way {
             from: self.bind_ip.map(|address| SocketAddr::new(address, self.bind_port.unwrap_or(0))),
             interface: self.interface.clone(),
             mark: self.mark,
+        };
+        Connection {
+            to: SocketAddr::new(address, port),
             timeout: self.timeout.unwrap_or(inherited.timeout),
+            way: (way != Way::default()).then(|| Box::new(way)),
         }
     }
 

@@ -7,13 +7,17 @@ use super::checker::{Checker, Defaults, HandedDown, Kind, Smtp};
 use super::forwarding::Forwarding;
 use super::real::{self, CheckerDraft, KindDraft, RealServer};
 
-/// Completes a real server, whose port is still as written.
-pub(super) fn real_server(mut draft: real::Draft, parent: &block::Draft) -> RealServer {
+/// Completes a real server, whose port is still as written. `inherited` is what its virtual server hands down.
+pub(super) fn real_server(
+    mut draft: real::Draft,
+    parent: &block::Draft,
+    inherited: &HandedDown,
+) -> RealServer {
     let mail = &parent.global.mail;
     // Unlike every other alert this one is on by default, as it always was.
     let smtp_alert = draft.smtp_alert.or(mail.alert_checker).or(mail.alert).unwrap_or(true);
     let drafts = std::mem::take(&mut draft.checkers);
-    let checks = Checks::new(&draft, parent);
+    let checks = Checks::new(&draft, parent, inherited);
     RealServer {
         address: SocketAddr::new(draft.address, draft.port.unwrap_or(0)),
         weight: draft.weight.unwrap_or(parent.weight),
@@ -26,7 +30,7 @@ pub(super) fn real_server(mut draft: real::Draft, parent: &block::Draft) -> Real
         smtp_alert,
         snmp_name: draft.snmp_name,
         checkers: drafts.into_iter().map(|draft| checks.complete(draft)).collect(),
-        handed_down: checks.inherited,
+        own: (checks.inherited != *inherited).then(|| Box::new(checks.inherited)),
     }
 }
 
@@ -38,7 +42,7 @@ struct Checks<'a> {
 }
 
 impl<'a> Checks<'a> {
-    fn new(draft: &real::Draft, parent: &'a block::Draft) -> Self {
+    fn new(draft: &real::Draft, parent: &'a block::Draft, inherited: &HandedDown) -> Self {
         let service_port = match parent.service {
             ServiceDraft::Address(_, port) => port,
             ServiceDraft::Mark(_) | ServiceDraft::Group(_) => None,
@@ -49,13 +53,13 @@ impl<'a> Checks<'a> {
             parent,
             server: SocketAddr::new(draft.address, port),
             inherited: HandedDown {
-                alpha: draft.alpha.unwrap_or(parent.alpha),
-                timeout: draft.timeout.unwrap_or(parent.timeout),
-                delay_loop: draft.delay_loop.unwrap_or(parent.delay_loop),
-                warmup: draft.warmup.or(parent.warmup),
-                retry: draft.retry.or(parent.retry),
-                delay_before_retry: draft.delay_before_retry.or(parent.delay_before_retry),
-                virtualhost: draft.virtualhost.clone().or(parent.virtualhost.clone()),
+                alpha: draft.alpha.unwrap_or(inherited.alpha),
+                timeout: draft.timeout.unwrap_or(inherited.timeout),
+                delay_loop: draft.delay_loop.unwrap_or(inherited.delay_loop),
+                warmup: draft.warmup.or(inherited.warmup),
+                retry: draft.retry.or(inherited.retry),
+                delay_before_retry: draft.delay_before_retry.or(inherited.delay_before_retry),
+                virtualhost: draft.virtualhost.clone().or(inherited.virtualhost.clone()),
             },
         }
     }
@@ -70,7 +74,9 @@ impl<'a> Checks<'a> {
                 http.virtualhost = http.virtualhost.or(self.inherited.virtualhost.clone());
                 Kind::Http(to, timing(Defaults::HTTP), http)
             }
-            KindDraft::Smtp(helo) => Kind::Smtp(to, timing(Defaults::USUAL), Smtp { helo }),
+            KindDraft::Smtp(helo) => {
+                Kind::Smtp(to, timing(Defaults::USUAL), Box::new(Smtp { helo }))
+            }
             KindDraft::Dns(dns) => Kind::Dns(to, timing(Defaults::DNS), dns),
             KindDraft::Udp(udp) => Kind::Udp(to, timing(Defaults::USUAL), udp),
             KindDraft::Ping => Kind::Ping(to, timing(Defaults::USUAL)),

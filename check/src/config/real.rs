@@ -17,7 +17,7 @@ use super::dns::{DNS_CHECK, Dns, DnsDraft};
 use super::forwarding::{Forwarding, METHOD, set_method};
 use super::http::{HTTP_GET, Http, HttpDraft, SSL_GET};
 use super::misc::{MISC_CHECK, Misc, MiscDraft};
-use super::service::{Protocol, trio};
+use super::service::{Protocol, VirtualServer, trio};
 use super::set_string;
 use super::tracked::{BFD_CHECK, BfdDraft, FILE_CHECK, FileCheck, FileDraft};
 use super::udp::{UDP_CHECK, Udp, UdpDraft};
@@ -38,17 +38,24 @@ pub struct RealServer {
     /// Whether it stays with weight 0 when it fails.
     pub inhibit_on_failure: bool,
     /// Run when it comes up.
-    pub notify_up: Option<Script>,
+    pub notify_up: Option<Box<Script>>,
     /// Run when it goes down.
-    pub notify_down: Option<Script>,
+    pub notify_down: Option<Box<Script>>,
     /// Whether e-mail is sent about it.
     pub smtp_alert: bool,
     /// Its name in SNMP.
     pub snmp_name: Option<String>,
-    /// What it hands down to its checks.
-    pub handed_down: HandedDown,
+    /// What it hands down to its checks, where that is not what its virtual server hands down.
+    pub own: Option<Box<HandedDown>>,
     /// Its checks. Without any it is up for good.
-    pub checkers: Vec<Checker>,
+    pub checkers: Box<[Checker]>,
+}
+
+impl RealServer {
+    /// What it hands down to its checks. `service` is its virtual server.
+    pub fn handed_down<'a>(&'a self, service: &'a VirtualServer) -> &'a HandedDown {
+        self.own.as_deref().unwrap_or(&service.handed_down)
+    }
 }
 
 /// The server that says sorry while there is no quorum.
@@ -100,8 +107,8 @@ pub(super) struct Draft {
     pub(super) upper_threshold: u32,
     pub(super) lower_threshold: u32,
     pub(super) inhibit: Option<bool>,
-    pub(super) notify_up: Option<Script>,
-    pub(super) notify_down: Option<Script>,
+    pub(super) notify_up: Option<Box<Script>>,
+    pub(super) notify_down: Option<Box<Script>>,
     pub(super) alpha: Option<bool>,
     pub(super) timeout: Option<Duration>,
     pub(super) delay_loop: Option<Duration>,
@@ -124,12 +131,12 @@ pub(super) struct CheckerDraft {
 #[derive(Debug)]
 pub(super) enum KindDraft {
     Tcp,
-    Http(Http),
+    Http(Box<Http>),
     Smtp(String),
-    Dns(Dns),
-    Udp(Udp),
+    Dns(Box<Dns>),
+    Udp(Box<Udp>),
     Ping,
-    Misc(Misc),
+    Misc(Box<Misc>),
     File(FileCheck),
     Bfd(String),
 }
@@ -293,7 +300,7 @@ const SCRIPT: Args = Args::Script("SCRIPT [USER [[:]GROUP]]");
 /// Keeps the first script of a keyword and reports any further one. `names` are what messages call the block and the
 /// kind of script.
 pub(super) fn once(
-    place: &mut Option<Script>,
+    place: &mut Option<Box<Script>>,
     names: (String, &str),
     global: &Global,
     statement: &Statement,
@@ -301,7 +308,8 @@ pub(super) fn once(
 ) {
     let (owner, kind) = names;
     if place.is_none() {
-        *place = Script::from_line(&statement.line, kind, &global.scripts, diagnostics);
+        *place =
+            Script::from_line(&statement.line, kind, &global.scripts, diagnostics).map(Box::new);
         return;
     }
     let given = statement.arg(0).map_or("", |word| word.text);
@@ -349,7 +357,8 @@ const CHECKS: &[Keyword<Draft>] = &[
                 statement,
                 diagnostics,
                 |http: HttpDraft, statement, diagnostics| {
-                    http.finish(false, statement, diagnostics).map(KindDraft::Http)
+                    http.finish(false, statement, diagnostics)
+                        .map(|http| KindDraft::Http(Box::new(http)))
                 },
             );
         },
@@ -364,7 +373,8 @@ const CHECKS: &[Keyword<Draft>] = &[
                 statement,
                 diagnostics,
                 |http: HttpDraft, statement, diagnostics| {
-                    http.finish(true, statement, diagnostics).map(KindDraft::Http)
+                    http.finish(true, statement, diagnostics)
+                        .map(|http| KindDraft::Http(Box::new(http)))
                 },
             );
         },
@@ -383,7 +393,7 @@ const CHECKS: &[Keyword<Draft>] = &[
         "a name server answers",
         |server, _, statement, diagnostics| {
             server.check(&DNS_CHECK, statement, diagnostics, |dns: DnsDraft, _, _| {
-                Some(KindDraft::Dns(dns.finish()))
+                Some(KindDraft::Dns(Box::new(dns.finish())))
             });
         },
     ),
@@ -397,7 +407,7 @@ const CHECKS: &[Keyword<Draft>] = &[
                 statement,
                 diagnostics,
                 |udp: UdpDraft, statement, diagnostics| {
-                    Some(KindDraft::Udp(udp.finish(statement, diagnostics)))
+                    Some(KindDraft::Udp(Box::new(udp.finish(statement, diagnostics))))
                 },
             );
         },
@@ -475,7 +485,7 @@ impl Draft {
         MISC_CHECK.fill(&mut draft, statement, diagnostics);
         let scripts = &self.global.scripts;
         if let Some(misc) = draft.special.finish(scripts, statement.extent(), diagnostics) {
-            self.add(draft.common, KindDraft::Misc(misc));
+            self.add(draft.common, KindDraft::Misc(Box::new(misc)));
         }
     }
 

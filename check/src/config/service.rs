@@ -37,9 +37,9 @@ pub struct VirtualServer {
     /// By how much the quorum must be missed, or exceeded, to be lost or gained.
     pub hysteresis: u32,
     /// Run when the quorum is gained.
-    pub quorum_up: Option<Script>,
+    pub quorum_up: Option<Box<Script>>,
     /// Run when the quorum is lost.
-    pub quorum_down: Option<Script>,
+    pub quorum_down: Option<Box<Script>>,
     /// Whether its end is notified.
     pub omega: bool,
     /// Whether checks run only while its address is on this machine.
@@ -59,7 +59,7 @@ pub struct VirtualServer {
     /// What serves while there is no quorum.
     pub sorry_server: Option<SorryServer>,
     /// The servers; not empty, and no address twice.
-    pub real_servers: Vec<RealServer>,
+    pub real_servers: Box<[RealServer]>,
 }
 
 /// What makes packets belong to a virtual server.

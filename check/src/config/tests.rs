@@ -44,7 +44,7 @@ fn good(text: &str) -> VirtualServer {
 }
 
 fn checkers(real: &str) -> Vec<Checker> {
-    good(&web("", real)).real_servers.remove(0).checkers
+    good(&web("", real)).real_servers[0].checkers.to_vec()
 }
 
 fn timing(checker: &Checker) -> Timing {
@@ -217,7 +217,7 @@ fn checks_inherit_from_real_and_virtual_server() {
         "delay_loop 7\nretry 5\nwarmup 2\nalpha\nconnect_timeout 9",
         "retry 4\nconnect_timeout 8\nTCP_CHECK {\n}\nTCP_CHECK {\nretry 0\ndelay_loop 3\nalpha off\nconnect_timeout 1\nwarmup 0\ndelay_before_retry 2\n}",
     ));
-    let [inherited, own] = server.real_servers[0].checkers.as_slice() else {
+    let [inherited, own] = &*server.real_servers[0].checkers else {
         panic!("there are two checks")
     };
     let expected =
@@ -257,8 +257,9 @@ fn checks_connect_to_the_server_unless_told_otherwise() {
     assert_eq!(connection(&checks[0]).to.to_string(), "192.0.2.2:80");
     let to = connection(&checks[1]);
     assert_eq!(to.to.to_string(), "192.0.2.9:8080");
-    assert_eq!(to.from.map(|from| from.to_string()).as_deref(), Some("192.0.2.3:99"));
-    assert_eq!((to.interface.as_deref(), to.mark), (Some("eth0"), 7));
+    let way = to.way.as_deref().unwrap();
+    assert_eq!(way.from.map(|from| from.to_string()).as_deref(), Some("192.0.2.3:99"));
+    assert_eq!((way.interface.as_deref(), way.mark), (Some("eth0"), 7));
 }
 
 #[test]
@@ -289,7 +290,7 @@ fn checks_keep_the_port_that_a_mark_takes_away() {
 fn source_and_destination_are_of_one_family() {
     let (config, diagnostics) = loaded(&web("", "TCP_CHECK {\nbindto 2001:db8::1\n}"));
     let check = &config.virtual_servers[0].real_servers[0].checkers[0];
-    assert_eq!(connection(check).from, None);
+    assert_eq!(connection(check).way, None);
     assert_eq!(
         messages(&diagnostics),
         ["bindto address 2001:db8::1 does not match address family of connect_ip - skipping"]
@@ -299,7 +300,7 @@ fn source_and_destination_are_of_one_family() {
 #[test]
 fn link_local_destinations_need_an_interface() {
     let (config, diagnostics) = loaded(&web("", "TCP_CHECK {\nconnect_ip fe80::1\n}"));
-    assert_eq!(config.virtual_servers[0].real_servers[0].checkers, []);
+    assert_eq!(*config.virtual_servers[0].real_servers[0].checkers, []);
     assert_eq!(messages(&diagnostics), ["Checker link local address fe80::1 requires a bind_if"]);
     assert_eq!(checkers("TCP_CHECK {\nconnect_ip fe80::1\nbind_if eth0\n}").len(), 1);
 }
@@ -308,7 +309,7 @@ fn link_local_destinations_need_an_interface() {
 fn the_host_of_a_page_comes_from_the_nearest_block() {
     let host = |lines: &str, real: &str, check: &str| {
         let text = web(lines, &format!("{real}\nHTTP_GET {{\n{check}\nurl {{\npath /\n}}\n}}"));
-        let check = good(&text).real_servers.remove(0).checkers.remove(0);
+        let check = good(&text).real_servers[0].checkers[0].clone();
         match check.kind {
             Kind::Http(_, _, http) => http.virtualhost,
             other => panic!("{other:?}"),
@@ -412,7 +413,7 @@ fn scripts_run_as_long_as_the_loop_of_the_service() {
                 "delay_loop 3\nMISC_CHECK {{\nmisc_path \"/bin/true a\"\nuser root\n{lines}\n}}"
             ),
         );
-        match good(&text).real_servers.remove(0).checkers.remove(0).kind {
+        match good(&text).real_servers[0].checkers[0].clone().kind {
             Kind::Misc(timing, misc) => (timing, misc),
             other => panic!("{other:?}"),
         }

@@ -114,7 +114,8 @@ impl Settling<'_> {
         self.settle_protocol();
         self.settle_scheduler();
         self.remove_duplicates();
-        let mut real_servers = self.real_servers();
+        let handed_down = self.handed_down();
+        let mut real_servers = self.real_servers(&handed_down);
         let mut sorry_server = self.sorry_server(&mut real_servers);
         self.settle_quorum(&real_servers);
         if self.group.is_some() {
@@ -143,15 +144,7 @@ impl Settling<'_> {
             ha_suspend: server.ha_suspend,
             smtp_alert: server.smtp_alert.or(mail.alert_checker).or(mail.alert).unwrap_or(false),
             snmp_name: server.snmp_name,
-            handed_down: HandedDown {
-                alpha: server.alpha,
-                timeout: server.timeout,
-                delay_loop: server.delay_loop,
-                warmup: server.warmup,
-                retry: server.retry,
-                delay_before_retry: server.delay_before_retry,
-                virtualhost: server.virtualhost,
-            },
+            handed_down,
             forwarding: server.forwarding.unwrap_or(Forwarding::Nat),
             inhibit_on_failure: server.inhibit,
             weight: server.weight,
@@ -252,13 +245,26 @@ impl Settling<'_> {
         Forwarding::Nat
     }
 
-    fn real_servers(&mut self) -> Vec<RealServer> {
-        let mut servers = Vec::new();
+    fn handed_down(&mut self) -> HandedDown {
+        let server = &mut self.server;
+        HandedDown {
+            alpha: server.alpha,
+            timeout: server.timeout,
+            delay_loop: server.delay_loop,
+            warmup: server.warmup,
+            retry: server.retry,
+            delay_before_retry: server.delay_before_retry,
+            virtualhost: server.virtualhost.take(),
+        }
+    }
+
+    fn real_servers(&mut self, handed_down: &HandedDown) -> Box<[RealServer]> {
+        let mut servers = Vec::with_capacity(self.server.real_servers.len());
         for mut draft in std::mem::take(&mut self.server.real_servers) {
             draft.forwarding = Some(self.forwarding(draft.forwarding));
-            servers.push(inherit::real_server(draft, &self.server));
+            servers.push(inherit::real_server(draft, &self.server, handed_down));
         }
-        servers
+        servers.into()
     }
 
     fn sorry_server(&mut self, real_servers: &mut [RealServer]) -> Option<SorryServer> {

@@ -26,7 +26,7 @@ impl Engine {
         match self.reactor.register(&probe, Source::Probe(id), probe.readiness()) {
             Ok(registration) => {
                 self.reactor.arm(Timer::Deadline(id), probe.deadline());
-                live.work = Work::Attempt(probe, registration);
+                live.work = Work::Attempt(Box::new(probe), registration);
             }
             Err(failure) => {
                 error!("cannot watch a connection: {failure}");

@@ -33,9 +33,17 @@ pub(super) enum Work {
     #[default]
     Nothing,
     /// An attempt over the network.
-    Attempt(Probe, Registration),
+    Attempt(Box<Probe>, Registration),
     /// A run of a script.
-    Run(Running, Registration, Patience),
+    Run(Box<Run>),
+}
+
+/// A run of a script.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) running: Running,
+    pub(super) registration: Registration,
+    pub(super) patience: Patience,
 }
 
 impl Live {

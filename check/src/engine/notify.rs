@@ -27,7 +27,7 @@ impl Engine {
             return;
         }
         let script = if change.up { &server.notify_up } else { &server.notify_down };
-        self.notify(script.as_ref(), &change.line(service, server));
+        self.notify(script.as_deref(), &change.line(service, server));
         let Some(body) = change.cause.mail().filter(|_| server.smtp_alert) else { return };
         self.audience.mail(server_alert(service, server, change.up, body.to_owned()));
     }
@@ -39,7 +39,7 @@ impl Engine {
             return;
         }
         let script = if change.up { &service.quorum_up } else { &service.quorum_down };
-        self.notify(script.as_ref(), &change.line(service));
+        self.notify(script.as_deref(), &change.line(service));
         if service.smtp_alert {
             let about = format!("Virtualserver {}", service.name);
             self.audience.mail(Alert { about, event: event(change.up), body: change.mail() });

@@ -15,7 +15,7 @@ use runtime::event_loop::EventLoop;
 use runtime::global::Global;
 use runtime::handover;
 
-use super::live::{CheckId, Checks, Live, Work};
+use super::live::{CheckId, Checks, Live, Run, Work};
 use super::start::schedule;
 use super::{Engine, Timer};
 use crate::balance::{CheckState, Continuation, ServerId, Settings};
@@ -77,7 +77,8 @@ impl Engine {
         match std::mem::take(&mut live.work) {
             Work::Nothing => {}
             Work::Attempt(_, registration) => self.reactor.forget(registration),
-            Work::Run(running, registration, _) => {
+            Work::Run(run) => {
+                let Run { running, registration, .. } = *run;
                 // It may have ended just now.
                 let _ = running.signal(Signal::SIGTERM);
                 if let Err(failure) = self.reactor.deregister(&running, registration) {
@@ -95,8 +96,6 @@ impl Engine {
             flush_on_stop: self.global.lvs.flush_on_stop,
         };
         let continuations = self.balance.prepare(Rc::clone(&self.config), settings);
-        let weights = continuations.iter().map(|one| (one.new, self.balance.weight(one.old)));
-        self.weights_before = weights.collect();
         self.track_files(fresh);
         self.prepare_files();
         self.carry_checks_over(&continuations, fresh);

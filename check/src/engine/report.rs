@@ -79,7 +79,7 @@ impl Engine {
 
     fn server_state(&self, id: ServerId, checks: Vec<CheckState>) -> ServerState {
         let failed = self.balance.failed_checks(id);
-        let before = self.weights_before.get(&id).copied();
+        let before = self.balance.weight_before(id);
         ServerState {
             effective_weight: self.balance.weight(id),
             previous_weight: before.unwrap_or(0),
@@ -99,7 +99,7 @@ impl Engine {
             has_run: check.has_run(),
             weight: check.contribution(),
             failures: check.failures(),
-            reloaded: self.weights_before.contains_key(&live.server),
+            reloaded: self.balance.weight_before(live.server).is_some(),
             failed_url: check.failed_url(),
             sequence: live.kept.sequence(),
             last_run: check.last_run().map(on_the_wall),

@@ -8,7 +8,7 @@ use runtime::process::Ending;
 use runtime::reactor::Readiness;
 use runtime::scripts::{self, Patience, Running, Step};
 
-use super::live::{CheckId, Work};
+use super::live::{CheckId, Run, Work};
 use super::{Engine, Source, Timer};
 use crate::check::Ended;
 use crate::config::checker::Kind;
@@ -23,7 +23,7 @@ impl Engine {
         let started = scripts::start::<&str>(&misc.script, &[]).and_then(|running| {
             let registration =
                 self.reactor.register(&running, Source::Run(id), Readiness::Readable)?;
-            Ok(Work::Run(running, registration, patience))
+            Ok(Work::Run(Box::new(Run { running, registration, patience })))
         });
         match started {
             Ok(run) => {
@@ -41,7 +41,8 @@ impl Engine {
     /// The time of a run is up.
     pub(super) fn lose_patience(&mut self, id: CheckId, now: Instant) {
         let Some(live) = self.checks.get_mut(id) else { return };
-        let Work::Run(running, _, patience) = &mut live.work else { return };
+        let Work::Run(run) = &mut live.work else { return };
+        let Run { running, patience, .. } = &mut **run;
         if let Some(step) = patience.step(now) {
             let pid = running.pid();
             if step == Step::KillAgain {
@@ -57,7 +58,8 @@ impl Engine {
     /// A run has ended.
     pub(super) fn run_ended(&mut self, id: CheckId, now: Instant) {
         let Some(live) = self.checks.get_mut(id) else { return };
-        let Work::Run(running, _, patience) = &live.work else { return };
+        let Work::Run(run) = &live.work else { return };
+        let Run { running, patience, .. } = &**run;
         let ended = match running.ending() {
             Ok(None) => return,
             Ok(Some(ending)) => ended(ending, running, patience),
@@ -67,8 +69,8 @@ impl Engine {
             }
         };
         self.reactor.disarm(Timer::Deadline(id));
-        if let Work::Run(_, registration, _) = std::mem::take(&mut live.work) {
-            self.reactor.forget(registration);
+        if let Work::Run(run) = std::mem::take(&mut live.work) {
+            self.reactor.forget(run.registration);
         }
         let Some(subject) = live.subject(&self.config) else { return };
         let conclusion = live.check.ended(subject, ended, now);

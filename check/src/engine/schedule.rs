@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use log::{info, log};
+use runtime::process;
 use runtime::sys::random::random;
 
 use super::live::{CheckId, Work};
@@ -32,6 +33,8 @@ impl Engine {
             self.reactor.arm(Timer::Attempt(id), first);
         }
         info!("Activating BFD healthchecker");
+        // From now on nothing grows, and loading has left behind what the old configuration and the table's took.
+        process::trim_memory();
     }
 
     /// An attempt is due.

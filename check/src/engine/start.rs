@@ -1,6 +1,5 @@
 //! Starting: from the configuration that the parent has handed over to checks that run.
 
-use std::collections::HashMap;
 use std::error::Error;
 use std::rc::Rc;
 use std::time::Instant;
@@ -59,7 +58,6 @@ impl Engine {
             audience: Audience::default(),
             managed: Managed::default(),
             dumps: Dumps::default(),
-            weights_before: HashMap::new(),
             ping_range: PingRange::default(),
             fatal: false,
         })

@@ -65,19 +65,20 @@ pub(super) fn prepare(
     check: CheckWord,
     connection: &Connection,
 ) -> Result<(), Notice> {
-    let mark = connection.mark;
+    let Some(way) = &connection.way else { return Ok(()) };
+    let mark = way.mark;
     if mark != 0 {
         setsockopt(socket, Mark, &mark).map_err(|errno| {
             let text = format!("Error setting fwmark {mark} to socket: {}", errno.desc());
             Notice::Line(Level::Error, text)
         })?;
     }
-    if let Some(interface) = &connection.interface {
+    if let Some(interface) = &way.interface {
         setsockopt(socket, BindToDevice, &OsString::from(interface)).map_err(|errno| {
             Notice::info(format!("Checker can't bind to device {interface}: {}", errno.desc()))
         })?;
     }
-    if let Some(from) = connection.from {
+    if let Some(from) = way.from {
         // The port of an echo socket is the identifier of its requests.
         bind(socket.as_raw_fd(), &SockaddrStorage::from(from)).map_err(|errno| {
             let text = errno.desc();

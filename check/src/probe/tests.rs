@@ -15,7 +15,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::config::checker::Smtp;
+use crate::config::checker::{Smtp, Way};
 use crate::config::dns::{Dns, RecordKind};
 use crate::config::http::{Http, HttpVersion, Url};
 use crate::config::udp::{Pattern, Reply, Udp};
@@ -78,7 +78,8 @@ fn a_connection_is_enough_for_tcp() {
 #[test]
 fn what_cannot_be_bound_does_not_count() {
     let to = "127.0.0.1:9".parse().unwrap();
-    let elsewhere = Connection { from: Some("192.0.2.77:0".parse().unwrap()), ..connection(to) };
+    let way = Way { from: Some("192.0.2.77:0".parse().unwrap()), ..Way::default() };
+    let elsewhere = Connection { way: Some(Box::new(way)), ..connection(to) };
     let mut tools = Tools::for_pages(false).unwrap();
     let now = Instant::now();
     let error = Probe::begin(Job::Tcp, &elsewhere, &mut tools, &mut Kept::default(), now);

@@ -8,7 +8,7 @@ use runtime::report::{Moment, Report, command, yes_no};
 
 use super::servers::{report_groups, report_switch};
 use super::{CheckState, Snapshot};
-use crate::config::checker::{Checker, Connection, Kind, Timing};
+use crate::config::checker::{Checker, Connection, HandedDown, Kind, Timing};
 use crate::config::dns::Dns;
 use crate::config::http::{Http, HttpVersion, REGEX_OPTIONS, Regex, Url};
 use crate::config::misc::Misc;
@@ -56,7 +56,8 @@ pub(super) fn report_checks(config: &Config, snapshot: &Snapshot, out: &mut Repo
     out.heading("Health checkers");
     for (virtual_server, server, checker, state) in checks {
         out.line(relation(virtual_server, server));
-        out.inside(|out| report_check(config, server, checker, state, out));
+        let inherited = server.handed_down(virtual_server);
+        out.inside(|out| report_check(config, inherited, checker, state, out));
     }
 }
 
@@ -122,7 +123,7 @@ pub(super) fn report_sessions(config: &Config, out: &mut Report) {
 
 fn report_check(
     config: &Config,
-    server: &RealServer,
+    inherited: &HandedDown,
     checker: &Checker,
     state: &CheckState,
     out: &mut Report,
@@ -142,7 +143,7 @@ fn report_check(
         out.line("Connection");
         out.inside(|out| report_connection(connection, out));
     }
-    report_kind(config, server, checker, state, out);
+    report_kind(config, inherited, checker, state, out);
 }
 
 fn microseconds(time: Duration) -> String {
@@ -169,15 +170,17 @@ fn report_timing(timing: Option<Timing>, failures: u32, out: &mut Report) {
 fn report_connection(connection: &Connection, out: &mut Report) {
     let pair = |address: SocketAddr| format!("[{}]:{}", address.ip(), address.port());
     out.field("Dest", pair(connection.to));
-    out.field_if_any("Bind to", connection.from.map(pair));
-    out.field_if_any("Bind i/f", connection.interface.as_ref());
-    out.field_if_any("Mark", Some(connection.mark).filter(|&mark| mark != 0));
+    if let Some(way) = &connection.way {
+        out.field_if_any("Bind to", way.from.map(pair));
+        out.field_if_any("Bind i/f", way.interface.as_ref());
+        out.field_if_any("Mark", Some(way.mark).filter(|&mark| mark != 0));
+    }
     out.field("Timeout", super::seconds(connection.timeout));
 }
 
 fn report_kind(
     config: &Config,
-    server: &RealServer,
+    inherited: &HandedDown,
     checker: &Checker,
     state: &CheckState,
     out: &mut Report,
@@ -185,7 +188,7 @@ fn report_kind(
     let method = |name: &str, out: &mut Report| out.field("Keepalive method", name);
     match &checker.kind {
         Kind::Tcp(..) => method("TCP_CHECK", out),
-        Kind::Http(_, _, http) => report_http(config, server, http, state, out),
+        Kind::Http(_, _, http) => report_http(config, inherited, http, state, out),
         Kind::Smtp(_, _, smtp) => {
             method("SMTP_CHECK", out);
             out.field("helo", &smtp.helo);
@@ -260,7 +263,7 @@ fn report_misc(misc: &Misc, state: &CheckState, out: &mut Report) {
 
 fn report_http(
     config: &Config,
-    server: &RealServer,
+    inherited: &HandedDown,
     http: &Http,
     state: &CheckState,
     out: &mut Report,
@@ -273,8 +276,7 @@ fn report_http(
     };
     out.field("Keepalive method", format_args!("{scheme}_GET, http protocol {version}"));
     // What it has from its server is shown there.
-    let own =
-        http.virtualhost.as_ref().filter(|_| http.virtualhost != server.handed_down.virtualhost);
+    let own = http.virtualhost.as_ref().filter(|_| http.virtualhost != inherited.virtualhost);
     out.field_if_any("Virtualhost", own);
     report_set("Enable SNI", http.sni, out);
     if let Some(name) = &http.sni_name {

@@ -121,8 +121,8 @@ fn report_quorum(server: &VirtualServer, out: &mut Report) {
     report_retries(&server.handed_down, out);
     report_switch("Inhibit on failure", server.inhibit_on_failure, out);
     out.field("quorum", format_args!("{}, hysteresis = {}", server.quorum, server.hysteresis));
-    report_script("Quorum up", server.quorum_up.as_ref(), out);
-    report_script("Quorum down", server.quorum_down.as_ref(), out);
+    report_script("Quorum up", server.quorum_up.as_deref(), out);
+    report_script("Quorum down", server.quorum_down.as_deref(), out);
     out.line_if(server.ha_suspend, "Using HA suspend");
     out.field("Using smtp notification", yes_no(server.smtp_alert));
 }
@@ -159,17 +159,18 @@ fn report_real_server(
         format_args!("{address}, RPORT = {port}, WEIGHT = {used} EFF WEIGHT = {effective}"),
     );
     report_forwarding("", server.forwarding, out);
-    report_switch("Alpha", server.handed_down.alpha, out);
-    out.field("connection timeout", seconds(server.handed_down.timeout));
+    let handed_down = server.handed_down(parent);
+    report_switch("Alpha", handed_down.alpha, out);
+    out.field("connection timeout", seconds(handed_down.timeout));
     let (lower, upper) = (server.lower_threshold, server.upper_threshold);
     out.field("connection limit range", format_args!("{lower} -> {upper}"));
-    out.field("Delay loop", seconds(server.handed_down.delay_loop));
-    report_retries(&server.handed_down, out);
+    out.field("Delay loop", seconds(handed_down.delay_loop));
+    report_retries(handed_down, out);
     report_switch("Inhibit on failure", server.inhibit_on_failure, out);
-    report_script("RS up", server.notify_up.as_ref(), out);
-    report_script("RS down", server.notify_down.as_ref(), out);
+    report_script("RS up", server.notify_up.as_deref(), out);
+    report_script("RS down", server.notify_down.as_deref(), out);
     // What it has from its virtual server is shown there.
-    let host = &server.handed_down.virtualhost;
+    let host = &handed_down.virtualhost;
     if let Some(host) = host.as_ref().filter(|_| *host != parent.handed_down.virtualhost) {
         out.field(" VirtualHost", format_args!("'{host}'"));
     }

@@ -42,8 +42,8 @@ pub(super) fn table(engine: &Engine, ask: Ask<'_>) -> Found {
             row.server.map(|one| one.lower_threshold).filter(|&few| few != 0).map(Value::Gauge)
         }),
         column(10, |row| row.server.map(|one| Value::truth(!one.inhibit_on_failure))),
-        column(11, |row| script(row.server?.notify_up.as_ref())),
-        column(12, |row| script(row.server?.notify_down.as_ref())),
+        column(11, |row| script(row.server?.notify_up.as_deref())),
+        column(12, |row| script(row.server?.notify_down.as_deref())),
         column(13, |row| row.id.map(|id| Value::gauge(row.engine.balance.failed_checks(id)))),
         column(14, |row| Some(Value::Gauge(low(row.figures().connections)))),
         column(15, |row| Some(Value::Gauge(row.figures().active))),
@@ -87,8 +87,8 @@ pub(super) fn table(engine: &Engine, ask: Ask<'_>) -> Found {
         column(53, |row| tunnel_port(row.forwarding)),
         column(54, |row| tunnel_checksum(row.forwarding)),
         column(55, |row| row.server?.snmp_name.as_ref().map(Value::text)),
-        column(56, |row| path(row.server?.notify_up.as_ref())),
-        column(57, |row| path(row.server?.notify_down.as_ref())),
+        column(56, |row| path(row.server?.notify_up.as_deref())),
+        column(57, |row| path(row.server?.notify_down.as_deref())),
         column(58, |row| Some(Value::Counter64(row.figures().connection_rate))),
         column(59, |row| Some(Value::Counter64(row.figures().packet_rate_in))),
         column(60, |row| Some(Value::Counter64(row.figures().packet_rate_out))),
@@ -125,7 +125,8 @@ impl Row<'_> {
     }
 
     fn handed(&self) -> Option<&HandedDown> {
-        self.server.map(|server| &server.handed_down)
+        let service = self.engine.balance.virtual_server(self.pool)?;
+        Some(self.server?.handed_down(service))
     }
 
     /// The host that its checks ask for, if it is not that of its virtual server.

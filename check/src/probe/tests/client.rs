@@ -13,7 +13,7 @@ use std::os::fd::AsFd;
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) fn connection(to: SocketAddr) -> Connection {
-    Connection { to, from: None, interface: None, mark: 0, timeout: PATIENCE }
+    Connection { to, timeout: PATIENCE, way: None }
 }
 
 /// Makes an attempt.
