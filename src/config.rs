@@ -121,6 +121,9 @@ pub(crate) fn interpret(
         vrrp::config::load(&others, &global, &machine, &global.bfd_names, diagnostics)
     });
     let vrrp = vrrp.unwrap_or_default();
+    if checker.needs_child() || vrrp.needs_child() {
+        check_fifo_scripts(&mut global, diagnostics);
+    }
     Configuration { global, vrrp, checker, bfd }
 }
 
@@ -203,6 +206,21 @@ fn check_scripts(global: &mut Global, purpose: Purpose<'_>, diagnostics: &mut Di
     checker.finish("start/shutdown ", diagnostics);
     global.scripts.startup = startup;
     global.scripts.shutdown = shutdown;
+}
+
+/// The programs that read FIFOs.
+fn check_fifo_scripts(global: &mut Global, diagnostics: &mut Diagnostics) {
+    let scripts = &mut global.scripts;
+    let mut fifos =
+        [&mut scripts.notify_fifo, &mut scripts.vrrp_notify_fifo, &mut scripts.lvs_notify_fifo]
+            .map(Option::take);
+    let mut checker = ScriptChecker::new(scripts);
+    for fifo in fifos.iter_mut().flatten() {
+        let script = fifo.script.take();
+        fifo.script = script.and_then(|one| checker.check(one, Place::default(), diagnostics));
+    }
+    checker.finish("notify FIFO ", diagnostics);
+    [scripts.notify_fifo, scripts.vrrp_notify_fifo, scripts.lvs_notify_fifo] = fifos;
 }
 
 /// The machine as the children will see it: in the network namespace that they are going to run in. `None` when that

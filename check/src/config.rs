@@ -12,6 +12,7 @@ pub mod http;
 mod inherit;
 pub mod misc;
 pub mod real;
+mod scripts;
 pub mod service;
 pub mod tracked;
 pub mod udp;

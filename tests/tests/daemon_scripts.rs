@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use lab::{Binary, Daemon, Mark, Namespace, PATIENCE, Process, Scratch, await_process};
+use lab::{Binary, Daemon, Mark, Namespace, PATIENCE, Process, Scratch, await_file, await_process};
 use nix::sys::signal::Signal;
 
 const SESSION: &str = "bfd_instance one {\n neighbor_ip 127.0.0.2\n source_ip 127.0.0.1\n}\n";
@@ -143,6 +143,33 @@ fn an_insecure_script_is_not_run_when_that_matters() {
     daemon.await_log(Mark::default(), "Unsafe permissions found for script");
     daemon.await_log(Mark::default(), "Startup complete");
     assert!(!out.exists());
+}
+
+/// Nor one that reads a FIFO.
+#[test]
+fn an_insecure_reader_of_a_fifo_is_not_run() {
+    let namespace = Namespace::new();
+    namespace.ip("link add eth0 type veth peer name eth1\nlink set eth0 up\nlink set eth1 up\naddr add 10.9.0.1/24 dev eth0\n");
+    let scratch = Scratch::new();
+    let out = scratch.path().join("out");
+    let insecure = script(&scratch, "insecure", &format!("echo run > {}", out.display()));
+    fs::set_permissions(&insecure, fs::Permissions::from_mode(0o777)).unwrap();
+    let fifo = scratch.path().join("fifo");
+    let text = |security: &str| {
+        let lines = [setting("notify_fifo", &fifo), setting("notify_fifo_script", &insecure)];
+        let lines = lines.join("\n");
+        let instance = "vrrp_instance one {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n 10.9.0.2/24\n }\n}\n";
+        format!("global_defs {{\n script_user root\n {security}\n{lines}\n}}\n{instance}")
+    };
+    let daemon = start(&namespace, &text("enable_script_security"));
+    daemon.await_log(Mark::default(), "Unsafe permissions found for script");
+    daemon.await_log(Mark::default(), "Startup complete");
+    daemon.await_log(Mark::default(), "Entering MASTER STATE");
+    assert!(!out.exists());
+    drop(daemon);
+    let daemon = start(&namespace, &text(""));
+    daemon.await_log(Mark::default(), "SECURITY VIOLATION - notify FIFO scripts");
+    await_file(&out, |text| text.contains("run").then_some(()));
 }
 
 /// As in a container whose first process is the daemon: what scripts leave behind becomes its child.

@@ -33,7 +33,9 @@ impl Bench {
         let mut diagnostics = Diagnostics::for_test();
         let options = Options { main: "test.conf".into(), ..Options::default() };
         let statements = parse_text(text.as_bytes(), &options, &ROOT, &mut diagnostics);
-        let config = load(&statements, &Global::default(), &mut diagnostics);
+        let mut global = Global::default();
+        global.scripts.security = true;
+        let config = load(&statements, &global, &mut diagnostics);
         let messages: Vec<_> = diagnostics.items().iter().map(|item| &item.message).collect();
         assert!(messages.is_empty(), "{messages:?}");
         let checker = &subject(&config).checker;

@@ -1,5 +1,6 @@
 //! MISC_CHECK.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use conf_parser::{
@@ -74,6 +75,12 @@ fn user(
     diagnostics.report(Class::GeneralError, statement.place(), text);
 }
 
+/// A command as messages show it.
+pub(super) fn words(argv: &[OsString]) -> String {
+    let words = argv.iter().map(|word| format!("'{}'", word.to_string_lossy()));
+    words.collect::<Vec<_>>().join(" ")
+}
+
 impl MiscDraft {
     /// The script, unless there is none or nobody to run it. Without a time of its own it has none yet.
     pub(super) fn finish(
@@ -88,8 +95,7 @@ impl MiscDraft {
             diagnostics.report_block(Class::GeneralError, block, text);
             return None;
         };
-        let words = command.argv.iter().map(|word| format!("'{}'", word.to_string_lossy()));
-        let program = words.collect::<Vec<_>>().join(" ");
+        let program = words(&command.argv);
         let (account, problem, place) = match self.user.as_ref().and_then(|user| user.arg(0)) {
             Some(user) => {
                 let group = self.user.as_ref().and_then(|user| user.arg(1)).map(|word| word.text);

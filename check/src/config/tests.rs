@@ -1,5 +1,6 @@
 //! What blocks of virtual servers become, against 2.4.3.
 
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use conf_parser::{Class, Diagnostics, Options, parse_text};
@@ -21,7 +22,13 @@ fn loaded_with(text: &str, global: &Global) -> (Config, Diagnostics) {
 }
 
 fn loaded(text: &str) -> (Config, Diagnostics) {
-    loaded_with(text, &Global::default())
+    loaded_with(text, &with_security(true))
+}
+
+fn with_security(security: bool) -> Global {
+    let mut global = Global::default();
+    global.scripts.security = security;
+    global
 }
 
 fn messages(diagnostics: &Diagnostics) -> Vec<&str> {
@@ -423,6 +430,46 @@ fn scripts_run_as_long_as_the_loop_of_the_service() {
     assert_eq!(script.script.argv, ["/bin/true", "a"]);
     let (_, script) = misc("misc_timeout 2\nmisc_dynamic");
     assert_eq!((script.timeout, script.dynamic), (2 * SECOND, true));
+}
+
+/// Of scripts that anybody could change, those of checks with the check.
+#[test]
+fn scripts_run_only_if_they_may() {
+    let directory = std::env::temp_dir().join(format!("check-scripts-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let open = directory.join("open");
+    std::fs::write(&open, "#!/bin/sh\n").unwrap();
+    std::fs::set_permissions(&open, PermissionsExt::from_mode(0o777)).unwrap();
+    let open = open.display();
+    let misc = |script: &str| format!("MISC_CHECK {{\nmisc_path \"{script}\"\nuser root\n}}\n");
+    let text = web(
+        &format!("quorum_up {open} root\nquorum_down /bin/true root"),
+        &format!(
+            "notify_up /bin/true root\nnotify_down {open} root\n{}{}{}",
+            misc(&format!("{open} a")),
+            misc("/bin/true"),
+            misc("/nowhere")
+        ),
+    );
+    for security in [true, false] {
+        let (config, diagnostics) = loaded_with(&text, &with_security(security));
+        let server = &config.virtual_servers[0];
+        let real = &server.real_servers[0];
+        let kept = [&server.quorum_up, &server.quorum_down, &real.notify_up, &real.notify_down]
+            .map(|script| script.is_some());
+        let said = messages(&diagnostics);
+        let disabled = format!("Disabling misc script '{open}' 'a' due to insecure");
+        assert!(said.contains(&"Disabling misc script '/nowhere' since not found/accessible"));
+        assert_eq!(said.contains(&&*disabled), security, "{said:?}");
+        if security {
+            assert_eq!((kept, real.checkers.len()), ([false, true, true, false], 1), "{said:?}");
+        } else {
+            assert_eq!((kept, real.checkers.len()), ([true; 4], 2), "{said:?}");
+            let violation = "SECURITY VIOLATION - check scripts are being executed but script_security not enabled. There are insecure scripts.";
+            assert_eq!((said.last(), diagnostics.exit_status()), (Some(&violation), 6));
+        }
+    }
+    std::fs::remove_dir_all(&directory).unwrap();
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::block::{self, PERSISTENCE, ServiceDraft};
 use super::checker::{HandedDown, Kind};
 use super::inherit;
 use super::real::{self, RealServer, SorryServer};
+use super::scripts;
 use super::service::{Protocol, Service, VirtualServer, trio};
 use super::{Config, Draft, Family, Forwarding, Group, GroupId};
 
@@ -17,8 +18,9 @@ pub(super) fn finish(draft: Draft, diagnostics: &mut Diagnostics) -> Config {
         joined.extend(join(server, &groups, diagnostics));
     }
     let mut members = vec![0_u32; groups.len()];
-    let mut virtual_servers = Vec::new();
+    let (mut virtual_servers, mut places) = (Vec::new(), Vec::new());
     for (server, service) in joined {
+        places.push(server.extent.begin);
         let (mut group, mut number) = (None, 0);
         if let Service::Group(GroupId(at)) = service {
             let at = usize::try_from(at).unwrap_or(usize::MAX);
@@ -31,6 +33,7 @@ pub(super) fn finish(draft: Draft, diagnostics: &mut Diagnostics) -> Config {
         let settling = Settling { server, service, number, group, diagnostics };
         virtual_servers.push(settling.finish());
     }
+    scripts::check(&mut virtual_servers, &places, &global.scripts, diagnostics);
     let watched = |name: &str| {
         let servers = virtual_servers.iter().flat_map(|server| &server.real_servers);
         let mut kinds = servers.flat_map(|server| &server.checkers).map(|checker| &checker.kind);
