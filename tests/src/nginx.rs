@@ -7,10 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
-use crate::{Namespace, Scratch, run, target_directory};
+use crate::{Namespace, Process, Scratch, run, target_directory};
 
 /// A virtual machine takes its time to start it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -98,20 +97,22 @@ http {{
     }
 
     fn signal(&self, signal: Signal) {
-        let pid = self.child.id();
-        let path = format!("/proc/{pid}/task/{pid}/children");
-        let workers = fs::read_to_string(path).unwrap_or_default();
-        for worker in workers.split_whitespace().filter_map(|pid| pid.parse().ok()) {
-            let _ = kill(Pid::from_raw(worker), signal);
-        }
+        self.workers().iter().for_each(|worker| worker.signal(signal));
+    }
+
+    fn workers(&self) -> Vec<Process> {
+        let master = i32::try_from(self.child.id()).ok().and_then(Process::new);
+        master.map(|master| master.children()).unwrap_or_default()
     }
 }
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        self.signal(Signal::SIGKILL);
+        // It would have another worker at once for one that is killed.
+        let workers = self.workers();
         let _ = self.child.kill();
         let _ = self.child.wait();
+        workers.iter().for_each(|worker| worker.signal(Signal::SIGKILL));
     }
 }
 
