@@ -29,13 +29,14 @@ use crate::config::Config;
 use crate::echo::Echoes;
 use crate::packet::ControlPacket;
 use crate::session::{Action, Event, Pulse};
-use crate::socket::Arrival;
+use crate::socket::{Arrival, make_room};
 use echoing::Family;
 use live::Live;
 
-/// Datagrams taken from a socket at once, and how often before the timers have their turn.
+/// Datagrams taken from a socket at once.
 const BATCH: usize = 16;
-const ROUNDS: usize = 16;
+/// So many packets of each session find room in a socket while we do not run: more than a detection time has as a rule.
+const WAITING_OF_A_SESSION: usize = 8;
 /// So many sessions send together: enough to be worth a wake-up, and no burst that a network would notice.
 const SESSIONS_OF_A_PULSE: u32 = 16;
 /// Longer than any control packet.
@@ -105,6 +106,8 @@ struct Engine {
     echoes: HashMap<Family, (Echoes, Registration)>,
     trackers: Vec<(Tracker, Sender)>,
     received: RecvBatch,
+    /// So many datagrams can wait in a socket.
+    most_waiting: usize,
     /// The settings of the whole daemon.
     global: Global,
     dumps: Dumps<()>,
@@ -163,6 +166,7 @@ impl Engine {
             echoes: HashMap::new(),
             trackers,
             received: RecvBatch::new(BATCH, ROOM),
+            most_waiting: 0,
             global: Global::default(),
             dumps: Dumps::default(),
         })
@@ -184,6 +188,7 @@ impl Engine {
         }
         self.open_arrivals(&config)?;
         self.open_echoes(&config)?;
+        self.make_room(config.sessions.len())?;
         for instance in config.sessions {
             let known =
                 self.sessions.iter().find(|(_, live)| live.is(&instance)).map(|(&id, _)| id);
@@ -266,6 +271,20 @@ impl Engine {
         Ok(())
     }
 
+    /// What arrives while we do not run is what `sessions` must not fall for lack of.
+    fn make_room(&mut self, sessions: usize) -> io::Result<()> {
+        let packets = sessions.saturating_mul(WAITING_OF_A_SESSION);
+        let mut most = 0;
+        for (socket, _) in self.arrivals.values() {
+            most = most.max(make_room(socket, packets)?);
+        }
+        for (echoes, _) in self.echoes.values() {
+            most = most.max(make_room(echoes, packets)?);
+        }
+        self.most_waiting = most;
+        Ok(())
+    }
+
     /// Opens the socket of a session, and lets it take part once that is done.
     fn open(&mut self, id: SessionId, now: Instant) {
         let Some(live) = self.sessions.get_mut(&id) else { return };
@@ -277,9 +296,10 @@ impl Engine {
         }
     }
 
-    /// Takes what arrived, but leaves the timers their turn.
+    /// Takes all that waits, before timers have their turn: it may be what a session would fall for lack of. In a flood that
+    /// is as much as the socket can hold.
     fn receive(&mut self, arrival: Arrival) {
-        for _ in 0..ROUNDS {
+        for _ in (0..self.most_waiting).step_by(BATCH) {
             let mut received = std::mem::replace(&mut self.received, RecvBatch::new(0, 0));
             let count = match self.arrivals.get(&arrival) {
                 Some((socket, _)) => received.receive(socket.as_fd()),

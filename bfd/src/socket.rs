@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrStorage, bind, connect, send, sendto,
-    socket,
+    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrStorage, bind, connect, getsockopt, send,
+    sendto, setsockopt, socket, sockopt,
 };
 use runtime::sys::socket::set_option;
 
@@ -17,6 +17,9 @@ pub const SINGLE_HOP_PORT: u16 = 3784;
 pub const MULTIHOP_PORT: u16 = 4784;
 /// Source ports (RFC 5881 §4).
 const FIRST_SOURCE_PORT: u16 = 49152;
+/// What the kernel counts for a packet that waits: with a driver that gives each half a page, and at least.
+const LARGE_SHARE: usize = 2304;
+const SMALL_SHARE: usize = 512;
 /// Network control (RFC 4594 §3.1), so that congestion does not look like a failure.
 const TRAFFIC_CLASS: i32 = 0xc0;
 
@@ -112,6 +115,19 @@ impl AsFd for Departure {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+/// Has a socket hold `packets` until they are read, as far as the system permits. How many it can hold at most.
+pub fn make_room(opened: &impl AsFd, packets: usize) -> io::Result<usize> {
+    let wanted = packets.saturating_mul(LARGE_SHARE);
+    if getsockopt(opened, sockopt::RcvBuf)? < wanted {
+        // The kernel doubles it. Not everybody may go beyond the limit of the system.
+        let half = wanted / 2;
+        if setsockopt(opened, sockopt::RcvBufForce, &half).is_err() {
+            setsockopt(opened, sockopt::RcvBuf, &half)?;
+        }
+    }
+    Ok(getsockopt(opened, sockopt::RcvBuf)? / SMALL_SHARE)
 }
 
 /// A socket of the family of `address`.

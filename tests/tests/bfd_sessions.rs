@@ -170,3 +170,68 @@ fn who_was_not_run_reads_before_it_judges() {
     let log = daemon.log().since(mark);
     assert!(log.iter().all(|line| !line.text.contains("(other)")), "{}", daemon.log_text());
 }
+
+#[test]
+fn what_arrives_for_hundreds_of_sessions_while_nobody_runs_is_kept() {
+    const SESSIONS: usize = 400;
+    /// So many packets in a pause, which is three detection times: several times what a socket holds by itself.
+    const WAITING: usize = 15 * SESSIONS;
+    let lan = Lan::new(2);
+    let address = |node: usize, number: usize| {
+        format!("10.9.{}.{}", node * 2 + number / 200 + 1, number % 200 + 1)
+    };
+    for (index, node) in lan.nodes().iter().enumerate() {
+        let lines = (0..SESSIONS)
+            .map(|number| format!("addr add {}/16 dev eth0\n", address(index, number)));
+        node.namespace().ip(&lines.collect::<String>());
+    }
+    let config = |node: usize, min_tx: u32| -> String {
+        let sessions = (0..SESSIONS).map(|number| {
+            format!(
+                "bfd_instance other{number} {{
+    neighbor_ip {}
+    source_ip {}
+    min_rx 200
+    min_tx {min_tx}
+}}\n",
+                address(1 - node, number),
+                address(node, number)
+            )
+        });
+        sessions.collect::<String>() + &idle(51 + u8::try_from(node).expect("there are two"))
+    };
+    let _other = start(&lan, 1, &config(1, 200));
+    // The other side has patience with us: 15 s.
+    let daemon = start(&lan, 0, &config(0, 3000));
+    let mut settled = 0;
+    let all = daemon.log().wait(Mark::default(), 3 * PATIENCE, |line| {
+        settled += usize::from(line.text.contains("Detection time is 1000000 us"));
+        (settled == SESSIONS).then_some(())
+    });
+    assert!(all.is_some(), "only {settled} came up");
+    let bfd = daemon.bfd().expect("it runs");
+    let mark = daemon.log().mark();
+    let frames = lan.capture().frames();
+    bfd.signal(Signal::SIGSTOP);
+    let mut count = 0;
+    frames.wait(frames.mark(), PATIENCE, |captured| {
+        count += usize::from(lan.sender(captured) == Some(1));
+        (count == WAITING).then_some(())
+    });
+    let since = frames.mark();
+    bfd.signal(Signal::SIGCONT);
+    // Each has spoken again, and has not fallen.
+    let mut spoken = HashMap::new();
+    frames.wait(since, PATIENCE, |captured| {
+        if let (Some(0), Some(said)) = (lan.sender(captured), Control::read(&captured.frame.bytes))
+        {
+            spoken.insert(said.destination, said.state);
+        }
+        (spoken.len() == SESSIONS).then_some(())
+    });
+    assert_eq!(spoken.len(), SESSIONS);
+    let fell = spoken.values().filter(|&&state| state != 3).count();
+    let log = daemon.log().since(mark);
+    let lines = log.iter().filter(|line| line.text.contains("Entering Down")).count();
+    assert_eq!((fell, lines), (0, 0));
+}

@@ -6,7 +6,7 @@ use std::time::Instant;
 use log::error;
 use runtime::reactor::Readiness;
 
-use super::{BATCH, Engine, Event, SessionId, Source};
+use super::{Engine, Event, SessionId, Source};
 use crate::config::Config;
 use crate::echo::{Echoes, Heard};
 
@@ -53,10 +53,10 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes what has come back, but leaves the timers their turn.
+    /// Takes all that has come back, as [`Engine::receive`] does.
     pub(super) fn hear_echoes(&mut self, family: Family) {
         let now = Instant::now();
-        for _ in 0..BATCH {
+        for _ in 0..self.most_waiting {
             let Some((echoes, _)) = self.echoes.get_mut(&family) else { return };
             let payload = match echoes.receive() {
                 Ok(Some(Heard::Echo(payload))) => payload,

@@ -46,11 +46,12 @@ impl Echo {
         Some(self.number)
     }
 
-    /// Packet `number` has come back. One that is older than the last `window` proves nothing.
+    /// Packet `number` has come back. One that is older than the last `window` proves nothing. With the latest one nothing
+    /// is missing any more: whoever stands still then, and sends none, need not wait for any.
     pub(super) fn came_back(&mut self, number: u32, window: u8, now: Instant, patience: Duration) {
         let age = self.number.wrapping_sub(number);
         if self.next.is_some() && age < u32::from(window) {
-            self.expiry = Some(now + patience);
+            self.expiry = (age > 0).then_some(now + patience);
         }
     }
 }

@@ -300,12 +300,16 @@ fn a_session_falls_when_its_echoes_stay_away() {
     wire.run(Duration::from_secs(20));
     assert_eq!(wire.states(), [State::Up; 2]);
     wire.entered = Default::default();
+    // Who stands still sends none, and misses none.
+    wire.now += Duration::from_millis(95);
+    wire.run(Duration::from_secs(1));
+    assert_eq!(wire.entered, [vec![], vec![]]);
     wire.reflects = false;
     let began = wire.now;
     wire.run(Duration::from_secs(1));
     let (at, state, diagnostic) = wire.entered[0][0];
     assert_eq!((state, diagnostic), (State::Down, Diagnostic::EchoFailed));
-    assert!(at - began <= Duration::from_millis(91), "3 × max(20, 30): {:?}", at - began);
+    assert!(at - began <= Duration::from_millis(121), "1 + 3 × max(20, 30): {:?}", at - began);
     let (_, _, diagnostic) = wire.entered[1][0];
     assert_eq!(diagnostic, Diagnostic::NeighborSignaledDown);
 }
