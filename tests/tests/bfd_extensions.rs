@@ -239,6 +239,28 @@ mod better_than_the_original {
     }
 
     #[test]
+    fn echoes_of_frr_are_reflected() {
+        let lan = Lan::new(2);
+        let [own, other] = ends(false);
+        let [first, second] = [0, 1].map(|node: usize| lan.nodes()[node].namespace());
+        reflect(first);
+        let more = "  echo-mode\n  echo transmit-interval 20";
+        let frr = Frr::start(second, [other, own], 300, more);
+        let daemon = start(&lan, 0, [own, other], "    echo_rx 20");
+        daemon.await_log(Mark::default(), UP);
+        one_second(&lan, lan.capture().frames().mark());
+        let counted = frr.counters();
+        let count = |way: &str| counted[format!("echo-packet-{way}put")].as_u64().unwrap_or(0);
+        assert!(count("in") > 20 && count("out") - count("in") < 5, "{counted}");
+        assert!(!say(&daemon, Mark::default(), DOWN), "{}", daemon.log_text());
+        // When only they stay away, it says so.
+        let mark = daemon.log().mark();
+        swallow_echoes(first);
+        let line = daemon.await_log(mark, DOWN);
+        assert!(line.text.contains("Remote diagnostic - Echo Function Failed"), "{}", line.text);
+    }
+
+    #[test]
     fn this_machine_reflects_echoes() {
         let lan = Lan::new(2);
         let [own, other] = ends(true);

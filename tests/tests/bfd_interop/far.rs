@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use lab::{
-    Binary, Bird, Captured, Control, Daemon, Frr, Lan, Mark, Namespace, PATIENCE, judge_sessions,
+    Binary, Bird, Captured, Control, Daemon, Frr, Lan, Mark, Namespace, PATIENCE, Scratch,
+    judge_sessions,
 };
 
 const ROUTER: usize = 4;
@@ -151,5 +152,51 @@ fn sessions_over_several_hops_hold_with_everybody_and_beside_those_over_one() {
     assert_eq!(ports, Some((4784, 255)));
     let (count, complaints) = judge_sessions(lan.capture());
     assert!(count > 100, "{count} packets");
+    assert_eq!(complaints, [""; 0]);
+}
+
+/// The package of many distributions is too old for it.
+fn knows_several_hops(binary: &Binary, namespace: &Namespace) -> bool {
+    let scratch = Scratch::new();
+    let session = session("far", ends(OURS, false), "multihop");
+    let file = scratch.write("far.conf", &(session + &idle(52)));
+    let complaints = Daemon::check(binary, namespace, &file, &[]).complaints;
+    complaints.iter().all(|line| !line.contains("multihop"))
+}
+
+#[test]
+fn the_original_holds_over_several_hops_where_it_can() {
+    let (lan, peer) = (network(), Binary::peer());
+    let [first, second] = [0, OURS].map(|node| lan.nodes()[node].namespace());
+    if !knows_several_hops(&peer, second) {
+        println!("{} knows one hop only", peer.version());
+        return;
+    }
+    let names = ["active", "passive6"];
+    // Either side waits for the other to begin in one of the sessions.
+    let config = |is_first: bool| {
+        let [one, other] = [false, true].map(|is_v6| {
+            let [own, other] = ends(OURS, is_v6);
+            let waits = if is_first == is_v6 { "\n    passive" } else { "" };
+            let ends = if is_first { [other, own] } else { [own, other] };
+            session(names[usize::from(is_v6)], ends, &format!("multihop\n    max_hops 1{waits}"))
+        });
+        one + &other + &idle(if is_first { 51 } else { 52 })
+    };
+    let other = Daemon::start(&peer, second, &config(false));
+    let daemon = Daemon::start(&Binary::under_test(), first, &config(true));
+    for side in [&daemon, &other] {
+        await_all(side, Mark::default(), &names, "Up");
+    }
+    let marks = [&daemon, &other].map(|side| side.log().mark());
+    lan.cut(ROUTER);
+    for (side, mark) in [&daemon, &other].into_iter().zip(marks) {
+        await_all(side, mark, &names, "Down");
+    }
+    lan.mend(ROUTER);
+    for (side, mark) in [&daemon, &other].into_iter().zip(marks) {
+        await_all(side, mark, &names, "Up");
+    }
+    let (_, complaints) = judge_sessions(lan.capture());
     assert_eq!(complaints, [""; 0]);
 }
