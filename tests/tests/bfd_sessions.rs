@@ -184,6 +184,12 @@ fn what_arrives_for_hundreds_of_sessions_while_nobody_runs_is_kept() {
         let lines = (0..SESSIONS)
             .map(|number| format!("addr add {}/16 dev eth0\n", address(index, number)));
         node.namespace().ip(&lines.collect::<String>());
+        // The kernel knows only so many neighbours in all namespaces together.
+        let lines = (0..SESSIONS).map(|number| {
+            let (other, mac) = (address(1 - index, number), 2 - index);
+            format!("neigh add {other} lladdr 02:00:00:00:00:0{mac} dev eth0 nud permanent\n")
+        });
+        node.namespace().ip(&lines.collect::<String>());
     }
     let config = |node: usize, min_tx: u32| -> String {
         let sessions = (0..SESSIONS).map(|number| {
