@@ -17,12 +17,14 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::{Pid, chdir, getppid};
+use runtime::bfd_event::Present;
 use runtime::global::Global;
 use runtime::handover;
 use runtime::process::{self, Ending, Side};
 use runtime::sys::descriptor::{receive_packet, send_packet};
 use serde::{Deserialize, Serialize};
 
+use crate::child::Kind;
 use crate::command_line::Options;
 use crate::config::{self, Configuration, Needs, Purpose};
 use crate::config_test::{as_lines, open_log};
@@ -297,7 +299,7 @@ fn deliver(
     let [to_parent, to_vrrp, to_checker, to_bfd] = TAGS;
     seal(to_vrrp, handover::seal(&(for_vrrp(order.options, configuration), &configuration.vrrp)))?;
     seal(to_checker, handover::seal(&(global, &configuration.checker)))?;
-    seal(to_bfd, handover::seal(&(global, &configuration.bfd)))?;
+    seal(to_bfd, handover::seal(&for_bfd(order.options, configuration)))?;
     seal(to_parent, handover::seal(&report))
 }
 
@@ -305,7 +307,7 @@ fn deliver(
 /// notifications is started once, by the checker child where there is one.
 fn for_vrrp<'a>(options: &Options, configuration: &'a Configuration) -> Cow<'a, Global> {
     let global = &configuration.global;
-    if !options.children.checker || !configuration.needs().checker {
+    if !runs(Kind::Checker, options, configuration) {
         return Cow::Borrowed(global);
     }
     let mut global = global.clone();
@@ -313,6 +315,22 @@ fn for_vrrp<'a>(options: &Options, configuration: &'a Configuration) -> Cow<'a, 
         fifo.script = None;
     }
     Cow::Owned(global)
+}
+
+/// What the BFD child is to see. Its sessions have their names with them.
+fn for_bfd<'a>(
+    options: &Options,
+    configuration: &'a Configuration,
+) -> (Global, Present, &'a bfd::config::Config) {
+    let global = Global { bfd_names: vec![], ..configuration.global.clone() };
+    let runs = |kind| runs(kind, options, configuration);
+    let present = Present { vrrp: runs(Kind::Vrrp), checker: runs(Kind::Checker) };
+    (global, present, &configuration.bfd)
+}
+
+/// Whether there will be such a child.
+fn runs(kind: Kind, options: &Options, configuration: &Configuration) -> bool {
+    kind.is_allowed(options.children) && kind.is_needed(configuration.needs())
 }
 
 /// Replaces what an earlier check has left in the file.

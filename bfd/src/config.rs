@@ -24,7 +24,8 @@ use keywords::{INSTANCE, PROFILE};
 pub struct Config {
     /// The sessions that can run.
     pub sessions: Vec<Instance>,
-    /// All names that may be tracked. A name whose session cannot run is never up.
+    /// All names that may be tracked, for those who do. A name whose session cannot run is never up.
+    #[serde(skip)]
     pub names: Vec<BfdName>,
     wanted: bool,
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use log::{debug, error, info, warn};
 use nix::unistd::getpid;
-use runtime::bfd_event::{Sender, Trackers};
+use runtime::bfd_event::{Present, Sender, Trackers};
 use runtime::child::{self, Setup};
 use runtime::dump::{Dumping, Dumps};
 use runtime::event_loop::{EventLoop, Lead};
@@ -105,6 +105,8 @@ struct Engine {
     arrivals: HashMap<Arrival, (OwnedFd, Registration)>,
     echoes: HashMap<Family, (Echoes, Registration)>,
     trackers: Vec<(Tracker, Sender)>,
+    /// Those of them who run.
+    present: Present,
     received: RecvBatch,
     /// So many datagrams can wait in a socket.
     most_waiting: usize,
@@ -165,6 +167,7 @@ impl Engine {
             arrivals: HashMap::new(),
             echoes: HashMap::new(),
             trackers,
+            present: Present::default(),
             received: RecvBatch::new(BATCH, ROOM),
             most_waiting: 0,
             global: Global::default(),
@@ -174,8 +177,9 @@ impl Engine {
 
     /// Puts the configuration in force by difference: sessions that stay are not touched but for their parameters.
     fn load(&mut self) -> io::Result<()> {
-        let (global, config): (Global, Config) =
+        let (global, present, config): (Global, Present, Config) =
             handover::open(&self.config).map_err(io::Error::other)?;
+        self.present = present;
         let now = Instant::now();
         let gone: Vec<SessionId> = self
             .sessions
@@ -203,8 +207,13 @@ impl Engine {
                 None => self.add(instance, now)?,
             }
         }
+        for (tracker, sender) in &mut self.trackers {
+            if !tracker.is_among(present) {
+                sender.clear();
+            }
+        }
         for &id in self.sessions.keys() {
-            tell(&mut self.trackers, &self.sessions, id);
+            tell(&mut self.trackers, present, &self.sessions, id);
         }
         process::take_on(&global.processes, global.processes.bfd.name.as_deref());
         for failure in process::schedule(&global.processes.bfd) {
@@ -212,6 +221,8 @@ impl Engine {
         }
         self.promotion = Promotion::new(&global.processes, &global.processes.bfd);
         self.global = global;
+        // What the configuration was read into lies below what was made of it.
+        process::trim_memory();
         self.lead.report_loaded();
         Ok(())
     }
@@ -394,7 +405,7 @@ impl Engine {
         }
         self.send_echo(id);
         if changed {
-            tell(&mut self.trackers, &self.sessions, id);
+            tell(&mut self.trackers, self.present, &self.sessions, id);
         }
     }
 
@@ -494,6 +505,14 @@ impl EventLoop for Engine {
 }
 
 impl Tracker {
+    /// Whether it runs.
+    fn is_among(self, present: Present) -> bool {
+        match self {
+            Tracker::Vrrp => present.vrrp,
+            Tracker::Checker => present.checker,
+        }
+    }
+
     /// Whether a session is of interest to it.
     fn hears_of(self, live: &Live) -> bool {
         match self {
@@ -506,13 +525,14 @@ impl Tracker {
 /// Tells the trackers the state of a session. What finds no room is sent when they have made some.
 fn tell(
     trackers: &mut [(Tracker, Sender)],
+    present: Present,
     sessions: &BTreeMap<SessionId, Box<Live>>,
     id: SessionId,
 ) {
     let Some(live) = sessions.get(&id) else { return };
     let Some(event) = live.report() else { return };
     for (tracker, sender) in trackers {
-        if tracker.hears_of(live) {
+        if tracker.is_among(present) && tracker.hears_of(live) {
             sender.send(event.clone());
         }
     }

@@ -63,9 +63,8 @@ impl Arrival {
 #[derive(Debug)]
 pub struct Departure {
     socket: OwnedFd,
-    to: SockaddrStorage,
-    /// The kernel knows where to send, and need not look for the way each time.
-    connected: bool,
+    /// Where to send, unless the kernel knows that and need not look for the way each time.
+    to: Option<SocketAddr>,
 }
 
 impl Departure {
@@ -90,18 +89,19 @@ impl Departure {
         };
         bind_source_port(opened.as_fd(), source.unwrap_or(any), random)?;
         let port = Arrival { ipv6: neighbor.is_ipv6(), multihop }.port();
-        let to = SockaddrStorage::from(SocketAddr::new(neighbor, port));
+        let to = SocketAddr::new(neighbor, port);
         // A connection would fix the source that the routes say now. Where there is no way yet, one may come.
-        let connected = source.is_some() && connect(opened.as_raw_fd(), &to).is_ok();
-        Ok(Self { socket: opened, to, connected })
+        let connected =
+            source.is_some() && connect(opened.as_raw_fd(), &SockaddrStorage::from(to)).is_ok();
+        Ok(Self { socket: opened, to: (!connected).then_some(to) })
     }
 
     /// Sends a packet. An answer that nobody listens concerns an earlier one: this one is sent all the same.
     pub fn send(&self, packet: &[u8]) -> io::Result<()> {
         let (descriptor, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_NOSIGNAL);
-        let attempt = || match self.connected {
-            true => send(descriptor, packet, flags),
-            false => sendto(descriptor, packet, &self.to, flags),
+        let attempt = || match self.to {
+            None => send(descriptor, packet, flags),
+            Some(to) => sendto(descriptor, packet, &SockaddrStorage::from(to), flags),
         };
         match attempt() {
             Err(Errno::ECONNREFUSED) => attempt()?,

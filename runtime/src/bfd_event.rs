@@ -58,6 +58,15 @@ pub struct Trackers {
     pub checker: Option<OwnedFd>,
 }
 
+/// Which of those there are. Nobody reads the channel of one that does not run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Present {
+    /// The VRRP child.
+    pub vrrp: bool,
+    /// The checker child.
+    pub checker: bool,
+}
+
 /// A tracker's question for the state of all sessions.
 const QUESTION: &[u8] = b"?";
 
@@ -87,6 +96,11 @@ impl Sender {
     pub fn send(&mut self, event: BfdEvent) -> bool {
         self.waiting.insert(event.name.clone(), event);
         self.flush()
+    }
+
+    /// Forgets what waits.
+    pub fn clear(&mut self) {
+        self.waiting.clear();
     }
 
     /// Whether the tracker has asked for the state of all sessions since the last call.

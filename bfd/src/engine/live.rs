@@ -21,7 +21,8 @@ use crate::socket::Departure;
 pub(super) struct Live {
     instance: Instance,
     session: Session,
-    guard: Option<Guard>,
+    /// In a box, since most sessions have none.
+    guard: Option<Box<Guard>>,
     socket: Option<Departure>,
     /// The last packet could not be sent; the next failure is not worth a line.
     failing: bool,
@@ -45,7 +46,7 @@ impl Live {
         };
         let session = Session::new(instance.parameters, discriminator, pulse, now);
         let number = random()?;
-        let guard = instance.authentication.clone().map(|auth| Guard::new(auth, number));
+        let guard = instance.authentication.clone().map(|auth| Box::new(Guard::new(auth, number)));
         Ok(Self { instance, session, guard, socket: None, failing: false, echo: None })
     }
 
@@ -101,7 +102,9 @@ impl Live {
                 guard.adopt(authentication);
                 Some(guard)
             }
-            (None, Some(authentication)) => Some(Guard::new(authentication.clone(), number)),
+            (None, Some(authentication)) => {
+                Some(Box::new(Guard::new(authentication.clone(), number)))
+            }
             (_, None) => None,
         };
         self.instance = instance;

@@ -63,10 +63,11 @@ multiplier 1
     let ((to_vrrp, vrrp), (to_checker, checker)) =
         (bfd_event::channel().unwrap(), bfd_event::channel().unwrap());
     let (parent, control) = child::channel().unwrap();
+    let present = Present { vrrp: true, checker: true };
     let trackers = Trackers { vrrp: Some(to_vrrp), checker: Some(to_checker) };
     let setup = Setup {
         control,
-        config: handover::seal(&(Global::default(), config)).unwrap(),
+        config: handover::seal(&(Global::default(), present, config)).unwrap(),
         options: Default::default(),
         links: Links { bfd_trackers: trackers, ..Links::default() },
         note: Default::default(),
