@@ -477,6 +477,8 @@ fn a_reload_makes_and_removes_them() {
         let mark = router.daemon.log().mark();
         router.daemon.reload(config);
         router.daemon.await_log(mark, "Entering MASTER STATE");
+        // They follow the advert, which follows that line.
+        router.await_addresses(&["10.9.0.100"], true);
     };
     reload(&vmac);
     assert_eq!(router.holder("10.9.0.100"), "vrrp.51");
