@@ -121,6 +121,8 @@ pub(crate) fn interpret(
         vrrp::config::load(&others, &global, &machine, &global.bfd_names, diagnostics)
     });
     let vrrp = vrrp.unwrap_or_default();
+    // The process ends soon: to give back every word of a large file would only hold it up.
+    std::mem::forget(others);
     if checker.needs_child() || vrrp.needs_child() {
         check_fifo_scripts(&mut global, diagnostics);
     }

@@ -33,7 +33,9 @@ pub(crate) fn run(options: &Options, test: &Test) -> i32 {
     let mut diagnostics = Diagnostics::for_test();
     let statements = config::read(options, &mut diagnostics);
     let global = config::settings(&statements, options, Purpose::Start, &mut diagnostics);
-    config::interpret(statements, global, Purpose::Start, &mut diagnostics);
+    let configuration = config::interpret(statements, global, Purpose::Start, &mut diagnostics);
+    // As in the loader, the end of the process gives it back faster.
+    std::mem::forget(configuration);
     let text = match &log {
         None if io::stderr().is_terminal() => diagnostics.render_terminal(true),
         _ => as_lines(&diagnostics),
