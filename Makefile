@@ -38,9 +38,10 @@ test-lab: build
 msrv:
 	tests/msrv.sh
 
+# Beside the C daemon. PARTS="reload bfd" measures only these.
 bench: build
 	packaging/prerequisites.sh test
-	$(CARGO) run --release --locked --quiet --package lab --bin bench
+	$(CARGO) run --release --locked --quiet --package lab --bin bench -- $(PARTS)
 
 deny:
 	$(CARGO) deny check

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use lab::{Binary, Daemon, Namespace, Process, Scratch, machine, run};
 
-use crate::{row, time};
+use crate::table::{median, row, time};
 
 /// What tells this program that it runs on the virtual machine.
-pub(crate) const INSIDE: &str = "lvs";
+pub(crate) const INSIDE: &str = "inside";
 
 /// How many real servers are checked.
 const CHECKED: usize = 1000;
@@ -37,12 +37,9 @@ struct Checks {
 
 /// Runs [`inside`] on the virtual machine.
 pub(crate) fn measure(ours: &Binary, theirs: &Binary) {
-    let [ours_check, their_check] = [ours, theirs].map(|binary| {
-        let config = services(1);
-        super::median(super::ROUNDS, || check(binary, &config))
-    });
-    let title = format!("-t, {SERVICES} virtual servers x {SERVERS}");
-    time(&title, ours_check, their_check);
+    let config = services(1);
+    let checked = [ours, theirs].map(|binary| median(|| check(binary, &config)));
+    time(&format!("-t, {SERVICES} virtual servers x {SERVERS}"), checked);
     let program = std::env::current_exe().expect("a running program has a path");
     let status = machine(900)
         .env("VM_PROCESSORS", "2")
@@ -63,15 +60,15 @@ pub(crate) fn inside(ours: &Binary, theirs: &Binary) {
     for kind in ["TCP", "HTTP"] {
         let [ours, theirs] = [ours, theirs].map(|binary| checks(binary, kind));
         let title = format!("{CHECKED} real servers checked each second, {kind}");
-        time(&format!("{title}: processor time in 10 s"), ours.processor, theirs.processor);
+        time(&format!("{title}: processor time in 10 s"), [ours.processor, theirs.processor]);
         #[expect(clippy::cast_precision_loss, reason = "kilobytes of one process")]
         row(&format!("{title}: memory (PSS)"), [ours.memory as f64, theirs.memory as f64], "kB", 0);
         row(&format!("{title}: made on time"), [ours.share, theirs.share], "%", 1);
     }
     let [ours, theirs] = [ours, theirs].map(start_and_reload);
     let title = format!("{SERVICES} virtual servers x {SERVERS}");
-    time(&format!("{title}: exec to the whole table"), ours.0, theirs.0);
-    time(&format!("{title}: reload, one server changed"), ours.1, theirs.1);
+    time(&format!("{title}: exec to the whole table"), [ours.0, theirs.0]);
+    time(&format!("{title}: reload, one server changed"), [ours.1, theirs.1]);
     #[expect(clippy::cast_precision_loss, reason = "kilobytes of one process")]
     row(&format!("{title}: memory (PSS)"), [ours.2 as f64, theirs.2 as f64], "kB", 0);
 }
