@@ -189,7 +189,9 @@ pub struct Router {
     effective: Priority,
     /// The interval of the master that we listen to.
     master_interval: Duration,
-    master: Option<(IpAddr, Priority)>,
+    master: Option<IpAddr>,
+    /// That of the last advert that was obeyed.
+    master_priority: Option<Priority>,
     faults: Faults,
     deadline: Option<Instant>,
     /// Since when no advert was accepted, for the log.
@@ -216,6 +218,7 @@ impl Router {
             effective: settings.priority,
             master_interval: settings.interval,
             master: None,
+            master_priority: None,
             faults: Faults::default(),
             deadline: None,
             silent_since: None,
@@ -250,14 +253,14 @@ impl Router {
         self.weight
     }
 
-    /// The master that it last listened to.
+    /// Who was master when it last heard of one, whether it listened to that one or not.
     pub fn master(&self) -> Option<IpAddr> {
-        self.master.map(|(address, _)| address)
+        self.master
     }
 
     /// The priority of the master that it last listened to.
     pub fn master_priority(&self) -> Option<Priority> {
-        self.master.map(|(_, priority)| priority)
+        self.master_priority
     }
 
     /// The interval of the master that it last listened to.
@@ -564,12 +567,11 @@ impl Router {
         self.deadline = Some(now + self.settings.interval);
     }
 
-    fn set_master(&mut self, heard: Heard, out: &mut Vec<Action>) {
-        let before = self.master();
-        if before != Some(heard.source) {
-            out.push(Action::Note(Note::MasterIs { before, now: heard.source }));
+    fn set_master(&mut self, master: IpAddr, out: &mut Vec<Action>) {
+        let before = self.master.replace(master);
+        if before != Some(master) {
+            out.push(Action::Note(Note::MasterIs { before, now: master }));
         }
-        self.master = Some((heard.source, heard.priority));
     }
 
     /// Version 3 waits by the interval of its master (RFC 9568 §6.4.2). Zero is no interval.

@@ -32,11 +32,12 @@ impl Router {
         if !self.accepts_as_master(heard.priority, now) {
             out.push(Action::Note(Note::LowerDiscarded(heard.source, heard.priority)));
             self.expecting = Expecting::Preemption(heard.source, heard.priority);
-            self.set_master(heard, out);
+            self.set_master(heard.source, out);
             return;
         }
         self.learn_interval(heard.interval, out);
-        self.set_master(heard, out);
+        self.set_master(heard.source, out);
+        self.master_priority = Some(heard.priority);
         self.delay_preemption(heard.priority, now, out);
         self.wants = State::Backup;
         self.listen(now);

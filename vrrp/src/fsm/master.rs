@@ -88,7 +88,8 @@ impl Router {
             Note::HigherAddressHeard(source, theirs)
         }));
         self.learn_interval(heard.interval, out);
-        self.master = Some((source, theirs));
+        self.master = Some(source);
+        self.master_priority = Some(theirs);
         self.leave_master(Cause::Outranked(source, theirs), now, out);
     }
 

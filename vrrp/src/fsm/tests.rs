@@ -152,7 +152,8 @@ fn a_backup_obeys_its_equal_and_better() {
         let mut bench = Bench::backup(settings(100));
         bench.wait(SECOND).take(heard(priority, LOWER));
         assert_eq!(bench.left(), DOWN);
-        assert_eq!(bench.router.master(), Some(LOWER));
+        let master = (bench.router.master(), bench.router.master_priority());
+        assert_eq!(master, (Some(LOWER), Some(Priority(priority))));
         assert_eq!(bench.notes(), [Note::MasterIs { before: None, now: LOWER }]);
         assert_eq!(bench.wanted(), [Action::ForgetRefusals]);
         bench.take(heard(priority, LOWER));
@@ -175,6 +176,8 @@ fn a_lower_priority_master_is_preempted_by_the_running_timer() {
     bench.wait(SECOND).take(heard(50, LOWER));
     assert_eq!(bench.notes()[0], Note::LowerDiscarded(LOWER, Priority(50)));
     assert_eq!(bench.left(), DOWN - SECOND);
+    let master = (bench.router.master(), bench.router.master_priority());
+    assert_eq!(master, (Some(LOWER), None), "it is known, and not obeyed");
     bench.out.clear();
     bench.expire();
     let cause = Cause::Preemption(LOWER, Priority(50));
