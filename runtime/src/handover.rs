@@ -39,7 +39,7 @@ impl From<io::Error> for Error {
 
 /// Puts `value` into memory that nobody can change any more.
 pub fn seal<T: Serialize>(value: &T) -> Result<OwnedFd, Error> {
-    let bytes = postcard::to_allocvec(value).map_err(Error::Encoding)?;
+    let bytes = encode(value)?;
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let mut file =
         File::from(memfd_create("keepalived/configuration", flags).map_err(io::Error::from)?);
@@ -59,7 +59,17 @@ pub fn open<T: DeserializeOwned>(memory: &OwnedFd) -> Result<T, Error> {
     let mut bytes = vec![0; length];
     // Several processes share the position in the file, so it is left alone.
     file.read_exact_at(&mut bytes, 0)?;
-    postcard::from_bytes(&bytes).map_err(Error::Encoding)
+    decode(&bytes)
+}
+
+/// A value as [`seal`] writes it.
+pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
+    postcard::to_allocvec(value).map_err(Error::Encoding)
+}
+
+/// Reads what [`encode`] wrote.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    postcard::from_bytes(bytes).map_err(Error::Encoding)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ pub use rule::Rule;
 use serde::{Deserialize, Serialize};
 
 /// The kernel's number of an interface. A name may move to another interface, a number does not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct IfIndex(pub u32);
 
 impl fmt::Display for IfIndex {
@@ -202,7 +202,7 @@ impl AddressFlags {
 }
 
 /// Which addresses the kernel takes for the same one: no interface holds two that agree in this.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AddressKey {
     /// The interface.
     pub interface: IfIndex,

@@ -1,9 +1,11 @@
 //! Processes that end before their time.
 
+use std::collections::HashSet;
+use std::fs;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use lab::{Binary, Daemon, Float, Lan, Mark, PATIENCE, Pair};
+use lab::{Binary, Daemon, Float, Lan, Mark, Namespace, PATIENCE, Pair, Scratch};
 use nix::sys::signal::Signal;
 
 const INTERVAL: Duration = Duration::from_millis(400);
@@ -95,6 +97,94 @@ fn what_a_killed_router_left_behind_is_gone_after_its_restart_as_a_backup() {
     pair.await_addresses(&float, 0, false);
     pair.await_master(&float, 0);
     pair.daemon(0).await_log(Mark::default(), "(web) preempting 10.9.0.2 with priority 100");
+}
+
+/// What is in the kernel that a router may have put there.
+fn objects(namespace: &Namespace) -> Vec<String> {
+    let links = namespace.ip_json(&["link", "show"]);
+    let links = links.as_array().into_iter().flatten().map(|link| link["ifname"].to_string());
+    let arguments = ["netns", "exec", namespace.name(), "nft", "list", "ruleset"];
+    let tables = lab::run("ip", &arguments);
+    let mut found: Vec<String> = links.chain(namespace.addresses()).collect();
+    found.extend(namespace.routes());
+    found.extend(namespace.rules());
+    found.extend(tables.lines().map(str::to_owned));
+    found
+}
+
+/// Nobody else would ever remove it, as nobody knows whose it is.
+#[test]
+fn what_a_killed_router_left_behind_goes_where_the_next_configuration_does_not_name_it() {
+    let lan = Lan::new(1);
+    let node = lan.nodes()[0].namespace();
+    let before = objects(node);
+    let many = "static_ipaddress {
+    10.8.0.100/24 dev inner0
+}
+static_routes {
+    10.30.0.0/16 via 10.8.0.9
+}
+vrrp_instance web {
+    interface eth0
+    virtual_router_id 51
+    use_vmac
+    no_accept
+    version 3
+    advert_int 0.1
+    virtual_ipaddress {
+        10.9.0.100/24
+    }
+    virtual_ipaddress_excluded {
+        10.8.0.101/24 dev inner0
+        fd00:8::1/64 dev inner0
+    }
+    virtual_routes {
+        10.20.0.0/16 via 10.9.0.9
+    }
+    virtual_rules {
+        from 10.20.0.0/16 table 100 priority 1000
+    }
+}
+";
+    let other = "vrrp_instance other {
+    interface eth0
+    virtual_router_id 52
+    version 3
+    advert_int 0.1
+    virtual_ipaddress {
+        10.9.0.102/24
+    }
+}
+";
+    let directory = Scratch::new();
+    let pid_file = directory.path().join("vrrp.pid").display().to_string();
+    let start =
+        |config: &str| Daemon::start_with(&Binary::under_test(), node, config, &["-r", &pid_file]);
+    let await_address = |daemon: &Daemon, address: &str| {
+        let address = [address.parse().expect("it is an address")];
+        let there = lan.nodes()[0].addresses().wait(&address, true, PATIENCE);
+        assert!(there, "{}", daemon.log_text());
+    };
+    let mut first = start(other);
+    await_address(&first, "10.9.0.102");
+    let wanted = objects(node);
+    assert!(first.stop().success());
+    let mut second = start(many);
+    await_address(&second, "10.9.0.100");
+    second.kill();
+    // The mark says whose an address is, and this one has none.
+    node.ip("addr del 10.8.0.101/24 dev inner0\naddr add 10.8.0.101/24 dev inner0\n");
+    let mut third = start(other);
+    await_address(&third, "10.9.0.102");
+    let mut wanted: HashSet<String> = wanted.into_iter().collect();
+    wanted.insert("10.8.0.101/24".to_owned());
+    let found: HashSet<String> = objects(node).into_iter().collect();
+    assert_eq!(found, wanted, "{}", third.log_text());
+    assert!(third.stop().success());
+    node.ip("addr del 10.8.0.101/24 dev inner0\n");
+    assert_eq!(objects(node), before);
+    let left = fs::read_dir(directory.path()).expect("it is ours").count();
+    assert_eq!(left, 0, "no note is left behind");
 }
 
 #[test]

@@ -74,6 +74,7 @@ use crate::group::Group;
 use crate::interfaces::Interfaces;
 use crate::kernel::Ledger;
 use crate::kernel::own_links::OwnLinks;
+use crate::kernel::remains::Note;
 use crate::kernel::sysctl::Settings;
 use crate::socket::Sender;
 
@@ -208,6 +209,8 @@ struct Engine {
     settings: Settings,
     /// What VMACs changed about the checks of all interfaces, while there are any.
     source_checks: Option<SourceChecks>,
+    /// Where we note what we may leave behind.
+    note: Note,
     /// Whether what should be in the kernel may differ from what is there.
     dirty: bool,
     sockets: Sockets,

@@ -9,9 +9,11 @@
 pub mod address_protocol;
 mod addresses;
 pub mod firewall;
+mod note;
 mod objects;
 pub mod own_links;
 pub mod placement;
+pub mod remains;
 mod routes;
 mod rules;
 pub mod sysctl;

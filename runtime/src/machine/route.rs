@@ -52,7 +52,7 @@ impl fmt::Display for Prefix {
 }
 
 /// A route, as it is or as it should be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
     /// Where it leads to.
     pub destination: Prefix,
@@ -99,7 +99,7 @@ pub enum AddMode {
 }
 
 /// A next router, or an interface with nobody in between.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hop {
     /// The router. It may be of another family than the route.
     pub gateway: Option<IpAddr>,
@@ -122,7 +122,7 @@ impl Default for Hop {
 }
 
 /// Settings of connections over a route.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metrics {
     /// The numbers (`RTAX_*`), each with its value. They are in order.
     pub numbers: Vec<(u16, u32)>,

@@ -16,7 +16,7 @@ use super::{Engine, Source};
 use crate::config;
 use crate::kernel::firewall::iptables::programs::{Programs, Variant};
 use crate::kernel::firewall::iptables::{self, Iptables, SetNames};
-use crate::kernel::firewall::{Blocked, Desired, Extent, Link, Vmac, nftables as tables};
+use crate::kernel::firewall::{Blocked, Desired, Extent, Link, Trace, Vmac, nftables as tables};
 use crate::packet::Family;
 
 /// The table where the configuration names none.
@@ -57,6 +57,30 @@ impl Firewall {
             }
         };
         Self::Nftables { tables: Box::new(tables::Nftables::new(settings)), client }
+    }
+
+    /// That of a process before us, of which nothing more is known.
+    pub(super) fn inherited(trace: Option<Trace>) -> Self {
+        match trace {
+            None => Self::Unused,
+            Some(Trace::Nftables(settings)) => Self::nftables(settings),
+            Some(Trace::Iptables(settings, named)) => {
+                let programs = Programs::open(settings.sets.is_some());
+                Self::Iptables { rules: Box::new(Iptables::new(*settings, named)), programs }
+            }
+        }
+    }
+
+    /// What is to be known of it, should this process be killed, where it may keep `named` away.
+    fn trace(&self, named: Desired) -> Option<Trace> {
+        match self {
+            Self::Unused => None,
+            _ if named.is_empty() => None,
+            Self::Nftables { tables, .. } => Some(Trace::Nftables(tables.settings().clone())),
+            Self::Iptables { rules, .. } => {
+                Some(Trace::Iptables(Box::new(rules.settings().clone()), named))
+            }
+        }
     }
 
     fn apply(&mut self, desired: &Desired, extent: Extent) {
@@ -131,6 +155,8 @@ impl Engine {
                 Firewall::Nftables { tables, .. } if *tables.settings() == settings);
             if !same {
                 self.replace_firewall(Firewall::nftables(settings));
+            }
+            if !same || self.table_watch.is_none() {
                 self.watch_tables();
             }
             if let Firewall::Nftables { tables, .. } = &mut self.firewall {
@@ -259,6 +285,11 @@ impl Engine {
             let desired = self.kept_away(|instance| instance.holds);
             self.firewall.apply(&desired, Extent::All);
         }
+    }
+
+    /// What is to be known of the firewall, should this process be killed.
+    pub(super) fn firewall_trace(&self) -> Option<Trace> {
+        self.firewall.trace(self.kept_away(|_| true))
     }
 
     /// Takes everything away that we have put into the firewall.

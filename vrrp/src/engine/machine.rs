@@ -41,6 +41,7 @@ impl Engine {
         // Whoever has lost an interface of ours is told before it is made again.
         let told = self.tend_links();
         self.follow(&told, now);
+        self.note_remains();
     }
 
     /// Takes in what the kernel has told, without doing anything about it.

@@ -13,6 +13,7 @@ use super::instance::Instance;
 use crate::config::{self, Config, InstanceId};
 use crate::fsm::Event;
 use crate::kernel::placement::{Owner, Placement};
+use crate::kernel::remains::Remains;
 use crate::kernel::sysctl::{Knob, Setting};
 use crate::kernel::{self, Desired};
 use crate::report::{self, Placed};
@@ -87,9 +88,21 @@ impl Engine {
         interfaces.map(|interface| (setting(interface), 1)).collect()
     }
 
-    /// Takes what a killed process has left behind for ours: what is not wanted at once is removed.
-    pub(super) fn adopt_leftovers(&mut self, machine: &Machine) {
-        let named = self.desired(|_| true);
+    /// Takes what a killed process has left behind for ours: what is not wanted at once is removed. Of what only that
+    /// one's configuration names, `left`, that is what has our mark.
+    pub(super) fn adopt_leftovers(&mut self, machine: &Machine, left: &Remains) {
+        let mut named = self.desired(|_| true);
+        let protocol = self.address_protocol();
+        let remain = machine.addresses.iter().filter(|address| {
+            address.protocol == protocol
+                && left.addresses.contains(&address.key())
+                && self.interfaces.get(address.interface).is_some()
+        });
+        named.addresses.extend(remain.cloned());
+        let routes = left.routes.iter().filter(|route| route.protocol == kernel::PROTOCOL);
+        named.routes.extend(routes.cloned());
+        let rules = left.rules.iter().filter(|rule| rule.protocol == Some(kernel::PROTOCOL));
+        named.rules.extend(rules.cloned());
         self.ledger.adopt(machine, &named.addresses);
         if named.routes.is_empty() && named.rules.is_empty() {
             return;
@@ -99,6 +112,20 @@ impl Engine {
             Ok((routes, rules)) => self.ledger.adopt_routes(&routes, &rules, &named),
             Err(error) => error!("{error}"),
         }
+    }
+
+    /// Notes what there may be of ours, for whoever comes after us, should we be killed.
+    pub(super) fn note_remains(&mut self) {
+        let Desired { addresses, routes, rules } = self.desired(|_| true);
+        let links = self.own_links.made().map(|(index, name)| (index, name.to_owned()));
+        let remains = Remains {
+            links: links.collect(),
+            addresses: addresses.iter().map(Address::key).collect(),
+            routes,
+            rules,
+            firewall: self.firewall_trace(),
+        };
+        self.note.write(&remains);
     }
 
     /// Hears of those changes that matter to the configuration.

@@ -78,6 +78,7 @@ impl Engine {
         }
         self.signal_reload();
         self.go_on(&found, &states, now);
+        self.note_remains();
     }
 
     /// Takes leave of the instances that are not in the new configuration, and of what hangs on the numbers of the

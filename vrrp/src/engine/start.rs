@@ -40,6 +40,7 @@ use crate::group::{Group, Member};
 use crate::interfaces::{Interfaces, Prefixed};
 use crate::kernel::Ledger;
 use crate::kernel::own_links::OwnLinks;
+use crate::kernel::remains::{Note, Remains};
 use crate::kernel::sysctl::Settings;
 use crate::socket::Sender;
 
@@ -57,6 +58,7 @@ impl Engine {
         let monitor = Monitor::open(global.vrrp.netlink_monitor)?;
         let mut netlink = Client::open(global.vrrp.netlink_command)?;
         let machine = netlink.machine()?;
+        let (note, mut left) = Note::open(setup.note.with_extension("remains"));
         let mut reactor = Reactor::new()?;
         let bfd_events = setup.links.bfd_events.map(Receiver::new);
         lead.attend(Source::Control, Source::Signals, &mut reactor)?;
@@ -70,12 +72,13 @@ impl Engine {
             interfaces: Interfaces::new(&machine, virtual_addresses(&config)),
             links: Links::default(),
             ledger: Ledger::default(),
-            firewall: Firewall::default(),
+            firewall: Firewall::inherited(left.firewall.take()),
             table_watch: None,
-            own_links: OwnLinks::default(),
+            own_links: OwnLinks::inherited(std::mem::take(&mut left.links)),
             duplicates: Duplicates::default(),
             settings: Settings::inherit(setup.note),
             source_checks: None,
+            note,
             dirty: true,
             sockets: Sockets::default(),
             sender: Sender::new(),
@@ -106,7 +109,7 @@ impl Engine {
             netlink,
             monitor,
         };
-        engine.begin(&machine, now)?;
+        engine.begin(&machine, &left, now)?;
         if engine.options.dump_configuration {
             engine.log_configuration();
         }
@@ -115,7 +118,13 @@ impl Engine {
         Ok(engine)
     }
 
-    fn begin(&mut self, machine: &Machine, now: Instant) -> Result<(), Box<dyn Error>> {
+    /// `left` is what a process before us may have left on `machine`.
+    fn begin(
+        &mut self,
+        machine: &Machine,
+        left: &Remains,
+        now: Instant,
+    ) -> Result<(), Box<dyn Error>> {
         self.delay_start(now);
         let fresh = |config| {
             Instance::new(config, self.global.vrrp.multicast4, self.starts_as_master(config))
@@ -127,13 +136,14 @@ impl Engine {
             self.meet_conditions(id, now);
         }
         self.follow_objects();
-        self.adopt_leftovers(machine);
+        self.adopt_leftovers(machine, left);
         self.resume(machine, now);
         self.groups = self.config.groups.iter().map(|config| self.fresh_group(config)).collect();
         self.begin_groups(now);
         for id in self.instances.keys() {
             self.take(id, Event::Start, now);
         }
+        self.note_remains();
         self.flush(now);
         Ok(())
     }

@@ -54,6 +54,9 @@ impl Engine {
             self.restore_settings();
         }
         self.remove_firewall();
+        if !self.options.keep_vrrp {
+            self.note.remove();
+        }
         self.stop_synchronisation();
         self.audience.close(&mut self.reactor);
     }

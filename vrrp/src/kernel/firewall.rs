@@ -11,9 +11,10 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 
 use runtime::machine::IfIndex;
+use serde::{Deserialize, Serialize};
 
 /// An address that nobody may talk to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Blocked {
     /// It is the same address whatever interface it is on.
     Anywhere(IpAddr),
@@ -22,7 +23,7 @@ pub enum Blocked {
 }
 
 /// An interface, in rules.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Link {
     /// Its number.
     pub index: IfIndex,
@@ -33,7 +34,7 @@ pub struct Link {
 }
 
 /// A VMAC.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Vmac {
     /// Its number.
     pub index: IfIndex,
@@ -49,6 +50,15 @@ pub struct Vmac {
     pub ipv6: bool,
 }
 
+/// What is known of the firewall of a process that was killed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Trace {
+    /// nftables.
+    Nftables(nftables::Settings),
+    /// iptables, and all that it may keep away.
+    Iptables(Box<iptables::Settings>, Desired),
+}
+
 /// How far the kernel is to be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
@@ -59,7 +69,7 @@ pub enum Extent {
 }
 
 /// All of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Desired {
     /// Addresses that nobody may talk to.
     pub blocked: BTreeSet<Blocked>,

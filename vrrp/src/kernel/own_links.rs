@@ -30,6 +30,8 @@ use crate::packet::Family;
 pub struct OwnLinks {
     links: BTreeMap<Key, OwnLink>,
     leaving: Vec<Leaving>,
+    /// Those that a process before us has made, until it is known which of them are wanted.
+    inherited: Vec<(IfIndex, String)>,
 }
 
 /// Something to be asked of the kernel, and what it is for.
@@ -57,6 +59,11 @@ impl Step {
 }
 
 impl OwnLinks {
+    /// What a process before us has made, by number and name: what of it is not wanted goes.
+    pub fn inherited(links: Vec<(IfIndex, String)>) -> Self {
+        Self { inherited: links, ..Self::default() }
+    }
+
     /// From now on exactly these interfaces are wanted. Those that are there already keep their names.
     pub fn want(&mut self, wanted: Vec<Wanted>, interfaces: &Interfaces) {
         let mut before = std::mem::take(&mut self.links);
@@ -83,6 +90,7 @@ impl OwnLinks {
         for link in before.into_values() {
             self.leave(link);
         }
+        self.disown(interfaces);
         for key in fresh {
             self.name(&key, interfaces);
         }
@@ -90,7 +98,7 @@ impl OwnLinks {
 
     /// Whether there is nothing to do, ever.
     pub fn is_empty(&self) -> bool {
-        self.links.is_empty() && self.leaving.is_empty()
+        self.links.is_empty() && self.leaving.is_empty() && self.inherited.is_empty()
     }
 
     /// What could not be done before is tried again.
@@ -125,6 +133,11 @@ impl OwnLinks {
     /// The names of all of them, whether they are there or not.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.links.values().map(|link| link.name.as_str())
+    }
+
+    /// Those that are there, by number and name.
+    pub fn made(&self) -> impl Iterator<Item = (IfIndex, &str)> {
+        self.links.values().filter_map(|link| Some((link.index()?, link.name.as_str())))
     }
 
     /// Whether an interface is one of ours.

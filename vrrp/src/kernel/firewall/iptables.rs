@@ -11,6 +11,7 @@ use std::fmt;
 use runtime::netlink::NetlinkError;
 use runtime::netlink::ipset::{Entry, SetChange, SetKind};
 use runtime::netlink::nftables::Family;
+use serde::{Deserialize, Serialize};
 
 use super::{Desired, Extent};
 use rules::Shape;
@@ -21,7 +22,7 @@ const TRIES: usize = 3;
 const STAND_IN: &str = "keepalived~";
 
 /// What the configuration says about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// Chain for what comes in.
     pub input: String,
@@ -32,7 +33,7 @@ pub struct Settings {
 }
 
 /// Names of the sets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetNames {
     /// IPv4 addresses.
     pub address: String,

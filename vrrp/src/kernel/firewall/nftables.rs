@@ -9,11 +9,12 @@ use log::info;
 use nix::errno::Errno;
 use runtime::netlink::NetlinkError;
 use runtime::netlink::nftables::{Change, Element, Family, Table, interface_name};
+use serde::{Deserialize, Serialize};
 
 use super::{Blocked, Desired, Extent, Link, Vmac};
 
 /// What the configuration says about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// Name of the tables.
     pub table: String,

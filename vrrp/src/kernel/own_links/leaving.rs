@@ -8,7 +8,7 @@ use runtime::machine::IfIndex;
 use runtime::netlink::{LinkChange, NetlinkError, Request};
 
 use super::{OwnLinks, Step, Task, notify};
-use crate::interfaces::Interfaces;
+use crate::interfaces::{Interface, Interfaces};
 
 /// So many interfaces are removed in one go. What the kernel tells about it must fit the monitor's buffer.
 const REMOVED_TOGETHER: usize = 12;
@@ -29,6 +29,33 @@ pub(super) struct Leaving {
 }
 
 impl OwnLinks {
+    /// Of those that a process before us has made, the ones that nobody wants any more are to go.
+    pub(super) fn disown(&mut self, interfaces: &Interfaces) {
+        for (index, name) in std::mem::take(&mut self.inherited) {
+            let link = interfaces.get(index).map(Interface::link);
+            let Some(link) = link.filter(|link| link.name == name) else { continue };
+            let kind = match link.kind.as_str() {
+                "macvlan" => "VMAC",
+                "ipvlan" => "ipvlan",
+                _ => continue,
+            };
+            if self.links.values().any(|wanted| wanted.is(link, interfaces)) {
+                continue;
+            }
+            info!("Deleting {kind} interface {name} of a process before this one");
+            self.leaving.push(Leaving {
+                index,
+                user: name.clone(),
+                name,
+                kind,
+                notify: false,
+                ipv4_vmac: false,
+                asked: false,
+                alone: false,
+            });
+        }
+    }
+
     /// Those that are to go are gathered in a group that nothing else is in, and go together: the kernel takes some ten
     /// milliseconds for each removal, however many interfaces it is of.
     pub(super) fn removals(&mut self, interfaces: &Interfaces) -> Vec<Step> {

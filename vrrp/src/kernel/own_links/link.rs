@@ -123,6 +123,17 @@ impl OwnLink {
         }
     }
 
+    /// Whether an interface is this one, made by a process before us.
+    pub(super) fn is(&self, link: &Link, interfaces: &Interfaces) -> bool {
+        let parent = interfaces.by_name(self.wanted.key.parent());
+        let base = parent.map(|parent| interfaces.base(parent.link().index));
+        base.is_some_and(|base| {
+            link.index != base
+                && interfaces.base(link.index) == base
+                && self.is_like(link, interfaces)
+        })
+    }
+
     /// Looks for what a process before us has left behind.
     pub(super) fn find(
         &mut self,
@@ -133,11 +144,7 @@ impl OwnLink {
         let base = interfaces.base(parent.link().index);
         let user = &self.wanted.user;
         let free = interfaces.iter().filter(|found| !taken.contains(&found.link().index));
-        let on_base = free.filter(|found| {
-            let index = found.link().index;
-            index != base && interfaces.base(index) == base
-        });
-        let matching = on_base.map(Interface::link).find(|link| self.is_like(link, interfaces));
+        let matching = free.map(Interface::link).find(|link| self.is(link, interfaces));
         if let Some(link) = matching {
             info!("({user}) Found matching interface {}", link.name);
             if self.wanted.name.as_ref().is_some_and(|name| *name != link.name) {

@@ -235,6 +235,33 @@ fn what_a_killed_process_left_behind_is_taken_over() {
 }
 
 #[test]
+fn what_a_killed_process_left_behind_and_nobody_wants_goes() {
+    let mut kernel = Kernel::new();
+    let mut before = OwnLinks::default();
+    let both = [("eth0", "use_vmac", "10.9.0.100/24"), ("eth1", "use_vmac", "10.9.0.101/24")];
+    before.want(wanted_by(&both, &kernel.machine), &kernel.interfaces);
+    kernel.tend(&mut before);
+    let left: Vec<(IfIndex, String)> =
+        before.made().map(|(index, name)| (index, name.to_owned())).collect();
+    assert_eq!(kernel.names(), ["vrrp.51", "vrrp1.51"]);
+    let kept = kernel.index("vrrp1.51");
+    // Somebody else has taken the name of one of them meanwhile.
+    let stranger = left.iter().map(|(_, name)| (IfIndex(1), name.clone()));
+    let mut links = OwnLinks::inherited(stranger.chain(left.clone()).collect());
+    links.want(wanted_by(&both[1..], &kernel.machine), &kernel.interfaces);
+    kernel.tend(&mut links);
+    assert_eq!(kernel.names(), ["vrrp1.51"]);
+    assert_eq!(kernel.index("vrrp1.51"), kept);
+    // A name is free again at once.
+    let mut links = OwnLinks::inherited(left);
+    let another = [("eth0", "use_vmac vrrp1.51", "10.9.0.100/24")];
+    links.want(wanted_by(&another, &kernel.machine), &kernel.interfaces);
+    kernel.tend(&mut links);
+    assert_eq!(kernel.names(), ["vrrp1.51"]);
+    assert_ne!(kernel.index("vrrp1.51"), kept);
+}
+
+#[test]
 fn a_namesake_is_updated_replaced_or_left_alone() {
     let named = |kernel: &Kernel| one("use_vmac name own", &kernel.machine);
     let namesake = |parent: u32, kind: &str| {

@@ -2,12 +2,12 @@
 //! outlives only a process that is killed.
 
 use std::fmt::Write as _;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
 
 use log::info;
+
+use crate::kernel::note;
 
 /// A setting that is changed.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(super) struct Journal {
 impl Journal {
     /// The file at `path`, and what a process that was killed has left in it.
     pub(super) fn open(path: PathBuf) -> (Self, Vec<Entry>) {
-        let world = world();
+        let world = note::world();
         let text = fs::read_to_string(&path).unwrap_or_default();
         let mut lines = text.lines();
         let entries = match lines.next() {
@@ -58,7 +58,8 @@ impl Journal {
         if text == self.text {
             return;
         }
-        let done = if text.is_empty() { remove(path) } else { replace(path, &text) };
+        let done =
+            if text.is_empty() { note::remove(path) } else { note::replace(path, text.as_bytes()) };
         if let (Err(error), false) = (&done, self.failed) {
             info!("Unable to note changed settings in {}: {error}", path.display());
         }
@@ -72,30 +73,6 @@ fn parse(line: &str) -> Option<Entry> {
     let before = words.next()?.parse().ok()?;
     let value = words.next()?.parse().ok()?;
     Some(Entry { name: words.next()?.to_owned(), value, before })
-}
-
-/// Names this start of the machine, and the network namespace.
-fn world() -> String {
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let namespace = fs::metadata("/proc/self/ns/net").map_or(0, |data| data.ino());
-    format!("{} {namespace}", boot.trim())
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        done => done,
-    }
-}
-
-/// The file has the old lines or the new ones at any moment.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let mut fresh = path.as_os_str().to_owned();
-    fresh.push(".new");
-    remove(Path::new(&fresh))?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&fresh)?;
-    file.write_all(text.as_bytes())?;
-    fs::rename(&fresh, path)
 }
 
 #[cfg(test)]
