@@ -17,6 +17,8 @@ pub struct Firewall {
     pub ipsets: Ipsets,
     /// nftables for VRRP.
     pub nftables: Option<Nftables>,
+    /// nftables for VRRP where something needs a firewall and none is configured.
+    pub fallback: Nftables,
     /// nftables for groups of virtual servers.
     pub ipvs_nftables: Option<IpvsNftables>,
     /// Whether rules count.
@@ -68,6 +70,12 @@ pub struct Nftables {
     pub ifindex: bool,
 }
 
+impl Default for Nftables {
+    fn default() -> Self {
+        Self { table: TABLE_NAME.to_owned(), priority: DEFAULT_PRIORITY, ifindex: false }
+    }
+}
+
 /// The table for groups of virtual servers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IpvsNftables {
@@ -115,7 +123,7 @@ pub(super) const KEYWORDS: &[Keyword<All>] = &[
         "use nftables, with this table",
         |draft: &mut All, _, statement, diagnostics| {
             let table = &mut draft.firewall.table;
-            nftables(table, "", "keepalived", statement, diagnostics);
+            nftables(table, "", TABLE_NAME, statement, diagnostics);
         },
     )
     .reload(Reload::Refused),
@@ -166,6 +174,7 @@ pub(super) const KEYWORDS: &[Keyword<All>] = &[
     ),
 ];
 
+const TABLE_NAME: &str = "keepalived";
 const TABLE: Args = Args::Words("[TABLE:1..254 chars]");
 const PRIORITY: Args = Args::Words("INT32");
 
@@ -299,16 +308,17 @@ const DEFAULT_START_FWMARK: u32 = 1000;
 impl Draft {
     /// Gives the tables what belongs to them.
     pub(super) fn finish(self) -> Firewall {
-        let nftables = self.table.map(|table| Nftables {
-            table,
+        let fallback = Nftables {
             priority: self.priority.unwrap_or(DEFAULT_PRIORITY),
             ifindex: self.ifindex,
-        });
+            ..Nftables::default()
+        };
+        let nftables = self.table.map(|table| Nftables { table, ..fallback.clone() });
         let ipvs_nftables = self.ipvs_table.map(|table| IpvsNftables {
             table,
             priority: self.ipvs_priority.unwrap_or(DEFAULT_PRIORITY),
             start_fwmark: self.start_fwmark.unwrap_or(DEFAULT_START_FWMARK),
         });
-        Firewall { nftables, ipvs_nftables, ..self.settings }
+        Firewall { nftables, fallback, ipvs_nftables, ..self.settings }
     }
 }

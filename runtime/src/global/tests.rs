@@ -216,7 +216,9 @@ fn a_firewall_priority_may_stand_before_its_table() {
     let ipvs =
         IpvsNftables { table: "keepalived_ipvs".to_owned(), priority: -1, start_fwmark: 1000 };
     assert_eq!(firewall.ipvs_nftables, Some(ipvs));
-    assert_eq!(good("nftables_priority 5").firewall.nftables, None);
+    let firewall = good("nftables_priority 5").firewall;
+    assert_eq!(firewall.nftables, None);
+    assert_eq!((firewall.fallback.table.as_str(), firewall.fallback.priority), ("keepalived", 5));
 }
 
 #[test]

@@ -19,11 +19,6 @@ use crate::kernel::firewall::iptables::{self, Iptables, SetNames};
 use crate::kernel::firewall::{Blocked, Desired, Extent, Link, Trace, Vmac, nftables as tables};
 use crate::packet::Family;
 
-/// The table where the configuration names none.
-const DEFAULT_TABLE: &str = "keepalived";
-/// Just before the filters of the machine.
-const DEFAULT_PRIORITY: i32 = -1;
-
 /// The firewall that is used.
 #[derive(Debug, Default)]
 pub(super) enum Firewall {
@@ -195,11 +190,7 @@ impl Engine {
         } else {
             return;
         }
-        configured.nftables = Some(global::Nftables {
-            table: DEFAULT_TABLE.to_owned(),
-            priority: DEFAULT_PRIORITY,
-            ifindex: false,
-        });
+        configured.nftables = Some(configured.fallback.clone());
     }
 
     fn use_iptables(&mut self, chains: &global::Iptables) {
@@ -325,9 +316,9 @@ impl Engine {
         let silent = self.global.vrrp.disable_local_igmp;
         self.own_links.vmacs().filter_map(move |(wanted, index, name)| {
             let parent = self.interfaces.by_name(wanted.key.parent())?;
-            let ipv4 = wanted.family == Family::V4 && !silent;
+            let ipv4 = wanted.speaks(Family::V4) && !silent;
             let ipv6 = match wanted.family {
-                Family::V4 => wanted.ipv6 && !silent,
+                Family::V4 => wanted.both_families && !silent,
                 Family::V6 => true,
             };
             let own = self.own_links.link_local(&wanted.key, &self.interfaces);

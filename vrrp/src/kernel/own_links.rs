@@ -209,7 +209,7 @@ impl OwnLinks {
             let mut set = |index, knob, value| {
                 settings.insert(Setting::Interface(index, knob), value);
             };
-            set(index, Knob::DisableIpv6, i32::from(!link.wanted.ipv6));
+            set(index, Knob::DisableIpv6, i32::from(!link.wanted.speaks(Family::V6)));
             if !matches!(link.wanted.key, Key::Vmac { .. }) {
                 continue;
             }

@@ -88,7 +88,7 @@ impl OwnLink {
 
     /// Somebody else wants it too.
     pub(super) fn share(&mut self, other: Wanted) {
-        self.wanted.ipv6 |= other.ipv6;
+        self.wanted.both_families |= other.both_families;
         if self.wanted.link_local == LinkLocal::None {
             self.wanted.link_local = other.link_local;
         }

@@ -91,14 +91,21 @@ pub struct Wanted {
     pub vrid: u8,
     /// Interface group; `None` is that of the interface below.
     pub group: Option<u32>,
-    /// Whether there is IPv6 on it.
-    pub ipv6: bool,
+    /// Whether something is of the other family, too.
+    pub both_families: bool,
     /// Whether the kernel is to tell about the interface below afterwards.
     pub notify: bool,
     /// Where it gets an IPv6 address of the link from.
     pub link_local: LinkLocal,
     /// An address that it is to have.
     pub address: Option<(IpAddr, u8)>,
+}
+
+impl Wanted {
+    /// Whether a family is spoken on it.
+    pub fn speaks(&self, family: Family) -> bool {
+        self.both_families || family == self.family
+    }
 }
 
 /// Where a VMAC gets an address for adverts over IPv6 from. It is not made from the virtual MAC address (RFC 9568
@@ -135,7 +142,7 @@ fn of_instance(instance: &Instance, vrrp: &VrrpDefaults) -> Option<Wanted> {
         prefix: vrrp.vmac_prefix.clone(),
         vrid: instance.vrid.0,
         group: None,
-        ipv6: instance.family == Family::V6 || instance.excluded.iter().any(other_family),
+        both_families: instance.excluded.iter().any(other_family),
         notify: false,
         link_local: LinkLocal::None,
         address: None,
@@ -178,7 +185,7 @@ fn of_address(instance: &Instance, address: &Address, vrrp: &VrrpDefaults) -> Op
         prefix: vrrp.vmac_addr_prefix.clone(),
         vrid: instance.vrid.0,
         group: None,
-        ipv6: family == Family::V6,
+        both_families: false,
         notify: false,
         link_local: if family == Family::V6 { LinkLocal::OfParent } else { LinkLocal::None },
         address: None,
