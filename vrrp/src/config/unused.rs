@@ -1,4 +1,4 @@
-//! What nobody tracks is dropped.
+//! What nobody tracks is dropped, but for processes: dumps tell how many of them there are.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -8,10 +8,10 @@ use conf_parser::Place;
 
 use super::Config;
 use super::context::Context;
-use super::track::{FileId, ProcessId, ScriptId, SessionId, Tracker, Trackers};
+use super::track::{FileId, ScriptId, SessionId, Tracker, Trackers};
 use super::trackables::number;
 
-/// Drops scripts, files, processes and sessions that nobody tracks, and renumbers the others.
+/// Drops scripts, files and sessions that nobody tracks, and renumbers the others.
 pub(super) fn drop_unused(config: &mut Config, script_places: &[Place], context: &mut Context<'_>) {
     let mut holders: Vec<&mut Trackers> = config
         .instances
@@ -21,7 +21,6 @@ pub(super) fn drop_unused(config: &mut Config, script_places: &[Place], context:
         .collect();
     let scripts = renumber(&mut holders, |holder| &mut holder.scripts, |id| id.0, ScriptId);
     let files = renumber(&mut holders, |holder| &mut holder.files, |id| id.0, FileId);
-    let processes = renumber(&mut holders, |holder| &mut holder.processes, |id| id.0, ProcessId);
     let sessions = renumber(&mut holders, |holder| &mut holder.sessions, |id| id.0, SessionId);
     for ((old, script), place) in (0..).zip(&config.scripts).zip(script_places) {
         if !scripts.contains_key(&old) {
@@ -31,7 +30,6 @@ pub(super) fn drop_unused(config: &mut Config, script_places: &[Place], context:
     }
     keep(&mut config.scripts, &scripts);
     keep(&mut config.files, &files);
-    keep(&mut config.processes, &processes);
     keep(&mut config.sessions, &sessions);
 }
 

@@ -178,7 +178,11 @@ fn what_nobody_tracks_goes_and_the_others_keep_their_names() {
         .map(|name| format!("vrrp_script {name} {{\n script /bin/sh\n}}\n"))
         .concat();
     let lines = "track_script {\n c\n a\n}\ntrack_file {\n g\n}\ntrack_bfd {\n peer\n}";
-    let loaded = Loaded::from(&format!("{scripts}{}", instance(lines))).expect_silence();
+    let process = "vrrp_track_process counted {\n process nobody-tracks-it\n}\n";
+    let text = format!("{scripts}{process}{}", instance(lines));
+    let loaded = Loaded::from(&text).expect_silence();
+    // How many there are is something that monitoring wants to know.
+    assert!(loaded.config.processes.iter().any(|process| process.name == "counted"));
     let names: Vec<_> = loaded.config.scripts.iter().map(|script| script.name.as_str()).collect();
     assert_eq!(names, ["a", "c"]);
     let web = loaded.instance();
