@@ -101,3 +101,22 @@ fn a_tracked_source_address_must_be_there() {
     namespace.ip("addr del 10.9.0.77/32 dev inner0\n");
     daemon.await_log(mark, "(web) Entering FAULT STATE");
 }
+
+#[test]
+fn where_adverts_come_from_is_said() {
+    let lan = Lan::new(1);
+    let namespace = lan.nodes()[0].namespace();
+    let daemon = master(&lan, &instance(""));
+    let index = namespace.link("eth0").expect("it is there")["ifindex"].to_string();
+    let sockets = format!("VRRP sockpool: [ifindex({index:>3}), family(IPv4), proto(112), fd(");
+    daemon.await_log(Mark::default(), &sockets);
+    daemon.await_log(Mark::default(), ") multicast, address(224.0.0.18)]");
+    daemon.await_log(Mark::default(), "Assigned address 10.9.0.1 for interface eth0");
+    daemon.await_log(Mark::default(), "Assigned address fe80::ff:fe00:1 for interface eth0");
+    let mark = daemon.log().mark();
+    namespace.ip("addr add 10.9.1.1/24 dev eth0\naddr del 10.9.0.1/24 dev eth0\n");
+    daemon.await_log(mark, "Assigned address 10.9.1.1 for interface eth0");
+    namespace.ip("addr del 10.9.1.1/24 dev eth0\n");
+    daemon.await_log(mark, "Deassigned address 10.9.1.1 from interface eth0");
+    daemon.await_log(mark, "(web) Entering FAULT STATE");
+}

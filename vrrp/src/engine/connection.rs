@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use log::info;
+use log::{debug, info};
 use runtime::global::ReceiveBuffer;
 use runtime::machine::IfIndex;
 
@@ -106,12 +106,16 @@ impl Engine {
         }
         let vrid = instance.config.vrid;
         let key = endpoint.key?;
+        let is_new = !self.sockets.is_open(key);
         match self.sockets.join(key, buffer, (vrid, id), &mut self.reactor) {
             Ok(socket) => {
                 instance.socket = Some(socket);
                 let cleared = Event::Cleared(Fault::SourceNotConfigured);
                 let stuck =
                     instance.router.faults().iter().any(|f| *f == Fault::SourceNotConfigured);
+                if is_new {
+                    self.log_socket(id, key);
+                }
                 stuck.then_some(cleared)
             }
             Err(error) => {
@@ -119,6 +123,24 @@ impl Engine {
                 error.is_missing_address().then_some(Event::Fault(Fault::SourceNotConfigured))
             }
         }
+    }
+
+    fn log_socket(&self, id: InstanceId, key: Key) {
+        let Some(instance) = self.instances.get(id) else { return };
+        let (receive, send) = self.descriptors(instance);
+        let index = key.interface().map_or(0, |index| index.0);
+        let family = match key.family() {
+            Family::V4 => "IPv4",
+            Family::V6 => "IPv6",
+        };
+        let (cast, address) = match key.cast {
+            Cast::Multicast { group, .. } => ("multicast,", group),
+            Cast::Unicast { source, .. } => (", unicast,", source),
+        };
+        debug!(
+            "VRRP sockpool: [ifindex({index:3}), family({family}), proto({}), fd({receive},{send}) {cast} address({address})]",
+            key.protocol.number()
+        );
     }
 
     fn surroundings(&self) -> Surroundings<'_> {

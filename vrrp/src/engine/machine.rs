@@ -1,9 +1,10 @@
 //! What the kernel tells about interfaces and addresses, and what follows for the instances.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use log::{error, info};
+use log::{debug, error, info};
 use runtime::machine::IfIndex;
 use runtime::netlink::{Drained, Event as MachineEvent};
 
@@ -13,6 +14,7 @@ use super::{Engine, Source, Timer};
 use crate::config::InstanceId;
 use crate::config::track::Trackers;
 use crate::interfaces::Change;
+use crate::packet::Family;
 
 /// What the kernel has told.
 #[derive(Debug, Default)]
@@ -57,7 +59,9 @@ impl Engine {
             if self.options.monitor_addresses {
                 self.log_address(event);
             }
+            let known = changes.len();
             self.interfaces.on_event(event, &mut changes);
+            self.log_sources(event, changes.get(known..).unwrap_or_default());
             self.ledger.on_event(event);
             if let MachineEvent::LinkGone { index, .. } = event {
                 self.settings.forget_interface(*index);
@@ -108,6 +112,37 @@ impl Engine {
         });
         for id in instances.collect::<Vec<InstanceId>>() {
             self.meet_conditions(id, now);
+        }
+    }
+
+    /// Shows which addresses adverts come from, once they are known.
+    pub(super) fn log_known_sources(&self) {
+        let named = self.instances.iter().filter_map(|one| one.config.interface.as_deref());
+        let names: BTreeSet<&str> = named.chain(self.own_links.names()).collect();
+        for interface in names.iter().filter_map(|name| self.interfaces.by_name(name)) {
+            let families = [Family::V4, Family::V6].into_iter();
+            for source in families.filter_map(|family| interface.source(family)) {
+                debug!("Assigned address {source} for interface {}", interface.link().name);
+            }
+        }
+    }
+
+    /// Shows where adverts come from from now on, or came from.
+    fn log_sources(&self, event: &MachineEvent, changes: &[Change]) {
+        for change in changes {
+            let Change::Source(index, family) = change else { continue };
+            let name = self.interface_name(*index);
+            if !self.matters(&name) {
+                continue;
+            }
+            let source = self.interfaces.get(*index).and_then(|one| one.source(*family));
+            match (source, event) {
+                (Some(source), _) => debug!("Assigned address {source} for interface {name}"),
+                (None, MachineEvent::AddressRemoved(address)) => {
+                    debug!("Deassigned address {} from interface {name}", address.local);
+                }
+                (None, _) => {}
+            }
         }
     }
 

@@ -131,6 +131,7 @@ impl Engine {
         };
         self.instances = self.config.instances.iter().map(fresh).collect();
         self.prepare(now)?;
+        self.log_known_sources();
         self.track(true, now);
         for id in self.instances.keys() {
             self.meet_conditions(id, now);

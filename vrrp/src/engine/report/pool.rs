@@ -72,7 +72,7 @@ impl Engine {
     }
 
     /// The numbers of the descriptors that an instance receives and sends with.
-    pub(super) fn descriptors(&self, instance: &Instance) -> (i32, i32) {
+    pub(in crate::engine) fn descriptors(&self, instance: &Instance) -> (i32, i32) {
         let receive = instance.socket.and_then(|socket| self.sockets.descriptor(socket));
         let send = receive.and_then(|_| self.sender.descriptor(instance.config.family));
         (receive.unwrap_or(NONE), send.unwrap_or(NONE))
