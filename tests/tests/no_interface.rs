@@ -1,7 +1,7 @@
 //! Unicast instances that name no interface: adverts take the way that the routing table says, that of a VRF where one is
 //! named. VRFs are tried on the virtual machine, since this one's kernel may have none.
 
-use lab::{Binary, Daemon, Lan, Mark, PATIENCE, on_machine};
+use lab::{Binary, Daemon, Dump, Lan, Mark, PATIENCE, on_machine};
 
 /// The addresses of both nodes, and the one that floats.
 type Way = [&'static str; 3];
@@ -45,6 +45,8 @@ fn gives_way(lan: &Lan, lines: &str, [first, second, floating]: Way) {
     let high = start(1, "", [second, first, floating], 200);
     high.await_log(Mark::default(), "(web) Entering MASTER STATE");
     low.await_log(Mark::default(), "(web) Entering BACKUP STATE");
+    let dump = low.dump(Dump::State);
+    assert!(dump.contains("\n   Interface = (none)\n"), "{dump}");
 }
 
 #[test]

@@ -211,6 +211,8 @@ struct Engine {
     source_checks: Option<SourceChecks>,
     /// Where we note what we may leave behind.
     note: Note,
+    /// While a reload changes what priorities depend on, they are not told: it is at its end.
+    settling: bool,
     /// Whether what should be in the kernel may differ from what is there.
     dirty: bool,
     sockets: Sockets,

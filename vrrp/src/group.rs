@@ -53,6 +53,8 @@ impl Member {
 pub enum Step {
     /// Log that the members are brought to this state.
     Say(State),
+    /// Log that the member has a fault, and the group with it.
+    Blame(usize),
     /// Give the member this event.
     Drive(usize, Event),
     /// Call [`Group::settle`] and tell scripts and listeners of the group.
@@ -73,25 +75,12 @@ impl Group {
     /// A group whose members have not started. It begins as master only when all of them own their addresses and want
     /// to begin so.
     pub fn new(members: &[Member]) -> Self {
-        let state = if members.iter().any(|member| member.trouble == Trouble::Faulty) {
-            State::Fault
-        } else if members.iter().all(|member| member.wants == State::Master) {
-            State::Master
-        } else {
-            State::Backup
-        };
-        Self { state, told: false }
+        Self { state: standing(members, |member| member.wants == State::Master), told: false }
     }
 
     /// A group after a reload, known by what its members are. `before` is what it was, if there was such a group.
     pub fn resume(members: &[Member], before: Option<State>) -> Self {
-        let state = if members.iter().any(|member| member.trouble == Trouble::Faulty) {
-            State::Fault
-        } else if members.iter().all(|member| member.state == State::Master) {
-            State::Master
-        } else {
-            State::Backup
-        };
+        let state = standing(members, |member| member.state == State::Master);
         Self { state, told: before == Some(state) }
     }
 
@@ -102,13 +91,25 @@ impl Group {
 
     /// What to do before the members start, or go on after a reload.
     pub fn begin(&self, members: &[Member], out: &mut Vec<Step>) {
+        let faulty = members.iter().position(|member| member.trouble == Trouble::Faulty);
+        out.extend(faulty.map(Step::Blame));
         share(members, out);
         if self.state == State::Backup {
             drive(members, State::Master, &Event::FollowBackup, None, out);
         }
-        if !self.told && self.state != State::Master {
+    }
+
+    /// What to do once those members have started that have a fault, and before the others do. While a member waits for a
+    /// script there is nothing to be told of the group.
+    pub fn announce(&self, out: &mut Vec<Step>) {
+        if !self.told && matches!(self.state, State::Backup | State::Fault) {
             out.push(Step::Settle(self.state));
         }
+    }
+
+    /// Whether the world knows the state.
+    pub fn is_told(&self) -> bool {
+        self.told
     }
 
     /// Notes that the group is brought to `state`.
@@ -162,6 +163,16 @@ impl Group {
     pub fn after_loss(&self, members: &[Member], place: usize, out: &mut Vec<Step>) {
         drive(members, State::Master, &Event::ObjectLost, Some(place), out);
         out.push(Step::SettleSilently(State::Backup));
+    }
+}
+
+/// Where a group stands whose members are so, if `leads` says of each that it leads or wants to.
+fn standing(members: &[Member], leads: impl Fn(&Member) -> bool) -> State {
+    match members.iter().map(|member| member.trouble).max() {
+        Some(Trouble::Faulty) => State::Fault,
+        Some(Trouble::Waiting) => State::Init,
+        _ if members.iter().all(leads) => State::Master,
+        _ => State::Backup,
     }
 }
 

@@ -253,6 +253,38 @@ fn changes_of_priority_are_told_to_those_who_want_it() {
     }
 }
 
+/// By what is tracked, by the instance itself, or by both.
+#[test]
+fn a_priority_that_a_reload_changes_is_told_once() {
+    let desk = Desk::new(1);
+    let number = desk.scratch.write("number", "20");
+    let file = format!("track_file number {{\n    file {}\n    weight 1\n}}\n", number.display());
+    let tracked = |priority: u8| {
+        format!("    priority {priority}\n    track_file {{\n        number\n    }}")
+    };
+    let defaults = "vrrp_notify_priority_changes";
+    let config = file.clone() + &instance("one", 51, &tracked(100));
+    let daemon = with_fifo(&desk, "vrrp_", defaults, &config);
+    desk.await_lines(&["INSTANCE \"one\" BACKUP_PRIORITY 120", "INSTANCE \"one\" MASTER 120"]);
+    let text = fs::read_to_string(daemon.config()).expect("it is there");
+    let (globals, _) = text.split_once("track_file").expect("it follows");
+    let reload = |lines: &str| {
+        let mark = daemon.log().mark();
+        daemon.reload(&(globals.to_owned() + &file + &instance("one", 51, lines)));
+        daemon.await_log(mark, "Reload complete");
+    };
+    for (lines, priority) in [(tracked(130), 150), (tracked(130), 150), (String::new(), 100)] {
+        reload(&lines);
+        desk.await_lines(&[&format!("INSTANCE \"one\" MASTER_PRIORITY {priority}")]);
+    }
+    reload("    priority 7");
+    desk.await_lines(&["INSTANCE \"one\" MASTER_PRIORITY 7"]);
+    let told = fs::read_to_string(desk.out()).expect("it is there");
+    let told: Vec<&str> = told.lines().filter(|line| line.contains("MASTER_PRIORITY")).collect();
+    let expected = [150, 100, 7].map(|to| format!("INSTANCE \"one\" MASTER_PRIORITY {to}"));
+    assert_eq!(told, expected, "{}", daemon.log_text());
+}
+
 #[test]
 fn the_daemon_waits_for_its_last_script_as_long_as_configured() {
     let desk = Desk::new(1);

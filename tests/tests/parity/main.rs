@@ -91,6 +91,7 @@ stories! {
     priority_changes
     quick_start
     reload_addresses
+    reload_faulty_group
     reload_instances
     reload_priority
     routes

@@ -92,6 +92,11 @@ impl Instance {
         &self.config.name
     }
 
+    /// Whether it has a fault that is to be told.
+    pub(super) fn is_faulty(&self) -> bool {
+        self.router.faults().iter().any(|fault| !fault.is_pending())
+    }
+
     /// Where what it owns is.
     pub(super) fn owner(&self) -> Owner<'_> {
         Owner { config: &self.config, base: self.base, own: self.own }

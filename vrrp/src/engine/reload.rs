@@ -15,11 +15,13 @@ use runtime::handover;
 use super::instance::{self, Instance};
 use super::notify::{self, News};
 use super::start::{schedule, start_delay, virtual_addresses};
+use super::table::Table;
 use super::{Engine, RunningGroup, Timer, identity};
 use crate::config::instance::Deleted;
-use crate::config::{self, Config, InstanceId};
+use crate::config::{self, Config, GroupId, InstanceId};
 use crate::fsm::{Event, Fault, State};
 use crate::group::Group;
+use crate::packet::Priority;
 
 impl Engine {
     /// Goes on with the configuration that the parent has sent.
@@ -135,11 +137,27 @@ impl Engine {
 
     fn go_on(&mut self, found: &[Option<usize>], states: &HashMap<String, State>, now: Instant) {
         let old: Vec<InstanceId> = self.places(found, true);
+        let before: HashMap<InstanceId, (State, Priority)> = old
+            .iter()
+            .filter_map(|&id| Some((id, &self.instances.get(id)?.router)))
+            .map(|(id, router)| (id, (router.state(), router.effective_priority())))
+            .collect();
+        self.settling = true;
         for &id in &old {
             self.reconfigure(id, now);
             if self.instances.get(id).is_some_and(|instance| instance.holds) {
                 self.changed.push(id);
             }
+        }
+        // A group is what its members are once it is known what holds for them.
+        self.groups = Table::default();
+        self.track(false, now);
+        for id in self.instances.keys() {
+            self.meet_conditions(id, now);
+        }
+        self.settling = false;
+        for &id in &old {
+            self.tell_new_priority(id, before.get(&id).copied());
         }
         self.groups = self
             .config
@@ -151,19 +169,23 @@ impl Engine {
                 mailed: None,
             })
             .collect();
-        self.track(false, now);
-        for id in self.instances.keys() {
-            self.meet_conditions(id, now);
-        }
         self.forget_groups(now);
-        self.begin_groups(now);
-        if self.global.scripts.write_vrrp_states_on_reload {
-            self.repeat_states(&old);
-        }
-        for id in self.places(found, false) {
-            self.take(id, Event::Start, now);
-        }
+        let known = before.into_iter().map(|(id, (state, _))| (id, state)).collect();
+        self.start_elections(&known, now);
         self.dirty = true;
+    }
+
+    /// Tells listeners once what a reload has made of a priority, as of the state that they know.
+    fn tell_new_priority(&mut self, id: InstanceId, before: Option<(State, Priority)>) {
+        let Some(router) = self.instances.get(id).map(|instance| &instance.router) else { return };
+        match before {
+            Some((_, priority)) if priority == router.effective_priority() => {}
+            Some((state, _)) if state != State::Fault => self.tell_priority(id, state),
+            _ => {
+                let state = router.state();
+                self.tell_priority(id, state);
+            }
+        }
     }
 
     /// Those that have left their group are in no trouble for its other members' sake any more.
@@ -183,18 +205,22 @@ impl Engine {
         }
     }
 
-    /// Writes the states of instances that go on, and of their groups, to the FIFOs again.
-    fn repeat_states(&mut self, old: &[InstanceId]) {
-        for &id in old {
-            let Some(instance) = self.instances.get(id) else { continue };
+    /// Writes the states of instances that go on as they were to the FIFOs again.
+    pub(super) fn repeat_states(&mut self, known: &HashMap<InstanceId, State>) {
+        let unchanged = self.instances.keys().zip(self.instances.iter());
+        let unchanged = unchanged.filter(|(id, one)| known.get(id) == Some(&one.router.state()));
+        for (_, instance) in unchanged {
             let word = instance.router.state().name();
             let priority = instance.router.effective_priority();
             self.audience.write(&notify::instance_line(instance.name(), word, priority));
         }
-        for running in self.groups.iter() {
-            let word = running.group.state().name();
-            self.audience.write(&notify::group_line(&running.config.name, word));
-        }
+    }
+
+    /// Writes the state of a group to the FIFOs again.
+    pub(super) fn repeat_group_state(&mut self, group: GroupId) {
+        let Some(running) = self.groups.get(group) else { return };
+        let word = running.group.state().name();
+        self.audience.write(&notify::group_line(&running.config.name, word));
     }
 
     /// The instances that go on, or those that are new.
@@ -238,8 +264,9 @@ impl Engine {
                 if kept {
                     continue;
                 }
-                let on = address.interface.as_deref().or(before.config.interface.as_deref());
-                let (name, on) = (&before.config.name, on.unwrap_or_default());
+                let place = self.place(address, Some(before));
+                let on = place.map_or_else(String::new, |at| self.interface_name(at.interface));
+                let name = &before.config.name;
                 info!(
                     "({name}) ip address {}/{} dev {on}, no longer exist",
                     address.address, address.prefix_len

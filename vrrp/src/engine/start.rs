@@ -79,6 +79,7 @@ impl Engine {
             settings: Settings::inherit(setup.note),
             source_checks: None,
             note,
+            settling: false,
             dirty: true,
             sockets: Sockets::default(),
             sender: Sender::new(),
@@ -140,10 +141,7 @@ impl Engine {
         self.adopt_leftovers(machine, left);
         self.resume(machine, now);
         self.groups = self.config.groups.iter().map(|config| self.fresh_group(config)).collect();
-        self.begin_groups(now);
-        for id in self.instances.keys() {
-            self.take(id, Event::Start, now);
-        }
+        self.start_elections(&HashMap::new(), now);
         self.note_remains();
         self.flush(now);
         Ok(())
@@ -204,13 +202,36 @@ impl Engine {
         members.map(|instance| Member::of(&instance.router)).collect()
     }
 
-    /// Does what the groups want before their members start or go on.
-    pub(super) fn begin_groups(&mut self, now: Instant) {
+    /// Starts all elections but those that go on, `known`, each from a state. Who has a fault is told of before its group
+    /// is, and everybody else after it. Where that is wanted, all states that are known already are told again.
+    pub(super) fn start_elections(&mut self, known: &HashMap<InstanceId, State>, now: Instant) {
         for id in self.groups.keys() {
             let Some(running) = self.groups.get(id) else { continue };
             let mut steps = Vec::new();
             running.group.begin(&self.look_at(&running.config), &mut steps);
             self.perform_steps(id, steps, now);
+        }
+        let fresh = self.instances.keys().filter(|id| !known.contains_key(id));
+        let (faulty, well): (Vec<InstanceId>, Vec<InstanceId>) =
+            fresh.partition(|&id| self.instances.get(id).is_some_and(Instance::is_faulty));
+        for id in faulty {
+            self.drive(id, Event::Start, now);
+        }
+        let repeats = self.global.scripts.write_vrrp_states_on_reload;
+        for id in self.groups.keys() {
+            let Some(running) = self.groups.get(id) else { continue };
+            let mut steps = Vec::new();
+            running.group.announce(&mut steps);
+            if repeats && running.group.is_told() {
+                self.repeat_group_state(id);
+            }
+            self.perform_steps(id, steps, now);
+        }
+        for id in well {
+            self.take(id, Event::Start, now);
+        }
+        if repeats {
+            self.repeat_states(known);
         }
     }
 

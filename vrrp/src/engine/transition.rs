@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime};
 use log::{debug, info};
 
 use super::Engine;
+use super::instance::Instance;
 use super::notify::{self, Launch, News};
 use super::refusals::Noise;
 use crate::config::{self, GroupId, InstanceId};
@@ -57,6 +58,12 @@ impl Engine {
                     running.config.name,
                     state.name()
                 ),
+                Step::Blame(place) => {
+                    let member = running.config.members.get(place);
+                    let member = member.and_then(|&id| self.instances.get(id));
+                    let (group, name) = (&running.config.name, member.map_or("", Instance::name));
+                    info!("VRRP_Group({group}): Syncing {name} to FAULT state");
+                }
                 Step::Drive(place, event) => {
                     if let Some(&id) = running.config.members.get(place) {
                         self.drive(id, event, now);
@@ -103,7 +110,12 @@ impl Engine {
                     self.tell(id, News::LowerPriority);
                 }
             }
-            Action::PriorityChanged => self.tell_priority(id),
+            Action::PriorityChanged => {
+                if !self.settling {
+                    let state = instance.router.state();
+                    self.tell_priority(id, state);
+                }
+            }
             Action::ForgetRefusals => {
                 instance.refusals.forget();
                 if instance.router.state() == State::Master {
@@ -219,14 +231,13 @@ impl Engine {
         self.trap_instance(id, news);
     }
 
-    /// Tells listeners that the priority of an instance has changed, where they want to know.
-    fn tell_priority(&mut self, id: InstanceId) {
+    /// Tells listeners that the priority of an instance in `state` has changed, where they want to know.
+    pub(super) fn tell_priority(&mut self, id: InstanceId, state: State) {
         let Some(instance) = self.instances.get(id) else { return };
         if !instance.config.notify_priority_changes {
             return;
         }
-        let is_master = instance.router.state() == State::Master;
-        let word = if is_master { "MASTER_PRIORITY" } else { "BACKUP_PRIORITY" };
+        let word = if state == State::Master { "MASTER_PRIORITY" } else { "BACKUP_PRIORITY" };
         let priority = instance.router.effective_priority();
         self.audience.write(&notify::instance_line(instance.name(), word, priority));
     }

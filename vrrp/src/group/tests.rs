@@ -60,7 +60,16 @@ impl Bench {
         let mut steps = vec![];
         bench.group.begin(&members, &mut steps);
         bench.perform(steps);
-        for place in 0..bench.routers.len() {
+        let is_faulty = |router: &Router| router.faults().iter().any(|fault| !fault.is_pending());
+        let (faulty, well): (Vec<usize>, Vec<usize>) =
+            (0..priorities.len()).partition(|&place| is_faulty(&bench.routers[place]));
+        for place in faulty {
+            bench.drive(place, Event::Start);
+        }
+        let mut steps = vec![];
+        bench.group.announce(&mut steps);
+        bench.perform(steps);
+        for place in well {
             bench.take(place, Event::Start);
         }
         bench
@@ -86,6 +95,7 @@ impl Bench {
         for step in steps {
             match step {
                 Step::Say(state) => self.said.push(format!("syncing to {}", state.name())),
+                Step::Blame(place) => self.said.push(format!("{place} has a fault")),
                 Step::Drive(place, event) => self.drive(place, event),
                 Step::Settle(state) => {
                     self.group.settle(state);
@@ -213,16 +223,21 @@ fn owners_start_together() {
 fn one_waiting_member_holds_all_silently() {
     let pending = Fault::Pending("check".into());
     let mut bench = Bench::new(&[100, 100], &[(0, pending.clone())]);
-    assert_eq!(bench.said(), ["group BACKUP"]);
-    assert_eq!(bench.states(), [State::Fault; 2]);
+    assert_eq!(bench.said(), [""; 0]);
+    assert_eq!((bench.states(), bench.group.state()), (vec![State::Fault; 2], State::Init));
+    bench.take(0, Event::Cleared(pending.clone()));
+    assert_eq!(bench.said(), ["0 BACKUP", "syncing to BACKUP", "1 BACKUP", "group BACKUP"]);
+    // The first result may be a bad one.
+    let mut bench = Bench::new(&[100, 100], &[(0, pending.clone())]);
+    bench.take(0, Event::Fault(down()));
     bench.take(0, Event::Cleared(pending));
-    assert_eq!(bench.states(), [State::Backup; 2]);
+    assert_eq!(bench.said(), ["syncing to FAULT", "group FAULT"]);
 }
 
 #[test]
 fn a_fault_at_start_is_one_of_the_group() {
     let mut bench = Bench::new(&[100, 100], &[(1, down())]);
-    assert_eq!(bench.said(), ["group FAULT", "0 FAULT", "1 FAULT"]);
+    assert_eq!(bench.said(), ["1 has a fault", "0 FAULT", "1 FAULT", "group FAULT"]);
     bench.take(1, Event::Cleared(down()));
     assert_eq!(bench.said(), ["1 BACKUP", "syncing to BACKUP", "0 BACKUP", "group BACKUP"]);
 }
