@@ -96,7 +96,7 @@ fn rules_for_no_accept_are_those_of_the_original() {
 
 #[test]
 fn rules_for_vmacs_are_those_of_the_original() {
-    compare("vmacs", &["10.9.0.55", "10.9.0.101", "fd00:9::55", "fd00:9::100"]);
+    compare("vmacs", &["10.9.0.55", "10.9.0.101", "fd00:9::55", "fe80::102"]);
 }
 
 #[test]

@@ -307,7 +307,7 @@ impl Engine {
         }
         let index = self.place(address, Some(owner))?.interface;
         let at_home = owner.interface == Some(index);
-        let may_vanish = !address.tracked || (at_home && !owner.config.track_primary);
+        let may_vanish = !owner.config.track_primary && (at_home || !address.tracked);
         let name = self.interface_name(index);
         Some(Blocked::OnLink(local, Link { index, name, may_vanish }))
     }
