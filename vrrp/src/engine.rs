@@ -31,6 +31,7 @@ mod table;
 mod tracking;
 mod transition;
 
+use std::cell::OnceCell;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
@@ -44,7 +45,7 @@ use runtime::child::{self, Setup};
 use runtime::dump::{Dumping, Dumps};
 use runtime::event_loop::{EventLoop, Lead};
 use runtime::global::Global;
-use runtime::machine::IfIndex;
+use runtime::machine::{IfIndex, Route};
 use runtime::netlink::{Client, Monitor};
 use runtime::options::Options;
 use runtime::process::Promotion;
@@ -233,6 +234,8 @@ struct Engine {
     /// Those who are told of states.
     audience: Audience,
     dumps: Dumps<Dump>,
+    /// Our routes as the kernel shows them. Only a copy that writes a dump has looked.
+    shown_routes: OnceCell<Vec<Route>>,
     tracked: Tracked,
     synchronisation: Synchronisation,
     managed: Managed,

@@ -214,6 +214,11 @@ impl Ledger {
         self.routes.holds(route)
     }
 
+    /// Whether what the kernel shows is this route, or part of it.
+    pub fn is_shown_as(route: &Route, shown: &Route) -> bool {
+        Object::is_shown_as(route, shown)
+    }
+
     /// Whether a rule is there because we want it.
     pub fn holds_rule(&self, rule: &Rule) -> bool {
         self.rules.holds(rule)

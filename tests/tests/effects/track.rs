@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-use lab::{Binary, Daemon, Lan, Mark, PATIENCE, Scratch};
+use lab::{Binary, Daemon, Dump, Lan, Mark, PATIENCE, Scratch};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
@@ -312,6 +312,9 @@ fn members_of_a_group_have_weights_only_where_that_is_wanted() {
         await_masters(&daemon, &["one"]);
         let ignored = "(one) ignoring tracked script probe with weights due to SYNC group";
         assert_eq!(says(&daemon, Mark::default(), ignored), !weighs, "{}", daemon.log_text());
+        let shown = format!("\n     inner0 weight {}\n", if weighs { 11 } else { 0 });
+        let dump = daemon.dump(Dump::State);
+        assert!(dump.contains(&shown), "{dump}");
         let mark = daemon.log().mark();
         lan.nodes()[0].namespace().ip("link set inner1 down\n");
         // Interfaces are said to be ignored, and are not.

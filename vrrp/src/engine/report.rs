@@ -91,13 +91,19 @@ impl Dumping for Engine {
         let copy = match wanted {
             Dump::State => {
                 let path = dump::state_path(global, Writer::Vrrp);
-                dump::write_apart(path, SHARED, || self.state())
+                dump::write_apart(path, SHARED, || {
+                    self.look_at_routes();
+                    self.state()
+                })
             }
             Dump::Statistics { .. } => {
                 dump::write_apart(dump::statistics_path(global), SHARED, || self.statistics())
             }
             Dump::Json if self.instances.iter().next().is_none() => return None,
-            Dump::Json => dump::write_apart(dump::json_path(global), PRIVATE, || self.json()),
+            Dump::Json => dump::write_apart(dump::json_path(global), PRIVATE, || {
+                self.look_at_routes();
+                self.json()
+            }),
         };
         if wanted == (Dump::Statistics { clear: true }) {
             self.instances.iter_mut().for_each(|instance| instance.stats = Stats::default());

@@ -1,5 +1,6 @@
 //! Starting: from the configuration that the parent has handed over to running elections.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::fs;
@@ -101,6 +102,7 @@ impl Engine {
             delayed_until: None,
             audience: Audience::default(),
             dumps: Dumps::default(),
+            shown_routes: OnceCell::new(),
             actions: Vec::new(),
             lead,
             global,

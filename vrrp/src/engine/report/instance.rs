@@ -1,5 +1,7 @@
 //! Virtual routers.
 
+use std::borrow::Cow;
+
 use runtime::global::Script;
 use runtime::json::significant;
 use runtime::report::{Moment, Report, command, enabled, yes_no};
@@ -8,11 +10,13 @@ use super::super::instance::Instance;
 use super::super::{Engine, own_links};
 use super::Clocks;
 use crate::auth::trailer::AntiReplay;
+use crate::config;
 use crate::config::auth::{Auth, HmacMode};
 use crate::config::instance::{Deleted, Garp, IpvlanMode, OwnInterface, Transport, Unicast};
+use crate::config::track::Trackers;
 use crate::fsm::{Fault, Preempt, State};
 use crate::packet::{Family, OldChecksum, Priority, Version};
-use crate::report::{route, rule};
+use crate::report::rule;
 
 /// TTL of adverts for unicast IPv4 that says nothing else.
 const FULL_TTL: u8 = 255;
@@ -76,10 +80,23 @@ impl Engine {
         } else {
             out.line("No sockets allocated");
         }
-        out.list("Virtual Routes :", config.routes.iter().map(|one| route(one, None)));
+        out.list("Virtual Routes :", config.routes.iter().map(|one| self.route_line(one)));
         out.list("Virtual Rules :", config.rules.iter().map(|one| rule(one, None)));
-        self.report_trackers(&config.trackers, "Tracked processes :", out);
+        self.report_trackers(&self.trackers_as_said(config), "Tracked processes :", out);
         report_notify(instance, out);
+    }
+
+    /// The trackers of an instance. In a group that leaves its members no weights, those of interfaces are said to be
+    /// ignored, and shown so, although they act.
+    fn trackers_as_said<'a>(&self, config: &'a config::Instance) -> Cow<'a, Trackers> {
+        let group = config.group.and_then(|group| self.config.group(group));
+        if config.trackers.interfaces.is_empty() || group.is_none_or(|group| group.tracking_weight)
+        {
+            return Cow::Borrowed(&config.trackers);
+        }
+        let mut trackers = (*config.trackers).clone();
+        trackers.interfaces.iter_mut().for_each(|tracker| tracker.weighting.weight = 0);
+        Cow::Owned(trackers)
     }
 
     fn report_flags(&self, instance: &Instance, out: &mut Report) {

@@ -12,7 +12,7 @@ use crate::config::auth::Auth;
 use crate::config::instance::Deleted;
 use crate::config::track::ScriptId;
 use crate::fsm::Preempt;
-use crate::report::{route, rule};
+use crate::report::rule;
 use crate::stats::Stats;
 use crate::track::process::Parameters;
 
@@ -98,7 +98,7 @@ impl Engine {
         let address = |address| self.address_line(address, Some(instance));
         strings("vips", config.addresses.iter().map(address), json);
         strings("evips", config.excluded.iter().map(address), json);
-        strings("vroutes", config.routes.iter().map(|one| route(one, None)), json);
+        strings("vroutes", config.routes.iter().map(|one| self.route_line(one)), json);
         strings("vrules", config.rules.iter().map(|one| rule(one, None)), json);
     }
 

@@ -1,11 +1,13 @@
 //! Addresses, routes and rules, static ones and those of instances.
 
-use runtime::machine::IfIndex;
+use runtime::machine::{self, IfIndex};
+use runtime::netlink::Client;
 use runtime::report::Report;
 
 use super::super::instance::Instance;
 use super::super::{Engine, own_links};
-use crate::config::{Address, TrackGroupId};
+use crate::config::{Address, Route, TrackGroupId};
+use crate::kernel::{self, Ledger};
 use crate::report::{self, Placed};
 
 impl Engine {
@@ -15,8 +17,7 @@ impl Engine {
         let addresses = config.static_addresses.iter();
         section("Static Addresses", addresses.map(|address| self.address_line(address, None)), out);
         let routes = config.static_routes.iter();
-        let routes = routes.map(|route| report::route(route, self.track_group(route.track_group)));
-        section("Static Routes", routes, out);
+        section("Static Routes", routes.map(|route| self.route_line(route)), out);
         let rules = config.static_rules.iter();
         let rules = rules.map(|rule| report::rule(rule, self.track_group(rule.track_group)));
         section("Static Rules", rules, out);
@@ -65,6 +66,40 @@ impl Engine {
                 ..placed
             },
         )
+    }
+
+    /// Looks at how the kernel shows our routes, where it has had to find an interface itself.
+    pub(super) fn look_at_routes(&self) {
+        let of_instances = self.instances.iter().flat_map(|instance| &instance.config.routes);
+        let mut routes = self.config.static_routes.iter().chain(of_instances);
+        if !routes.any(|route| self.left_to_the_kernel(route).is_some()) {
+            return;
+        }
+        let client = Client::open(self.global.vrrp.netlink_command);
+        if let Ok(routes) = client.and_then(|mut client| client.routes(kernel::PROTOCOL)) {
+            let _ = self.shown_routes.set(routes);
+        }
+    }
+
+    /// A route as dumps show it, with the interface that the kernel has found for it.
+    pub(super) fn route_line(&self, route: &Route) -> String {
+        let text = report::route(route, self.track_group(route.track_group));
+        let shown = self.shown_routes.get().and_then(|shown| {
+            let placed = self.left_to_the_kernel(route)?;
+            shown.iter().find(|shown| Ledger::is_shown_as(&placed, shown))
+        });
+        match shown.and_then(|shown| shown.hops.first()?.interface) {
+            Some(index) => format!("{text} [dev {}]", self.interface_name(index)),
+            None => text,
+        }
+    }
+
+    /// A route that is there, and of which the kernel has had to find out the interface.
+    fn left_to_the_kernel(&self, route: &Route) -> Option<machine::Route> {
+        let Route { interface, gateway, next_hops, tracked, .. } = route;
+        let is_left = interface.is_none() && gateway.is_some() && next_hops.is_empty() && *tracked;
+        let placed = is_left.then(|| self.place_route(route)).flatten();
+        placed.filter(|placed| self.ledger.holds_route(placed))
     }
 
     /// The interface that an address would be on if it were there.
