@@ -283,6 +283,8 @@ fn a_priority_that_a_reload_changes_is_told_once() {
     let told: Vec<&str> = told.lines().filter(|line| line.contains("MASTER_PRIORITY")).collect();
     let expected = [150, 100, 7].map(|to| format!("INSTANCE \"one\" MASTER_PRIORITY {to}"));
     assert_eq!(told, expected, "{}", daemon.log_text());
+    daemon.reload(&(globals.to_owned() + &file + &instance("two", 52, &tracked(90))));
+    desk.await_lines(&["INSTANCE \"two\" BACKUP_PRIORITY 110", "INSTANCE \"two\" MASTER 110"]);
 }
 
 #[test]

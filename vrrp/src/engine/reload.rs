@@ -156,7 +156,7 @@ impl Engine {
             self.meet_conditions(id, now);
         }
         self.settling = false;
-        for &id in &old {
+        for id in self.instances.keys() {
             self.tell_new_priority(id, before.get(&id).copied());
         }
         self.groups = self
@@ -177,14 +177,12 @@ impl Engine {
 
     /// Tells listeners once what a reload has made of a priority, as of the state that they know.
     fn tell_new_priority(&mut self, id: InstanceId, before: Option<(State, Priority)>) {
-        let Some(router) = self.instances.get(id).map(|instance| &instance.router) else { return };
-        match before {
-            Some((_, priority)) if priority == router.effective_priority() => {}
-            Some((state, _)) if state != State::Fault => self.tell_priority(id, state),
-            _ => {
-                let state = router.state();
-                self.tell_priority(id, state);
-            }
+        let Some(instance) = self.instances.get(id) else { return };
+        let (state, priority) = before.unwrap_or((State::Init, instance.config.priority));
+        if priority != instance.router.effective_priority() {
+            let known = !matches!(state, State::Init | State::Fault);
+            let state = if known { state } else { instance.router.state() };
+            self.tell_priority(id, state);
         }
     }
 
