@@ -232,6 +232,19 @@ fn group(lines: &str) -> String {
     )
 }
 
+#[test]
+fn a_script_may_be_tracked_by_an_instance_and_its_group() {
+    let lan = Lan::new(1);
+    let trackers = tracking("script", "probe");
+    let config = globals("script_user root")
+        + "vrrp_script probe {\n    script /usr/bin/true\n    interval 1\n}\n"
+        + &instance("one", 51, &trackers)
+        + &instance("two", 52, "")
+        + &group(&trackers);
+    let daemon = start(&lan, &config);
+    await_masters(&daemon, &["one", "two"]);
+}
+
 const OWN_SIDE: &str = "bfd_instance other {
     neighbor_ip 10.9.0.2
     source_ip 10.9.0.1
