@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use lab::{Binary, Daemon, Lan, PATIENCE, on_machine};
+use lab::{Binary, Daemon, Dump, Lan, PATIENCE, on_machine};
 
 /// Does `work` where ipvlan interfaces can be made: here, or on the virtual machine.
 fn with_ipvlan(name: &str, work: impl Fn(Lan)) {
@@ -44,7 +44,25 @@ fn every_form_makes_its_interface() {
         for (form, name, flag) in forms {
             try_form(&lan.take().unwrap_or_else(|| Lan::new(1)), form, name, flag);
         }
+        try_ipv6(&Lan::new(1));
     });
+}
+
+/// An address of IPv6 is there for adverts, and not offered for anything else.
+fn try_ipv6(lan: &Lan) {
+    let node = &lan.nodes()[0];
+    let config = config("use_ipvlan six fe80::50/64").replace("10.9.0.100/24", "fe80::100/64");
+    let daemon = Daemon::start(&Binary::under_test(), node.namespace(), &config);
+    let vip: IpAddr = "fe80::100".parse().expect("it is an address");
+    assert!(node.addresses().wait(&[vip], true, PATIENCE), "{}", daemon.log_text());
+    let shown = node.namespace().ip_json(&["addr", "show", "dev", "six"]);
+    let addresses = shown[0]["addr_info"].as_array().expect("it has addresses");
+    let own = addresses.iter().find(|one| one["local"] == "fe80::50").expect("it has its own");
+    assert_eq!((&own["deprecated"], &own["nodad"]), (&true.into(), &true.into()), "{own}");
+    let source = lan.capture().frames().wait(Default::default(), PATIENCE, |captured| {
+        Some(captured.frame.advert()?.source.to_string())
+    });
+    assert_eq!(source.as_deref(), Some("fe80::50"));
 }
 
 fn try_form(lan: &Lan, form: &str, name: &str, flag: &str) {
@@ -61,6 +79,8 @@ fn try_form(lan: &Lan, form: &str, name: &str, flag: &str) {
         Some(captured.frame.advert()?.source.to_string())
     });
     assert_eq!(source.as_deref(), Some("10.9.0.50"), "{form}");
+    let dump = daemon.dump(Dump::State);
+    assert!(dump.contains(&format!("\n   IPVLAN type L2 {flag}, underlying")), "{form}: {dump}");
     daemon.stop();
     assert_eq!(node.namespace().link(name), None, "{form}");
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use runtime::machine::{Hardware, IfIndex, Link, LinkFlags};
+use runtime::machine::{Hardware, IfIndex, Ipvlan, Link, LinkFlags};
 use runtime::report::Report;
 
 use super::super::{Engine, own_links};
@@ -242,6 +242,24 @@ fn up_and_running(link: &Link) -> String {
     format!("{}UP, {}RUNNING", not(LinkFlags::UP), not(LinkFlags::RUNNING))
 }
 
+/// What an ipvlan works on, and how it reaches its siblings.
+fn ipvlan_mode(ipvlan: Option<Ipvlan>) -> String {
+    let Some(Ipvlan { mode, flags }) = ipvlan else { return "unknown mode unknown".to_owned() };
+    let mode = match mode {
+        0 => "L2",
+        1 => "L3",
+        2 => "L3S",
+        _ => "unknown mode",
+    };
+    let way = match flags {
+        0 => "bridge",
+        1 => "private",
+        2 => "vepa",
+        _ => "unknown",
+    };
+    format!("{mode} {way}")
+}
+
 fn report_kind(link: &Link, base: Option<&Link>, out: &mut Report) {
     let (kind, mode) = match link.kind.as_str() {
         "macvlan" | "macvtap" => {
@@ -253,9 +271,9 @@ fn report_kind(link: &Link, base: Option<&Link>, out: &mut Report) {
                 Some(16) => "source",
                 _ => "unknown",
             };
-            ("VMAC", mode)
+            ("VMAC", mode.to_owned())
         }
-        "ipvlan" => ("IPVLAN", "L2 bridge"),
+        "ipvlan" => ("IPVLAN", ipvlan_mode(link.ipvlan)),
         _ => return,
     };
     match (base, link.parent) {

@@ -311,17 +311,12 @@ impl OwnLink {
     }
 
     pub(super) fn addresses(&self, index: IfIndex, interfaces: &Interfaces) -> Vec<Address> {
-        let link_local = self.link_local(interfaces).map(|address| Address {
-            // It is for adverts only, so it is not offered for anything else.
-            preferred: Some(0),
-            flags: AddressFlags::NO_DAD,
-            protocol: PROTOCOL,
-            ..Address::plain(index, address, LINK_LOCAL_LEN)
-        });
-        let own = self.wanted.address.map(|(address, prefix_len)| Address {
-            protocol: PROTOCOL,
-            ..Address::plain(index, address, prefix_len)
-        });
+        let link_local = self.link_local(interfaces);
+        let link_local = link_local.map(|address| for_adverts(index, address, LINK_LOCAL_LEN));
+        let own = self
+            .wanted
+            .address
+            .map(|(address, prefix_len)| for_adverts(index, address, prefix_len));
         link_local.into_iter().chain(own).collect()
     }
 
@@ -337,6 +332,15 @@ impl OwnLink {
                 })
             }
         }
+    }
+}
+
+/// An address for adverts only: one of IPv6 is not offered for anything else.
+fn for_adverts(interface: IfIndex, address: IpAddr, prefix_len: u8) -> Address {
+    let plain = Address { protocol: PROTOCOL, ..Address::plain(interface, address, prefix_len) };
+    match address {
+        IpAddr::V4(_) => plain,
+        IpAddr::V6(_) => Address { preferred: Some(0), flags: AddressFlags::NO_DAD, ..plain },
     }
 }
 
