@@ -348,10 +348,11 @@ fn unicast_sends_from_the_interface_below() {
 fn addresses_on_other_interfaces_get_their_own() {
     let global = "global_defs {\n    vmac_prefix own\n    vmac_addr_prefix far\n}\n";
     let all = "use_vmac\n    use_vmac_addr";
+    let tracked = "track_interface {\n        inner0 weight 5\n    }";
     let addresses = ["10.9.0.100/24", "10.8.0.100/24 dev inner0", "10.8.0.101/24 dev inner0"];
     let config = global.to_owned()
         + &instance("all", 51, all, &addresses)
-        + &instance("one", 52, "", &["10.9.0.102/24", "10.8.0.102/24 dev inner0 use_vmac"]);
+        + &instance("one", 52, tracked, &["10.9.0.102/24", "10.8.0.102/24 dev inner0 use_vmac"]);
     let mut router = Router::start(&config);
     router.await_addresses(&["10.8.0.101", "10.8.0.102", "10.9.0.102"], true);
     assert_eq!(router.holder("10.9.0.100"), "own.51");
@@ -359,6 +360,8 @@ fn addresses_on_other_interfaces_get_their_own() {
     assert_eq!(router.holder("10.8.0.101"), "far.51");
     assert_eq!(router.holder("10.9.0.102"), "eth0");
     assert_eq!(router.holder("10.8.0.102"), "far.52");
+    // What is needed is the one on it, so that it may have a weight itself.
+    router.daemon.await_log(Mark::default(), "(one) Changing effective priority from 200 to 205");
     let link = router.link("far.51");
     assert_eq!((&link["link"], &link["address"]), (&"inner0".into(), &"00:00:5e:00:01:33".into()));
     router.stop();

@@ -186,9 +186,10 @@ fn implicitly_tracked<'a>(
     let own = config.interface.as_deref();
     // An interface that stands on another one, as VMACs do, needs that too.
     let base = own.and_then(|name| base_name(name, interfaces));
+    // What is on a VMAC of its own needs that one.
     let of_addresses = config
         .all_addresses()
-        .filter(|address| address.tracked)
+        .filter(|address| address.tracked && !address.use_vmac)
         .filter_map(|address| address.interface.as_deref())
         .filter(move |&name| Some(name) != own);
     let routes = config.routes.iter().filter(|route| route.tracked);
