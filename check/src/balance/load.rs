@@ -177,7 +177,7 @@ impl Balance {
                 }
             }
         }
-        self.note_lost_quorum(old_config, old_id, before, Ending::Removal);
+        // Whether it still has its quorum is seen when the servers are there that have taken the place of those.
         self.change_sorry_server(old, before, new);
     }
 

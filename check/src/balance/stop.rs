@@ -90,7 +90,7 @@ impl Balance {
 
     /// Tells that a virtual server of `config` has lost its quorum by what was removed, without a line in the log and
     /// without calling the sorry server.
-    pub(super) fn note_lost_quorum(
+    fn note_lost_quorum(
         &mut self,
         config: &Rc<Config>,
         id: PoolId,

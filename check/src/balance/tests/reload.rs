@@ -78,6 +78,45 @@ fn a_quorum_that_the_configuration_takes_away_is_lost_at_the_end() {
 }
 
 #[test]
+fn other_servers_keep_the_quorum_of_a_virtual_server() {
+    let mut story = Story::new(&web(SORRY, &[(2, ""), (3, "")]));
+    story.balance.take_events();
+    story.load(&web(SORRY, &[(4, "")]));
+    story.said(&[
+        "service [.2]:tcp:80 no longer exist",
+        "Removing service [.2]:tcp:80 from VS V",
+        "> RS [.2]:tcp:80 V DOWN",
+        "service [.3]:tcp:80 no longer exist",
+        "Removing service [.3]:tcp:80 from VS V",
+        "> RS [.3]:tcp:80 V DOWN",
+    ]);
+    story.has(&[(4, 1)]);
+    // Those that must prove themselves first are no quorum, which is told once.
+    story.load(&web(&format!("alpha\n{SORRY}"), &[(5, "")]));
+    story.said(&[
+        "service [.4]:tcp:80 no longer exist",
+        "Removing service [.4]:tcp:80 from VS V",
+        "> RS [.4]:tcp:80 V DOWN",
+        "Starting with quorum down 1-0=1 > 0 for VS V",
+        "Adding sorry server [.99]:tcp:80 to VS V",
+        "Removing alive servers from the pool for VS V",
+        "> VS V DOWN",
+    ]);
+    story.has(&[(99, 1)]);
+}
+
+#[test]
+fn a_failed_server_does_not_come_back_by_another_method() {
+    let text = web(SORRY, &[(2, ""), (3, "")]);
+    let mut story = Story::new(&text);
+    story.check(0, false);
+    story.balance.take_events();
+    story.load(&text.replace("lvs_method NAT", "lvs_method DR"));
+    story.said(&[]);
+    story.has(&[(3, 1)]);
+}
+
+#[test]
 fn another_sorry_server_takes_over() {
     let down = web(&format!("alpha\n{SORRY}"), &[(2, "")]);
     let mut story = Story::new(&down);
