@@ -45,6 +45,8 @@ pub struct Config {
     pub virtual_servers: Vec<VirtualServer>,
     /// The files that some check watches.
     pub files: Vec<TrackFile>,
+    /// The BFD sessions that checks may look at.
+    pub sessions: Vec<String>,
     wanted: bool,
 }
 

@@ -82,8 +82,6 @@ pub(crate) struct CheckState {
     pub(crate) weight: i64,
     /// Failed attempts since the last good one.
     pub(crate) failures: u32,
-    /// Whether it was there before the last reload.
-    pub(crate) reloaded: bool,
     /// The page that has failed.
     pub(crate) failed_url: Option<usize>,
     /// The number of the last echo request.

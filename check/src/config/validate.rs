@@ -40,7 +40,9 @@ pub(super) fn finish(draft: Draft, diagnostics: &mut Diagnostics) -> Config {
         kinds.any(|kind| matches!(kind, Kind::File(check) if check.file == name))
     };
     let files = global.track_files.iter().filter(|file| watched(&file.name)).cloned().collect();
-    Config { ssl: draft.ssl, groups, virtual_servers, files, wanted: draft.wanted }
+    let sessions = global.bfd_names.iter().filter(|session| session.checker);
+    let sessions = sessions.map(|session| session.name.clone()).collect();
+    Config { ssl: draft.ssl, groups, virtual_servers, files, sessions, wanted: draft.wanted }
 }
 
 /// Finds the group of a virtual server, and settles the family; `None` when the server cannot be used.

@@ -11,7 +11,7 @@ use runtime::report::Report;
 use super::live::Live;
 use super::{Engine, Source};
 use crate::balance::{PoolId, ServerId};
-use crate::config::VirtualServer;
+use crate::config::{SorryServer, VirtualServer};
 use crate::report::{CheckState, PoolState, ServerState, Snapshot, SorryState, report};
 
 impl Dumping for Engine {
@@ -65,12 +65,15 @@ impl Engine {
             .map(|place| ServerId { pool: id, place })
             .map(|id| self.server_state(id, checks.remove(&id).unwrap_or_default()))
             .collect();
+        let inhibits = |sorry: &SorryServer| sorry.inhibit_on_failure;
         PoolState {
             alive: self.table.is_some(),
             quorum_up: self.balance.has_quorum(id),
             reloaded: servers.iter().any(|server| server.reloaded),
             sorry: SorryState {
-                set: self.balance.sorry_share(id).is_some(),
+                // One that is a real server as well is where that is.
+                set: self.balance.sorry_share(id).is_some()
+                    || service.sorry_server.as_ref().is_some_and(inhibits),
                 alive: self.balance.uses_sorry_server(id),
             },
             servers,
@@ -99,7 +102,6 @@ impl Engine {
             has_run: check.has_run(),
             weight: check.contribution(),
             failures: check.failures(),
-            reloaded: self.balance.weight_before(live.server).is_some(),
             failed_url: check.failed_url(),
             sequence: live.kept.sequence(),
             last_run: check.last_run().map(on_the_wall),

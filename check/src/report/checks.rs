@@ -88,35 +88,24 @@ fn weight(weight: i32, reverse: bool) -> String {
     format!("{weight}{}", if reverse { " reverse" } else { "" })
 }
 
-/// The BFD sessions that checks look at, in the order of their first use.
+/// The BFD sessions that checks may look at, each with the servers that do.
 pub(super) fn report_sessions(config: &Config, out: &mut Report) {
-    let uses: Vec<(&str, String)> = config
-        .virtual_servers
-        .iter()
-        .flat_map(|server| server.real_servers.iter().map(move |real| (server, real)))
-        .flat_map(|(server, real)| {
-            real.checkers.iter().filter_map(move |checker| match &checker.kind {
-                Kind::Bfd(session) => Some((session.as_str(), name(server, real.address))),
-                _ => None,
-            })
-        })
-        .collect();
-    let mut sessions: Vec<&str> = Vec::new();
-    for (session, _) in &uses {
-        if !sessions.contains(session) {
-            sessions.push(session);
-        }
-    }
-    if sessions.is_empty() {
+    if config.sessions.is_empty() {
         return;
     }
     out.heading("Checker track BFDs");
-    for session in sessions {
+    for session in &config.sessions {
         out.field("Checker Track BFD", session);
         out.inside(|out| {
             out.line("Tracking RS :");
-            let users = uses.iter().filter(|(used, _)| *used == session);
-            users.for_each(|(_, server)| out.line(server));
+            for server in &config.virtual_servers {
+                for real in &server.real_servers {
+                    let is_this = |checker: &&Checker| matches!(&checker.kind, Kind::Bfd(name) if name == session);
+                    for _ in real.checkers.iter().filter(is_this) {
+                        out.line(name(server, real.address));
+                    }
+                }
+            }
         });
     }
 }
@@ -213,7 +202,8 @@ fn report_kind(
             method("FILE_CHECK", out);
             out.inside(|out| {
                 out.field("Tracked file", &check.file);
-                out.field("Reloaded", if state.reloaded { "Yes" } else { "No" });
+                // The original never says anything else.
+                out.field("Reloaded", "No");
             });
         }
         Kind::Bfd(session) => {

@@ -11,15 +11,21 @@ use crate::config::{
     Config, Family, Forwarding, Protocol, RealServer, Service, SorryServer, VirtualServer,
 };
 
-/// Keys and certificates for checks over TLS.
+/// Keys and certificates for checks over TLS, where there are such checks or any is configured.
 pub(super) fn report_tls(config: &Config, out: &mut Report) {
-    let Some(ssl) = &config.ssl else { return };
+    let servers = config.virtual_servers.iter().flat_map(|server| &server.real_servers);
+    let mut checkers = servers.flat_map(|server| &server.checkers);
+    let is_used = checkers.any(|checker| matches!(&checker.kind, Kind::Http(.., http) if http.tls));
+    if config.ssl.is_none() && !is_used {
+        return;
+    }
     out.heading("SSL definitions");
+    let ssl = config.ssl.clone().unwrap_or_default();
     let all = [
-        ("Password", &ssl.password),
-        ("CA-file", &ssl.ca),
-        ("Certificate file", &ssl.certificate),
-        ("Key file", &ssl.key),
+        ("Password", ssl.password),
+        ("CA-file", ssl.ca),
+        ("Certificate file", ssl.certificate),
+        ("Key file", ssl.key),
     ];
     out.line_if(all.iter().all(|(_, value)| value.is_none()), "Using autogen SSL context");
     for (name, value) in all {

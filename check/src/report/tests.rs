@@ -7,14 +7,15 @@ use super::*;
 use crate::config::{ROOT, load};
 
 fn config() -> Config {
+    let session = |name: &str| BfdName {
+        name: name.to_owned(),
+        weight: 0,
+        reverse: false,
+        vrrp: true,
+        checker: true,
+    };
     let mut global = Global {
-        bfd_names: vec![BfdName {
-            name: "BFD1".to_owned(),
-            weight: 0,
-            reverse: false,
-            vrrp: true,
-            checker: true,
-        }],
+        bfd_names: vec![session("BFD1"), session("BFD2")],
         track_files: vec![TrackFile {
             name: "tf1".to_owned(),
             path: "/run/keepalived/tf1".to_owned(),
