@@ -18,7 +18,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ipvs_sys::{Client, Error, Key, Refusal, Request, Service};
-use log::{debug, error, info};
+use log::{error, info};
 use runtime::global::{FlushOnStop, Global, IpvsNamespace};
 
 use crate::balance::{Balance, PoolId};
@@ -91,7 +91,7 @@ impl Table {
 
     /// Opens IPVS, loading its module if need be. The error says what the original logs before it ends with status 1.
     pub fn open(global: &Global) -> Result<Self, Unusable> {
-        debug!("Initializing ipvs");
+        info!("Initializing ipvs");
         let namespace = global.processes.ipvs_namespace.clone();
         let client = socket::open(namespace.as_ref()).map_err(Unusable)?;
         Ok(Self {
@@ -115,7 +115,7 @@ impl Table {
         self.marks.configure(global.firewall.ipvs_nftables.as_ref());
         self.nftables.configure(&global.firewall, self.namespace.as_ref());
         if std::mem::replace(&mut self.is_configured, true) {
-            debug!("Reinitializing ipvs");
+            info!("Reinitializing ipvs");
         }
         if let Some(mut client) = self.client() {
             let outcome = self.settings.apply(&global.lvs, &mut client);
