@@ -27,7 +27,16 @@ impl Listener {
     ///
     /// If it cannot be made.
     pub fn new(directory: &Path) -> Self {
-        let (path, told) = (directory.join("fifo"), Timeline::default());
+        Self::named(directory, "fifo")
+    }
+
+    /// [`Listener::new`], at a FIFO with another name.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be made.
+    pub fn named(directory: &Path, name: &str) -> Self {
+        let (path, told) = (directory.join(name), Timeline::default());
         mkfifo(&path, Mode::from_bits_truncate(0o600)).expect("the directory is ours");
         // Open for writing too, so that there is no end while nobody else writes.
         let fifo = OpenOptions::new().read(true).write(true).open(&path);

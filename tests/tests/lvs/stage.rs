@@ -1,14 +1,15 @@
 //! Where a story is played: a director, on which all real servers live as well.
 
 use std::fs;
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use lab::{
-    Backend, Binary, Daemon, Listener, LogLine, MailServer, Mark, Namespace, Scratch, Timeline,
-    Transcript,
+    Backend, Binary, Daemon, Listener, LogLine, MailServer, Mark, Namespace, Nginx, Scratch,
+    Timeline, Transcript,
 };
 
 use crate::record::Seen;
@@ -49,6 +50,22 @@ addr add 192.168.50.1/24 dev d0
 addr add fd00:50::1/64 dev d0 nodad
 ";
 
+/// What is added where there are sessions: the way to the other end, which is on the machine `$FAR`.
+const CABLE: &str = "link add b0 type veth peer name b1 netns $FAR
+link set b0 up
+addr add 10.9.0.1/24 dev b0
+";
+
+/// The other end of sessions.
+const NEIGHBOUR: &str = "bfd_instance far {
+    source_ip 10.9.0.2
+    neighbor_ip 10.9.0.1
+    min_rx 700
+    min_tx 700
+    multiplier 5
+}
+";
+
 /// Notes what it is called with.
 const NOTIFY: &str = "#!/bin/sh\necho \"$@\" >>$DIR/notified\n";
 
@@ -63,7 +80,13 @@ pub(crate) struct Stage {
     /// What is gone of a daemon that has ended.
     log: Timeline<LogLine>,
     listener: Listener,
+    /// At the FIFO for all, where that is looked at.
+    general: Option<Listener>,
     mails: Option<MailServer>,
+    neighbour: Option<Daemon>,
+    pages: Vec<(IpAddr, Nginx)>,
+    /// Where the neighbour lives, where there is one at times.
+    far: Option<Namespace>,
     namespace: Namespace,
     directory: Scratch,
 }
@@ -73,6 +96,7 @@ pub(crate) struct Stage {
 struct Marks {
     log: Mark,
     told: Mark,
+    general: Mark,
     notified: usize,
     mails: Mark,
 }
@@ -87,6 +111,13 @@ impl Stage {
             lines += &format!("addr add fd00:50::{number}/64 dev d0 nodad\n");
         }
         namespace.ip(&lines);
+        let meets = |step: &Step| matches!(step.event, Event::Neighbour(_));
+        let far = story.steps.iter().any(meets).then(|| {
+            let far = Namespace::new();
+            namespace.ip(&CABLE.replace("$FAR", far.name()));
+            far.ip("link set b1 up\naddr add 10.9.0.2/24 dev b1\n");
+            far
+        });
         let directory = Scratch::new();
         let path = directory.path().display().to_string();
         for (name, text) in [("notify", NOTIFY), ("exit", EXIT)] {
@@ -96,6 +127,8 @@ impl Stage {
         }
         directory.write("notified", "");
         let listener = Listener::new(directory.path());
+        let is_general = story.looks.contains(&Look::General);
+        let general = is_general.then(|| Listener::named(directory.path(), "general"));
         let mails = story.looks.contains(&Look::Mails).then(|| MailServer::agreeing(&namespace));
         let log = Timeline::default();
         Self {
@@ -104,7 +137,11 @@ impl Stage {
             daemon: None,
             log,
             listener,
+            general,
             mails,
+            neighbour: None,
+            pages: Vec::new(),
+            far,
             namespace,
             directory,
         }
@@ -151,6 +188,7 @@ impl Stage {
         Marks {
             log: self.log.mark(),
             told: self.listener.told().mark(),
+            general: self.general.as_ref().map_or_else(Mark::default, |one| one.told().mark()),
             notified: self.notified().len(),
             mails: self.mails.as_ref().map_or_else(Mark::default, |mails| mails.sessions().mark()),
         }
@@ -211,7 +249,29 @@ impl Stage {
                 self.backends.push(backend);
             }
             Event::Quit(address) => self.backends.retain(|backend| backend.address() != *address),
+            Event::Page(address, page) => self.show(*address, page.as_deref()),
+            Event::Neighbour(comes) => {
+                // Who is killed takes no leave.
+                self.neighbour = self
+                    .far
+                    .as_ref()
+                    .filter(|_| *comes)
+                    .map(|far| Daemon::start(&self.binary, far, NEIGHBOUR));
+            }
             Event::Wait(_) => {}
+        }
+    }
+
+    /// The server of pages at `address` shows this one, or is gone.
+    fn show(&mut self, address: IpAddr, page: Option<&str>) {
+        let known = self.pages.iter().position(|(known, _)| *known == address);
+        match (known, page) {
+            (Some(place), Some(page)) => self.pages[place].1.set_page(page),
+            (Some(place), None) => drop(self.pages.remove(place)),
+            (None, page) => {
+                let nginx = Nginx::start(&self.namespace, address, page.unwrap_or_default());
+                self.pages.push((address, nginx));
+            }
         }
     }
 
@@ -274,7 +334,7 @@ impl Stage {
         let mut seen = Seen {
             event: step.text.clone(),
             log: lines.collect(),
-            told: self.told(marks.told),
+            told: self.told(marks),
             notified: self.notified().split_off(marks.notified),
             table: Vec::new(),
         };
@@ -296,9 +356,13 @@ impl Stage {
         seen
     }
 
-    /// What the listener was told; a NUL would not be seen.
-    fn told(&self, mark: Mark) -> Vec<String> {
-        let lines = self.listener.told().since(mark);
+    /// What listeners were told; a NUL would not be seen.
+    fn told(&self, marks: Marks) -> Vec<String> {
+        let mut lines = self.listener.told().since(marks.told);
+        if let Some(general) = &self.general {
+            let more = general.told().since(marks.general);
+            lines.extend(more.iter().map(|line| format!("general: {line}")));
+        }
         lines.iter().map(|line| line.replace('\0', "NUL ")).collect()
     }
 
@@ -319,7 +383,7 @@ impl Stage {
                 Look::Timeouts => self.ask("ipvsadm", &["-L", "--timeout"]),
                 Look::Daemons => self.ask("ipvsadm", &["-L", "--daemon"]),
                 Look::Maps => self.ask("nft", &["list", "ruleset"]),
-                Look::Mails => Vec::new(),
+                Look::Mails | Look::General => Vec::new(),
             });
         }
         lines
@@ -356,7 +420,7 @@ impl Drop for Stage {
 
 /// A line of the log as it is compared; `None` for what depends on the machine, or is about starting and ending processes.
 fn log_line(line: &str, directory: &str) -> Option<String> {
-    const APART: [&str; 29] = [
+    const APART: [&str; 33] = [
         "A thread timer expired",
         "Child (PID ",
         "SMTP alert successfully sent.",
@@ -369,6 +433,10 @@ fn log_line(line: &str, directory: &str) -> Option<String> {
         "Opening file",
         "Starting Healthcheck child",
         "Starting BFD child",
+        "(near) ",
+        "(nobody) ",
+        "       ",
+        "Received BFD event",
         "Healthcheck child process",
         "Registering Kernel",
         "SECURITY VIOLATION",

@@ -1,6 +1,6 @@
 //! What happens in a story.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use lab::{Script, Service};
 
@@ -31,6 +31,8 @@ pub(crate) enum Look {
     Maps,
     /// Mails.
     Mails,
+    /// What is written to the FIFO for all, `$DIR/general`.
+    General,
 }
 
 /// Something happens.
@@ -67,6 +69,10 @@ pub(crate) enum Event {
     Serve(SocketAddr, Service),
     /// A server goes.
     Quit(SocketAddr),
+    /// A server of pages, with TLS as well, says this from now on; or it goes.
+    Page(IpAddr, Option<String>),
+    /// The other end of BFD sessions comes, or goes without a word.
+    Neighbour(bool),
     /// Some seconds pass.
     Wait(u64),
 }
@@ -104,6 +110,7 @@ fn look(word: &str) -> Look {
         "daemons" => Look::Daemons,
         "maps" => Look::Maps,
         "mails" => Look::Mails,
+        "general" => Look::General,
         _ => panic!("nothing to be looked at: {word}"),
     }
 }
@@ -132,6 +139,15 @@ impl Step {
             ("ip", _) => Event::Ip(rest.replace(';', "\n") + "\n"),
             ("serve", _) => serve(rest),
             ("quit", address) => Event::Quit(address.parse().expect("an address")),
+            ("page", _) => {
+                let (address, page) = match rest.split_once(' ') {
+                    Some((address, page)) => (address, Some(page.to_owned())),
+                    None => (rest, None),
+                };
+                Event::Page(address.parse().expect("an address"), page)
+            }
+            ("neighbour", "comes") => Event::Neighbour(true),
+            ("neighbour", "goes") => Event::Neighbour(false),
             ("wait", seconds) => Event::Wait(seconds.parse().expect("a number of seconds")),
             _ => panic!("not understood: {text}"),
         };

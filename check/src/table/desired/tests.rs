@@ -59,6 +59,19 @@ real_server 192.168.50.4 {\nlvs_method NAT\n}";
 }
 
 #[test]
+fn a_sorry_server_without_a_port_has_that_of_its_service() {
+    for method in ["NAT", "DR"] {
+        let text = format!(
+            "virtual_server 10.0.0.1 80 {{\nprotocol TCP\nlvs_method {method}\nsorry_server 192.168.50.99\n
+real_server 192.168.50.2 80 {{\nalpha\nTCP_CHECK {{\n}}\n}}\n}}\n"
+        );
+        let sign = if method == "NAT" { "m" } else { "g" };
+        let expected = format!("10.0.0.1:tcp:80 192.168.50.99:80/{sign}1");
+        assert_eq!(table(&text, &mut Marks::default()), [expected]);
+    }
+}
+
+#[test]
 fn ranges_go_on_over_the_end_of_an_octet() {
     let keys = |entries: &str, server: &str| -> Vec<String> {
         let server = format!("real_server {server} {{\n}}");
@@ -130,4 +143,9 @@ fn persistence_has_any_mask() {
     let granularity = ipvs_sys::Granularity::Prefix(64);
     assert_eq!(prefix.persistence, Some(Persistence { timeout: 7, granularity }));
     assert_eq!(of(&text("", "10.0.0.1", "192.168.50.2")).persistence, None);
+    // In the original it does not reach the entries of groups.
+    let lines = "persistence_timeout 33\npersistence_granularity 255.255.0.0";
+    let entries = of(&group("10.1.0.1-2 80\nfwmark 7", &format!("{lines}\n{ONE}")));
+    let granularity = ipvs_sys::Granularity::Mask([255, 255, 0, 0].into());
+    assert_eq!(entries.persistence, Some(Persistence { timeout: 33, granularity }));
 }
