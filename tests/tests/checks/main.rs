@@ -4,12 +4,14 @@
 //! are tried on servers in `probes`.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use lab::{
-    Binary, Daemon, MailServer, Mark, Namespace, PATIENCE, Scratch, Session, await_file,
-    await_process, each_on_machine,
+    Backend, Binary, Daemon, MailServer, Mark, Namespace, PATIENCE, Scratch, Service, Session,
+    await_file, await_process, each_on_machine,
 };
 use nix::sys::signal::Signal;
 
@@ -505,6 +507,64 @@ fn a_session_decides_over_its_servers() {
     assert_eq!(count(&daemon, Mark::default(), "Removing service"), 0);
 }
 
+/// What is under way when a reload comes is dropped, and with it all that it has.
+fn reloads_leave_nothing_behind() {
+    let bench = Bench::new();
+    let address = |port: u16| SocketAddr::from(([10, 9, 0, 2], port));
+    let silent = Backend::start(&bench.far, address(8081), Service::Silent);
+    let _others: Vec<Backend> = [
+        (8080, Service::page("200 OK", "fine")),
+        (2525, Service::Smtp(true)),
+        (5353, Service::Dns(0)),
+        (7007, Service::Udp(None)),
+    ]
+    .map(|(port, service)| Backend::start(&bench.far, address(port), service))
+    .into();
+    let checks = [
+        "TCP_CHECK {\nconnect_port 8080\n",
+        "TCP_CHECK {\nconnect_port 9\n",
+        "HTTP_GET {\nconnect_port 8080\nurl {\npath /\nregex fi+ne\n}\n",
+        "HTTP_GET {\nconnect_port 8081\nurl {\npath /\n}\n",
+        "SSL_GET {\nconnect_port 8081\nurl {\npath /\n}\n",
+        "SMTP_CHECK {\nconnect_port 2525\n",
+        "DNS_CHECK {\nconnect_port 5353\n",
+        "UDP_CHECK {\nconnect_port 7007\nrequire_reply\n",
+        "PING_CHECK {\n",
+    ];
+    let text = |timeout: &str| {
+        let checks = checks
+            .map(|check| format!("{check}connect_ip 10.9.0.2\nconnect_timeout {timeout}\n}}\n"));
+        let script = "MISC_CHECK {\nmisc_path \"/bin/sleep 1\"\nuser root\nmisc_timeout 10\n}\n";
+        let servers = (2..=6).map(|number| server(number, "", &(checks.concat() + script)));
+        config("", &format!("quorum {timeout}"), &servers.collect::<Vec<_>>())
+    };
+    // The checks of one are not those of the other.
+    let texts = [text("3"), text("4")];
+    let mut daemon = bench.start(&texts[0], &[]);
+    daemon.await_log(Mark::default(), "Remote Web server");
+    let checker = daemon.checker().expect("it has written its pid file");
+    let reload = |times: usize| {
+        for text in texts.iter().rev().cycle().take(times) {
+            let (mark, clients) = (daemon.log().mark(), silent.clients());
+            daemon.reload(text);
+            daemon.await_log(mark, "Activating BFD healthchecker");
+            let deadline = Instant::now() + PATIENCE;
+            // Attempts are under way that only their time ends. The server tells nobody who has come.
+            while silent.clients() < clients + 5 {
+                assert!(Instant::now() < deadline, "nobody asks:\n{}", daemon.log_text());
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+        (checker.descriptors().len(), checker.memory())
+    };
+    let before = reload(6);
+    let after = reload(24);
+    // Which attempts are under way is chance; what a reload left behind would be there as often as there were reloads.
+    assert!(after.0 < before.0 + 24, "descriptors: {before:?}, then {after:?}");
+    assert!(after.1 < before.1 + 480, "kilobytes: {before:?}, then {after:?}");
+    assert!(daemon.stop().success());
+}
+
 #[test]
 fn checks_decide_over_servers() {
     each_on_machine(
@@ -522,6 +582,7 @@ fn checks_decide_over_servers() {
                 checks_wait_for_the_address_of_their_service,
             ),
             ("a_session_decides_over_its_servers", a_session_decides_over_its_servers),
+            ("reloads_leave_nothing_behind", reloads_leave_nothing_behind),
         ],
     );
 }
