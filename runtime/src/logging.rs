@@ -3,21 +3,21 @@
 //! Code logs by the macros of the `log` crate. `info!` is what everybody sees, `debug!` what `-D` adds, `trace!` what a
 //! second `-D` adds; all three are informational for syslog, as in the original. `error!` is an alert, `warn!` a warning.
 
+mod console;
 mod line;
 mod syslog;
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use log::{LevelFilter, Log, Metadata, Record};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::options::Detail;
+use console::Console;
 pub(crate) use line::Clock;
 use syslog::Syslog;
 
@@ -81,11 +81,11 @@ static LOGGER: Logger = Logger { target: Mutex::new(None), behind: AtomicBool::n
 
 struct Logger {
     target: Mutex<Option<Target>>,
-    /// Lines wait because syslog is slow.
+    /// Lines wait because their readers are slow.
     behind: AtomicBool,
 }
 
-/// Sends lines that wait because syslog was slow; whether some still do. The event loop calls this before it sleeps.
+/// Sends lines that wait because their readers were slow; whether some still do. The event loop calls this before it sleeps.
 pub(crate) fn is_behind() -> bool {
     if LOGGER.behind.load(Ordering::Relaxed) {
         LOGGER.flush();
@@ -110,18 +110,17 @@ impl Log for Logger {
         }
     }
 
-    /// Sends what waits for syslog, as far as that takes it now.
+    /// Sends what waits, as far as that is taken now.
     fn flush(&self) {
         let mut target = self.target.lock().unwrap_or_else(PoisonError::into_inner);
-        let syslog = target.as_mut().and_then(|target| target.syslog.as_mut());
-        self.behind.store(syslog.is_some_and(Syslog::flush), Ordering::Relaxed);
+        self.behind.store(target.as_mut().is_some_and(Target::flush), Ordering::Relaxed);
     }
 }
 
 #[derive(Debug)]
 struct Target {
     syslog: Option<Syslog>,
-    console: bool,
+    console: Option<Console>,
     file: Option<File>,
 }
 
@@ -129,23 +128,28 @@ impl Target {
     fn open(settings: &Settings) -> Self {
         Self {
             syslog: settings.facility.map(|facility| Syslog::new(&settings.ident, facility)),
-            console: settings.console,
+            console: settings.console.then(Console::new),
             file: settings.file.as_ref().and_then(|file| open_file(&file.path)),
         }
     }
 
-    /// Whether lines wait because syslog is slow.
+    /// Whether lines wait because their readers are slow.
     fn write(&mut self, level: log::Level, text: &str) -> bool {
         let clock = Clock::now();
-        let behind = self.syslog.as_mut().is_some_and(|syslog| syslog.write(level, &clock, text));
-        if self.console {
-            write_console(&format!("{}: {text}\n", clock.full()));
-        }
+        let syslog = self.syslog.as_mut().is_some_and(|syslog| syslog.write(level, &clock, text));
+        let console = self.console.as_mut().is_some_and(|console| console.write(&clock, text));
         if let Some(file) = &mut self.file {
             // A full disk must not stop the daemon.
             let _ = file.write_all(format!("{}: {text}\n", clock.full_nanoseconds()).as_bytes());
         }
-        behind
+        syslog | console
+    }
+
+    /// Sends what waits; whether some still does because its reader is slow.
+    fn flush(&mut self) -> bool {
+        let syslog = self.syslog.as_mut().is_some_and(Syslog::flush);
+        let console = self.console.as_mut().is_some_and(Console::flush);
+        syslog | console
     }
 }
 
@@ -154,19 +158,6 @@ fn open_file(path: &Path) -> Option<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true).mode(0o666).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
     options.open(path).ok()
-}
-
-/// A console that takes nothing, such as a full pipe, loses the rest of the line.
-fn write_console(line: &str) {
-    let mut stderr = std::io::stderr();
-    // What is told to be writable takes so much without blocking, and no less.
-    for part in line.as_bytes().chunks(libc::PIPE_BUF) {
-        let mut polled = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
-        let writable = poll(&mut polled, PollTimeout::ZERO).is_ok_and(|ready| ready > 0);
-        if !writable || stderr.write_all(part).is_err() {
-            return;
-        }
-    }
 }
 
 #[cfg(test)]
