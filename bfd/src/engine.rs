@@ -188,6 +188,11 @@ impl Engine {
             .map(|(&id, _)| id)
             .collect();
         for id in gone {
+            let name = self.sessions.get(&id).map(|live| &live.instance().name);
+            // Under the name of one that was up there is one now that is not.
+            if config.sessions.iter().any(|instance| Some(&instance.name) == name) {
+                self.event(id, Event::Disable, now);
+            }
             self.remove(id, now);
         }
         self.open_arrivals(&config)?;
@@ -239,11 +244,13 @@ impl Engine {
         Ok(())
     }
 
+    /// Takes leave of the other side. Those who track the session learn of its end from the configuration: they may not have
+    /// read it yet, and would take a fall for one.
     fn remove(&mut self, id: SessionId, now: Instant) {
-        self.event(id, Event::Disable, now);
         self.reactor.disarm(Timer::Session(id));
         self.reactor.disarm(Timer::Reopen(id));
-        if let Some(live) = self.sessions.remove(&id) {
+        if let Some(mut live) = self.sessions.remove(&id) {
+            live.event(Event::Disable, now, &mut self.actions);
             self.by_discriminator.remove(&live.discriminator());
         }
     }
@@ -496,8 +503,6 @@ impl EventLoop for Engine {
     fn stop(&mut self) {
         let now = Instant::now();
         let all: Vec<SessionId> = self.sessions.keys().copied().collect();
-        // Trackers are not told: the daemon as a whole is leaving, or they are told again by the next BFD child.
-        self.trackers.clear();
         for id in all {
             self.remove(id, now);
         }

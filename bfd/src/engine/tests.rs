@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use conf_parser::{Diagnostics, Options, parse_text};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use runtime::bfd_event::{self, BfdEvent, Receiver};
-use runtime::child::Links;
+use runtime::child::{Links, ToChild};
 
 use super::*;
 use crate::config;
@@ -94,6 +94,22 @@ multiplier 1
     checker.ask().unwrap();
     let told = heard(&checker, |event| event.name == "for_checkers");
     assert!(told.iter().all(|event| event.up == (event.name == "for_checkers")), "{told:?}");
+    // One that is taken out of the configuration has not fallen, and its place may be taken by one that is not up.
+    let config = configuration(
+        "bfd_instance for_checkers {
+neighbor_ip 127.0.0.9
+source_ip 127.0.0.2
+checker
+}
+",
+    );
+    let memory = handover::seal(&(Global::default(), present, config)).unwrap();
+    parent.send(&ToChild::Configuration(memory)).unwrap();
+    let told = heard(&checker, |event| event.name == "for_checkers" && !event.up);
+    assert!(told.iter().all(|event| !event.up), "{told:?}");
+    while let Some(event) = vrrp.receive().unwrap() {
+        assert_ne!(event.name, "for_vrrp", "{event:?}");
+    }
     drop(parent);
     assert_eq!(engine.join().unwrap(), EXIT_OK);
 }
