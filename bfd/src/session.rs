@@ -70,6 +70,13 @@ pub enum Action {
         /// Why, if it fell.
         diagnostic: Diagnostic,
     },
+    /// Nothing was heard for the detection time while up; for the log.
+    Expired {
+        /// How long it was in the end.
+        after: Duration,
+        /// How much of that is more than the detection time: how late it was noticed.
+        overdue: Duration,
+    },
     /// A poll sequence begins; for the log.
     Poll,
     /// How often the two sides send and receive has changed; for the log.
@@ -136,8 +143,6 @@ pub struct Session {
     expiry: Option<Instant>,
     /// When the last packet came.
     heard: Option<Instant>,
-    /// The detection time that the session last fell by.
-    expired_after: Duration,
     /// Until when a session that has just begun may come up before anybody is told that it is down.
     undecided: Option<Instant>,
     pulse: Pulse,
@@ -168,7 +173,6 @@ impl Session {
             next_send: (!parameters.passive).then_some(now),
             expiry: None,
             heard: None,
-            expired_after: Duration::ZERO,
             undecided: Some(now + micros(parameters.idle_tx) * u32::from(parameters.multiplier)),
             pulse,
         }
@@ -217,11 +221,6 @@ impl Session {
     /// After how long without a packet the session falls (RFC 5880 §6.8.4); zero before anything was heard.
     pub fn detection_time(&self) -> Duration {
         detection_time(self.active_rx, &self.remote)
-    }
-
-    /// The detection time that the session last fell by.
-    pub fn expired_after(&self) -> Duration {
-        self.expired_after
     }
 
     /// How often we send now, before jitter (RFC 5880 §6.8.7).
@@ -298,8 +297,8 @@ impl Session {
     }
 
     fn serve_deadlines(&mut self, now: Instant, out: &mut Vec<Action>) {
-        if self.expiry.is_some_and(|at| at <= now) {
-            self.expire(out);
+        if let Some(at) = self.expiry.filter(|&at| at <= now) {
+            self.expire(now - at, out);
         }
         if self.echo.has_expired(now) {
             self.enter(State::Down, Diagnostic::EchoFailed, out);
@@ -375,10 +374,15 @@ impl Session {
     }
 
     /// The other side was silent for the detection time (RFC 5880 §6.8.4). In Down only its number is forgotten (§6.8.1).
-    fn expire(&mut self, out: &mut Vec<Action>) {
+    fn expire(&mut self, overdue: Duration, out: &mut Vec<Action>) {
         self.expiry = None;
-        self.expired_after = self.detection_time();
-        self.remote = Remote { state: State::Down, ..Remote::UNKNOWN };
+        if self.state == State::Up {
+            out.push(Action::Expired { after: self.detection_time() + overdue, overdue });
+        }
+        let Remote { min_tx, min_rx, multiplier, .. } = self.remote;
+        // Whoever comes back can receive again.
+        let min_rx = min_rx.max(Remote::UNKNOWN.min_rx);
+        self.remote = Remote { min_tx, min_rx, multiplier, ..Remote::UNKNOWN };
         if matches!(self.state, State::Init | State::Up) {
             self.enter(State::Down, Diagnostic::DetectionTimeExpired, out);
         }
@@ -391,10 +395,11 @@ impl Session {
         (self.poll_began, self.next_poll) = (None, None);
         self.echo.stop();
         match state {
-            // Faster from now on; the poll tells the other side, which may still expect the idle interval.
+            // Faster from now on; the poll tells the other side, which may still expect the idle interval. Slower only
+            // once it has answered (§6.8.3).
             State::Up => {
                 self.undecided = None;
-                self.active_tx = self.parameters.min_tx;
+                self.active_tx = self.active_tx.min(self.parameters.min_tx);
                 self.polling = self.parameters.min_tx != self.parameters.idle_tx;
             }
             State::Down | State::Init | State::AdminDown => {

@@ -1,5 +1,6 @@
 //! The UDP sockets of BFD: where packets arrive, and one per session to send from (RFC 5881 §4).
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -59,6 +60,25 @@ impl Arrival {
     }
 }
 
+/// Why there is no socket to send from, in the words of the original.
+#[derive(Debug)]
+pub struct Unopened {
+    call: &'static str,
+    errno: Errno,
+}
+
+impl Unopened {
+    fn by(call: &'static str) -> impl Fn(Errno) -> Self {
+        move |errno| Self { call, errno }
+    }
+}
+
+impl fmt::Display for Unopened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}() error ({})", self.call, self.errno.desc())
+    }
+}
+
 /// The socket that a session sends from. It keeps its port as long as the session lives.
 #[derive(Debug)]
 pub struct Departure {
@@ -75,19 +95,21 @@ impl Departure {
         multihop: bool,
         ttl: u8,
         random: u16,
-    ) -> io::Result<Self> {
-        let opened = open(neighbor)?;
+    ) -> Result<Self, Unopened> {
+        let opened = open(neighbor).map_err(Unopened::by("socket"))?;
         let (level, hops, class) = match neighbor {
             IpAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_TTL, libc::IP_TOS),
             IpAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_UNICAST_HOPS, libc::IPV6_TCLASS),
         };
-        set_option(opened.as_fd(), level, hops, i32::from(ttl))?;
-        set_option(opened.as_fd(), level, class, TRAFFIC_CLASS)?;
+        for (option, value) in [(hops, i32::from(ttl)), (class, TRAFFIC_CLASS)] {
+            set_option(opened.as_fd(), level, option, value).map_err(Unopened::by("setsockopt"))?;
+        }
         let any: IpAddr = match neighbor {
             IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
-        bind_source_port(opened.as_fd(), source.unwrap_or(any), random)?;
+        bind_source_port(opened.as_fd(), source.unwrap_or(any), random)
+            .map_err(Unopened::by("bind"))?;
         let port = Arrival { ipv6: neighbor.is_ipv6(), multihop }.port();
         let to = SocketAddr::new(neighbor, port);
         // A connection would fix the source that the routes say now. Where there is no way yet, one may come.
@@ -131,7 +153,7 @@ pub fn make_room(opened: &impl AsFd, packets: usize) -> io::Result<usize> {
 }
 
 /// A socket of the family of `address`.
-fn open(address: IpAddr) -> io::Result<OwnedFd> {
+fn open(address: IpAddr) -> nix::Result<OwnedFd> {
     let family = if address.is_ipv6() { AddressFamily::Inet6 } else { AddressFamily::Inet };
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let opened = socket(family, SockType::Datagram, flags, None)?;
@@ -142,14 +164,14 @@ fn open(address: IpAddr) -> io::Result<OwnedFd> {
 }
 
 /// Binds to a free port of the range, from a random one upwards.
-fn bind_source_port(opened: BorrowedFd<'_>, source: IpAddr, random: u16) -> io::Result<()> {
+fn bind_source_port(opened: BorrowedFd<'_>, source: IpAddr, random: u16) -> nix::Result<()> {
     let ports = u16::MAX - FIRST_SOURCE_PORT;
     for step in 0..=ports {
         let port = FIRST_SOURCE_PORT + (random.wrapping_add(step) & ports);
         match bind(opened.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(source, port))) {
             Err(Errno::EADDRINUSE) => {}
-            result => return Ok(result?),
+            result => return result,
         }
     }
-    Err(Errno::EADDRINUSE.into())
+    Err(Errno::EADDRINUSE)
 }

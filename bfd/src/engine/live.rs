@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
 use log::{Level, debug, error, info, log_enabled, trace, warn};
+use nix::errno::Errno;
 use runtime::bfd_event::{self, BfdEvent};
 use runtime::sys::random::random;
 
@@ -141,7 +142,8 @@ impl Live {
             Ok(socket) => self.socket = Some(socket),
             Err(failure) => {
                 if !std::mem::replace(&mut self.failing, true) {
-                    error!("({name}) Unable to open output socket, disabling instance ({failure})");
+                    error!("({name}) {failure}");
+                    error!("({name}) Unable to open output socket, disabling instance");
                 }
                 return false;
             }
@@ -154,7 +156,6 @@ impl Live {
     /// it are to be told.
     pub(super) fn event(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) -> bool {
         let before = self.session.verdict();
-        let overdue = self.session.deadline().map(|at| now.saturating_duration_since(at));
         self.session.on_event(event, now, actions);
         for action in actions.drain(..) {
             match action {
@@ -167,7 +168,12 @@ impl Live {
                 }
                 Action::Echo(number) => self.echo = Some(number),
                 Action::Enter { state, from, diagnostic } => {
-                    self.log_entry(state, from, diagnostic, overdue.unwrap_or_default());
+                    self.log_entry(state, from, diagnostic);
+                }
+                Action::Expired { after, overdue } => {
+                    let (name, overdue) = (&self.instance.name, overdue.as_micros());
+                    let after = after.as_millis();
+                    warn!("({name}) Expired after {after} ms ({overdue} usec overdue)");
                 }
                 Action::Poll => debug!("({}) Starting poll sequence", self.instance.name),
                 Action::Intervals => {
@@ -201,20 +207,17 @@ impl Live {
         }
     }
 
-    /// A packet could not be sent: the first of a row is worth a line.
+    /// A packet could not be sent: the first of a row is worth the lines of the original.
     pub(super) fn failed(&mut self, failure: &io::Error) {
         if !std::mem::replace(&mut self.failing, true) {
-            let name = &self.instance.name;
-            error!("({name}) Error sending packet ({failure})");
+            let reason = Errno::from_raw(failure.raw_os_error().unwrap_or_default()).desc();
+            error!("sendto() error ({reason})");
+            error!("({}) Error sending packet", self.instance.name);
         }
     }
 
-    fn log_entry(&self, state: State, from: State, diagnostic: Diagnostic, overdue: Duration) {
+    fn log_entry(&self, state: State, from: State, diagnostic: Diagnostic) {
         let name = &self.instance.name;
-        if diagnostic == Diagnostic::DetectionTimeExpired && from == State::Up {
-            let expired = self.session.expired_after().as_millis();
-            warn!("({name}) Expired after {expired} ms ({} usec overdue)", overdue.as_micros());
-        }
         match state {
             State::Up => info!("({name}) Entering Up state"),
             State::Init => trace!("({name}) Entering Init state"),

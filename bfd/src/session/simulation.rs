@@ -102,7 +102,10 @@ impl World {
                     self.judge_entry(index, &before, event, entered, from, diagnostic);
                 }
                 Action::Echo(_) => panic!("nobody asked for echoes"),
-                Action::Poll | Action::Intervals | Action::DetectionTime { .. } => {}
+                Action::Expired { .. }
+                | Action::Poll
+                | Action::Intervals
+                | Action::DetectionTime { .. } => {}
             }
         }
         let end = &mut self.ends[index];

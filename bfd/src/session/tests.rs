@@ -69,7 +69,10 @@ impl Wire {
                         self.echoes.push((self.now + 2 * self.delay, end, number));
                     }
                 }
-                Action::Poll | Action::Intervals | Action::DetectionTime { .. } => {}
+                Action::Expired { .. }
+                | Action::Poll
+                | Action::Intervals
+                | Action::DetectionTime { .. } => {}
             }
         }
     }
@@ -151,6 +154,29 @@ fn silence_is_detected_after_the_detection_time_and_not_before() {
 }
 
 #[test]
+fn of_one_that_is_silent_only_its_number_is_forgotten() {
+    let mut wire = Wire::up(FAST, FAST);
+    wire.cut = [true, true];
+    wire.run(Duration::from_secs(2));
+    assert_eq!(wire.states(), [State::Down; 2]);
+    let (_, packet) = wire.sent[0].last().unwrap();
+    assert_eq!((packet.state, packet.your_discriminator), (State::Down, 0));
+    assert_eq!(wire.ends[0].detection_time(), Duration::from_millis(150), "for those who look");
+    // Nor what it could receive, but that it could receive nothing.
+    let mut wire = Wire::up(FAST, Parameters { min_rx: Micros(2_000_000), ..FAST });
+    wire.cut = [true, true];
+    wire.run(Duration::from_secs(10));
+    assert_eq!(wire.ends[0].transmit_interval(), Duration::from_secs(2));
+    let mut wire = Wire::up(FAST, FAST);
+    wire.event(1, Event::Reconfigure(Parameters { min_rx: Micros(0), ..FAST }));
+    wire.run(Duration::from_millis(500));
+    wire.cut = [true, true];
+    wire.run(Duration::from_secs(10));
+    assert_eq!(wire.ends[0].transmit_interval(), Duration::from_secs(1));
+    assert!(wire.sent[0].last().unwrap().0 + Duration::from_secs(1) >= wire.now);
+}
+
+#[test]
 fn an_operator_is_believed_at_once() {
     let mut wire = Wire::up(FAST, FAST);
     wire.entered = Default::default();
@@ -186,6 +212,27 @@ fn slower_intervals_wait_for_the_poll_and_nothing_flaps() {
     assert_eq!(wire.ends[0].transmit_interval(), Duration::from_millis(400));
     assert_eq!(wire.ends[1].detection_time(), Duration::from_millis(1200));
     assert_eq!(wire.entered, [vec![], vec![]]);
+}
+
+#[test]
+fn who_sends_less_often_when_up_than_before_waits_for_the_answer_too() {
+    let slow = Parameters { min_tx: Micros(3_000_000), multiplier: 5, ..FAST };
+    let mut wire = Wire::new(slow, FAST);
+    wire.run(Duration::from_millis(1500));
+    while wire.ends[0].state() != State::Up {
+        wire.run(Duration::from_millis(10));
+    }
+    // Nobody hears of the longer interval: the other side goes on to expect a packet a second.
+    wire.cut = [true, false];
+    let began = wire.now;
+    wire.sent = Default::default();
+    wire.run(Duration::from_millis(2500));
+    assert_eq!(wire.ends[0].transmit_interval(), Duration::from_secs(1));
+    assert!(wire.sent[0].len() >= 2 && wire.sent[0].iter().all(|(_, packet)| packet.poll));
+    wire.cut = [false; 2];
+    wire.run(Duration::from_secs(5));
+    assert_eq!(wire.ends[0].transmit_interval(), Duration::from_secs(3));
+    assert!(wire.entered.iter().flatten().all(|&(at, ..)| at <= began), "{:?}", wire.entered);
 }
 
 #[test]

@@ -83,10 +83,11 @@ fn converse<O: Other>(lan: &Lan, ours: Side, mut other: O) {
     let late =
         late.unwrap_or_else(|early| panic!("{:?} early\n{}", early.duration(), daemon.log_text()));
     assert!(late < Duration::from_millis(400), "{late:?}");
-    let expired = daemon.await_log(mark, "(other) Expired after 450 ms (").text;
-    let overdue = expired.split('(').next_back().and_then(|text| text.split(' ').next());
-    let overdue = overdue.and_then(|number| number.parse::<u32>().ok());
-    assert!(overdue.is_some_and(|overdue| overdue < 400_000), "{expired}");
+    let expired = daemon.await_log(mark, "(other) Expired after ").text;
+    let numbers: Vec<u32> =
+        expired.split([' ', '(']).filter_map(|word| word.parse().ok()).collect();
+    let &[millis, overdue] = numbers.as_slice() else { panic!("{expired}") };
+    assert!(overdue < 400_000 && millis == 450 + overdue / 1000, "{expired}");
     println!("noticed {late:?} after the detection time");
 
     // It comes back, and takes its leave in an orderly way.
