@@ -255,7 +255,27 @@ fn filter(ipv6: bool) -> [libc::sock_filter; 7] {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_frame_is_read_or_passed_over(
+            bytes in proptest::collection::vec(any::<u8>(), 0..ROOM),
+            protocol in prop_oneof![Just(PROTOCOL_UDP), any::<u8>()],
+            ipv6 in any::<bool>(),
+        ) {
+            let mut frame = bytes;
+            for (at, value) in [(ETHERNET, 0x45), (if ipv6 { 20 } else { 23 }, protocol)] {
+                frame.iter_mut().skip(at).take(1).for_each(|byte| *byte = value);
+            }
+            if let Some(read) = read(&frame, ipv6) {
+                prop_assert_eq!(protocol, PROTOCOL_UDP);
+                prop_assert!(frame.ends_with(read.payload));
+            }
+        }
+    }
 
     #[test]
     fn what_is_sent_can_be_read_again() {
