@@ -37,6 +37,7 @@ mod tables;
 mod timeline;
 mod transcript;
 mod tshark;
+mod wire;
 
 pub use addresses::{AddressEvent, AddressWatch};
 pub use backend::{Backend, Service};
@@ -67,6 +68,7 @@ pub use tables::TableWatch;
 pub use timeline::{Mark, Timeline};
 pub use transcript::{Scene, Transcript};
 pub use tshark::{judge, judge_sessions};
+pub use wire::Wire;
 
 use std::time::Duration;
 

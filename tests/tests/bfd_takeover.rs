@@ -11,8 +11,8 @@ mod better_than_the_original {
             "bfd_instance {name} {{
     neighbor_ip 10.9.0.{other}
     source_ip 10.9.0.{own}
-    min_rx 10
-    min_tx 10
+    min_rx 50
+    min_tx 50
     multiplier 3
 }}\n"
         )
@@ -44,6 +44,13 @@ mod better_than_the_original {
         Daemon::start(&Binary::under_test(), lan.nodes()[node].namespace(), config)
     }
 
+    /// Waits until the session `name` is up, and would fall as soon as it is to.
+    #[track_caller]
+    fn await_session(daemon: &Daemon, name: &str) {
+        daemon.await_log(Mark::default(), &format!("({name}) Entering Up state"));
+        daemon.await_log(Mark::default(), "Detection time is 150000 us");
+    }
+
     fn await_master(lan: &Lan, node: usize) {
         let address = ["10.9.0.100".parse().expect("it is one")];
         assert!(lan.nodes()[node].addresses().wait(&address, true, PATIENCE), "node {}", node + 1);
@@ -72,7 +79,7 @@ mod better_than_the_original {
         await_master(&lan, 0);
         let takeover = "    bfd_takeover master only_backup";
         let backup = start(&lan, 1, &(session("master", 2, 1) + &instance(100, takeover)));
-        backup.await_log(Mark::default(), "(master) Entering Up state");
+        await_session(&backup, "master");
         backup.await_log(Mark::default(), "(web) master set to 10.9.0.1");
         let mark = backup.log().mark();
         let killed = SystemTime::now();
@@ -94,7 +101,7 @@ mod better_than_the_original {
         let backups = [(1, 2, 200), (2, 3, 50)].map(|(node, own, priority)| {
             let config = session("master", own, 1) + &instance(priority, "    bfd_takeover master");
             let daemon = start(&lan, node, &config);
-            daemon.await_log(Mark::default(), "(master) Entering Up state");
+            await_session(&daemon, "master");
             daemon.await_log(Mark::default(), "(web) master set to 10.9.0.1");
             daemon
         });
@@ -104,7 +111,7 @@ mod better_than_the_original {
         let line = backups[0].await_log(marks[0], "(web) Entering MASTER STATE");
         backups[1].await_log(marks[1], "(web) master changed from 10.9.0.1 to 10.9.0.2");
         let took = line.at.duration_since(killed).unwrap_or_default();
-        // 30 ms to notice, and 56/256 of a second to leave the way to better ones.
+        // 150 ms to notice, and 56/256 of a second to leave the way to better ones.
         assert!(took < Duration::from_millis(700), "{took:?}");
         assert!(took > Duration::from_millis(218), "{took:?}");
         let log = backups[1].log().since(marks[1]);
@@ -118,7 +125,7 @@ mod better_than_the_original {
         await_master(&lan, 0);
         let backup =
             start(&lan, 1, &(session("master", 2, 1) + &instance(100, "    bfd_takeover master")));
-        backup.await_log(Mark::default(), "(master) Entering Up state");
+        await_session(&backup, "master");
         backup.await_log(Mark::default(), "(web) master set to 10.9.0.1");
         // The session is taken down in an orderly way: the master has nothing but VRRP from now on.
         let mark = backup.log().mark();
@@ -160,7 +167,7 @@ mod better_than_the_original {
         for name in ["hinted", "plain"] {
             backup.await_log(Mark::default(), &format!("({name}) master set to 10.9.0.1"));
         }
-        backup.await_log(Mark::default(), "(other) Entering Up state");
+        await_session(&backup, "other");
         [master, backup]
     }
 
@@ -242,7 +249,7 @@ mod better_than_the_original {
         let backups = [(1, 2, 120), (2, 3, 100)].map(|(node, own, priority)| {
             let config = session("master", own, 1) + &router("web", 51, priority, "0.2", takeover);
             let daemon = start(&lan, node, &config);
-            daemon.await_log(Mark::default(), "(master) Entering Up state");
+            await_session(&daemon, "master");
             daemon.await_log(Mark::default(), "(web) master set to 10.9.0.1");
             daemon
         });

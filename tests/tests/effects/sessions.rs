@@ -85,7 +85,7 @@ fn a_session_is_up_with_neighbours_within_reach_and_those_hear_of_it_who_are_to(
     };
     let others = other("near", 2, 1) + &other("far", 42, 41) + &other("unheard", 44, 43);
     let config = ours("near", 1, 2, "    max_hops 4\n    vrrp")
-        + &ours("far", 41, 42, "    max_hops 5\n    vrrp\n    checker\n    weight 7")
+        + &ours("far", 41, 42, "    max_hops 5\n    vrrp\n    checker\n    weight 7 reverse")
         + &ours("unheard", 43, 44, "    max_hops -1\n    checker")
         + &instance(
             "web",
@@ -96,7 +96,7 @@ fn a_session_is_up_with_neighbours_within_reach_and_those_hear_of_it_who_are_to(
     let _other =
         Daemon::start(&Binary::under_test(), second, &(others + &instance("idle", 52, "")));
     let daemon = start(&lan, &config);
-    daemon.await_log(Mark::default(), "(web) Changing effective priority from 100 to 107");
+    daemon.await_log(Mark::default(), "(web) Changing effective priority from 100 to 93");
     let is_up = |captured: &Captured| {
         Control::read(&captured.frame.bytes)
             .is_some_and(|said| last_byte(said.destination) == 42 && said.min_tx == 60_000)

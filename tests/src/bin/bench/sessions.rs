@@ -1,12 +1,11 @@
 //! What BFD sessions cost, and whether they hold.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use lab::{Binary, Capture, Control, Daemon, LogLine, Mark, Namespace, PATIENCE, Pair};
+use lab::{Binary, Capture, Control, Daemon, LogLine, Mark, PATIENCE, Pair, Wire};
 
 use crate::stalls::Stalls;
 
@@ -24,79 +23,11 @@ pub(crate) struct Cost {
     pub(crate) falls: usize,
 }
 
-/// Two nodes on a wire of their own, each with as many addresses as there are sessions.
-struct Wire {
-    nodes: [Namespace; 2],
-}
-
-/// The address of `side` in session `number`.
-fn address(side: usize, number: usize) -> String {
-    format!("10.{}.{}.{}", side + 1, number / 200, number % 200 + 1)
-}
-
-/// The link-layer address of `side`.
-fn link_address(side: usize) -> String {
-    format!("02:00:00:00:00:{:02x}", side + 1)
-}
-
-impl Wire {
-    fn new(sessions: usize) -> Self {
-        let nodes = [Namespace::new(), Namespace::new()];
-        let peer = nodes[1].name();
-        let [first, second] = [0, 1].map(link_address);
-        nodes[0].ip(&format!(
-            "link add eth0 address {first} type veth peer name eth0 netns {peer} address {second}\n"
-        ));
-        for (side, node) in nodes.iter().enumerate() {
-            let mut lines = String::from("link set eth0 up\n");
-            for number in 0..sessions {
-                let (own, other) = (address(side, number), address(1 - side, number));
-                let _ = writeln!(lines, "addr add {own}/8 dev eth0");
-                // The kernel knows only so many neighbours in all namespaces together.
-                let way = link_address(1 - side);
-                let _ = writeln!(lines, "neigh add {other} lladdr {way} dev eth0 nud permanent");
-            }
-            node.ip(&lines);
-        }
-        Self { nodes }
-    }
-
-    fn start(
-        &self,
-        side: usize,
-        binary: &Binary,
-        sessions: usize,
-        interval: u32,
-        globals: &str,
-    ) -> Daemon {
-        let mut text = format!("global_defs {{\n{globals}}}\n");
-        for number in 0..sessions {
-            let (own, other) = (address(side, number), address(1 - side, number));
-            let _ = write!(
-                text,
-                "bfd_instance session{number} {{
-    neighbor_ip {other}
-    source_ip {own}
-    min_rx {interval}
-    min_tx {interval}
-    multiplier 5
-}}\n"
-            );
-        }
-        // The original does not run for BFD alone.
-        text.push_str(
-            "vrrp_instance idle {\n    interface eth0\n    state BACKUP\n    virtual_router_id 51\n    \
-             virtual_ipaddress {\n        10.9.0.1/32\n    }\n}\n",
-        );
-        Daemon::start_with(binary, &self.nodes[side], &text, &[])
-    }
-
-    /// Packets of the first node, in both directions.
-    fn packets(&self) -> u64 {
-        let shown = self.nodes[0].ip_json(&["-s", "link", "show", "dev", "eth0"]);
-        let count = |way: &str| shown[0]["stats64"][way]["packets"].as_u64().unwrap_or(0);
-        count("rx") + count("tx")
-    }
+/// Packets of the first node, in both directions.
+fn packets(wire: &Wire) -> u64 {
+    let shown = wire.nodes()[0].ip_json(&["-s", "link", "show", "dev", "eth0"]);
+    let count = |way: &str| shown[0]["stats64"][way]["packets"].as_u64().unwrap_or(0);
+    count("rx") + count("tx")
 }
 
 fn count(daemon: &Daemon, mark: Mark, text: &str) -> usize {
@@ -106,7 +37,7 @@ fn count(daemon: &Daemon, mark: Mark, text: &str) -> usize {
 
 /// Starts `sessions` between `binary` and one of ours, and waits until all are up.
 fn up(wire: &Wire, binary: &Binary, sessions: usize, interval: u32, globals: &str) -> [Daemon; 2] {
-    let start = |side, binary: &Binary| wire.start(side, binary, sessions, interval, globals);
+    let start = |side, binary: &Binary| wire.start(side, binary, interval, globals);
     let daemons = [start(0, binary), start(1, &Binary::under_test())];
     for daemon in &daemons {
         let mut up = 0;
@@ -128,10 +59,10 @@ pub(crate) fn cost(binary: &Binary, sessions: usize, interval: u32) -> Cost {
     let wire = Wire::new(sessions);
     let [daemon, _other] = up(&wire, binary, sessions, interval, "");
     let process = daemon.bfd().expect("it has written its pid file");
-    let (mark, before) = (daemon.log().mark(), (process.processor_time(), wire.packets()));
+    let (mark, before) = (daemon.log().mark(), (process.processor_time(), packets(&wire)));
     thread::sleep(PERIOD);
     let used = process.processor_time() - before.0;
-    let packets = wire.packets() - before.1;
+    let packets = packets(&wire) - before.1;
     Cost {
         packet: used / u32::try_from(packets.max(1)).unwrap_or(u32::MAX),
         rate: packets / PERIOD.as_secs(),
@@ -146,7 +77,7 @@ pub(crate) fn lateness(binary: &Binary) -> Vec<f64> {
     const SESSIONS: usize = 20;
     const DETECTION: f64 = 250.0;
     let wire = Wire::new(SESSIONS);
-    let capture = Capture::start(&wire.nodes[0], None);
+    let capture = Capture::start(&wire.nodes()[0], None);
     let [daemon, mut other] = up(&wire, binary, SESSIONS, 50, "");
     let mark = daemon.log().mark();
     other.kill();
@@ -165,7 +96,7 @@ pub(crate) fn lateness(binary: &Binary) -> Vec<f64> {
     }
     let mut late: Vec<f64> = (0..SESSIONS)
         .filter_map(|number| {
-            let heard = heard.get(&address(1, number).parse().ok()?)?;
+            let heard = heard.get(&Wire::address(1, number))?;
             let fell = fell.get(&format!("session{number}"))?;
             Some(fell.duration_since(*heard).ok()?.as_secs_f64() * 1e3 - DETECTION)
         })
@@ -258,7 +189,8 @@ vrrp_instance web {{
             pair.await_addresses(&float, 0, true);
             pair.start(1);
             let backup = pair.daemon(1);
-            backup.await_log(Mark::default(), "(other) Entering Up state");
+            // It is up, and no longer at the idle interval.
+            backup.await_log(Mark::default(), "Detection time is 30000 us");
             let adverts = pair.lan().capture().frames();
             // The backup knows its master by then.
             let mut count = 0;
