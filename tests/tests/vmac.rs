@@ -9,8 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lab::{
-    Advert, Binary, Capture, Captured, Content, Daemon, Lan, Mark, Namespace, PATIENCE, Scratch,
-    Timeline,
+    Advert, Binary, Capture, Captured, Content, Daemon, Dump, Lan, Mark, Namespace, PATIENCE,
+    Scratch, Timeline,
 };
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -364,6 +364,66 @@ fn addresses_on_other_interfaces_get_their_own() {
     router.daemon.await_log(Mark::default(), "(one) Changing effective priority from 200 to 205");
     let link = router.link("far.51");
     assert_eq!((&link["link"], &link["address"]), (&"inner0".into(), &"00:00:5e:00:01:33".into()));
+    router.stop();
+}
+
+#[test]
+fn dumps_show_them_as_the_original_does() {
+    let global = "global_defs {\n    vmac_prefix own\n    vmac_addr_prefix far\n    vrrp_check_unicast_src\n}\ninterface_up_down_delays {\n    eth0 0.05 0.2\n}\n";
+    let all = "use_vmac\n    use_vmac_addr\n    dont_track_primary";
+    let peers = "unicast_peer {\n        10.9.0.9\n    }
+    virtual_routes {
+        10.20.0.0/16 via 10.9.0.9
+        fd20::/48 via fd00:9::9
+        fd21::/48 via fd00:9::9 metric 5
+        unreachable fd22::/48 metric 6
+    }";
+    let config = global.to_owned()
+        + &instance("all", 51, all, &["10.9.0.100/32", "10.8.0.100/24 dev inner0"])
+        + &instance("one", 52, peers, &["10.9.0.102/24", "10.8.0.102/24 dev inner0 use_vmac"]);
+    let mut router = Router::start(&config);
+    let addresses = ["10.9.0.100", "10.8.0.100", "10.9.0.102", "10.8.0.102"];
+    router.await_addresses(&addresses, true);
+    let dump = router.daemon.dump(Dump::State);
+    let blocks = |title: &str| -> Vec<String> {
+        let title = format!("\n {title} = ");
+        let parts = dump.split(title.as_str()).skip(1);
+        parts.map(str::to_owned).collect()
+    };
+    let shows = |blocks: &[String], name: &str, line: &str| {
+        let block = blocks.iter().find(|block| block.starts_with(&format!("{name}\n")));
+        let block = block.unwrap_or_else(|| panic!("there is no {name} in\n{dump}"));
+        assert!(block.lines().any(|one| one.trim() == line), "{name} has no {line:?}:\n{block}");
+    };
+    let instances = blocks("VRRP Instance");
+    shows(&instances, "all", "10.8.0.100/24 dev far.51@inner0 scope global set");
+    shows(&instances, "one", "10.8.0.102/24 dev far.52@inner0 use_vmac scope global set");
+    // What the global setting makes of it is not shown.
+    shows(&instances, "one", "Check unicast src : no");
+    let interfaces = blocks("Name");
+    shows(&interfaces, "own.51", "Up debounce timer = 200000us");
+    shows(&interfaces, "own.51", "all, weight 255");
+    shows(&interfaces, "far.51", "Up debounce timer = 0us");
+    shows(&interfaces, "far.51", "all, weight 0");
+    let route = |destination: &str| {
+        let line = dump.lines().find(|line| line.contains(destination));
+        line.unwrap_or_else(|| panic!("there is no {destination} in\n{dump}")).to_owned()
+    };
+    for (destination, found) in [
+        ("10.20.0.0/16", " [dev eth0]"),
+        ("fd20::", ""),
+        ("fd21::", " [dev eth0]"),
+        ("fd22::", " [dev lo]"),
+    ] {
+        let line = route(destination);
+        let end = line.find(" [dev").map_or("", |at| &line[at..]);
+        assert_eq!(end, found, "{line}");
+    }
+    let mark = router.daemon.log().mark();
+    router.namespace().ip("link set eth0 down\n");
+    router.daemon.await_log(mark, "(one) Entering FAULT STATE");
+    let own = "Use VMAC, i/f name own.51, is_up = true, xmit_base = false";
+    assert!(router.daemon.dump(Dump::State).contains(own), "it is set up, whatever eth0 is");
     router.stop();
 }
 

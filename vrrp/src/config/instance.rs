@@ -114,6 +114,8 @@ pub struct Shown {
     pub no_addresses: bool,
     /// Whether a unicast keyword was given, with peers or without.
     pub unicast: bool,
+    /// Whether the instance itself says that an advert must come from a peer.
+    pub checks_source: bool,
     /// Whether the instance was to be faulty without peers.
     pub fault_without_peers: bool,
     /// Whether the number of the virtual router ends the VMAC's own MAC address.

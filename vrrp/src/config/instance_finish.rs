@@ -126,6 +126,7 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
         let auth = self.auth(advert_interval);
         let shown = Shown {
             unicast: self.draft.unicast.configured,
+            checks_source: self.draft.unicast.check_source,
             fault_without_peers: self.draft.unicast.fault_no_peer,
             mac_with_vrid: self.draft.vmac.as_ref().is_some_and(VmacDraft::mac_has_vrid),
             ..Shown::default()

@@ -12,6 +12,8 @@ pub struct Placed {
     pub interface: String,
     /// What that stands on, where it is a macvlan or ipvlan.
     pub base: Option<String>,
+    /// Whether it asks for a VMAC of its own.
+    pub asks_vmac: bool,
     /// Whether we have put it there.
     pub set: bool,
     /// Whether nftables keeps traffic to it away.
@@ -33,7 +35,7 @@ pub fn address(address: &Address, placed: &Placed) -> String {
         Some(base) => word(&format!("dev {}@{base}", placed.interface)),
         None => word(&format!("dev {}", placed.interface)),
     }
-    if address.use_vmac {
+    if placed.asks_vmac {
         word("use_vmac");
     }
     word(&format!("scope {}", scope(address.scope)));

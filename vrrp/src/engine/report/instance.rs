@@ -72,7 +72,7 @@ impl Engine {
         out.field_if_any("Debug level", Some(debug).filter(|&level| level != 0));
         self.report_addresses(instance, out);
         if let Transport::Unicast(unicast) = &config.transport {
-            report_unicast(unicast, instance.expect.old_checksum, config.family, out);
+            report_unicast(unicast, instance.expect.old_checksum, config, out);
         }
         if out.shows_state() {
             let (receive, send) = self.descriptors(instance);
@@ -160,7 +160,7 @@ impl Engine {
     fn report_interface(&self, instance: &Instance, out: &mut Report) {
         let config = &instance.config;
         let own = own_links::of_adverts(config, &self.own_links);
-        let is_up = instance.own.is_some_and(|index| self.interfaces.is_up(index));
+        let is_up = instance.own.is_some();
         match &config.own_interface {
             OwnInterface::None => {}
             OwnInterface::Vmac(vmac) => {
@@ -448,10 +448,15 @@ fn report_auth(auth: &Auth, version: Version, out: &mut Report) {
     });
 }
 
-fn report_unicast(unicast: &Unicast, checksum: OldChecksum, family: Family, out: &mut Report) {
-    let default = (family == Family::V4).then_some(FULL_TTL);
+fn report_unicast(
+    unicast: &Unicast,
+    checksum: OldChecksum,
+    config: &config::Instance,
+    out: &mut Report,
+) {
+    let default = (config.family == Family::V4).then_some(FULL_TTL);
     out.field_if_any("Unicast TTL", unicast.ttl.or(default));
-    let check = yes_no(unicast.check_source);
+    let check = yes_no(config.shown.checks_source);
     out.line(format_args!("Check unicast src : {check}"));
     out.line("Unicast Peer :");
     out.inside(|out| {

@@ -73,12 +73,12 @@ impl Engine {
             for instance in self.instances.iter() {
                 let (config, links) = (&instance.config, &self.own_links);
                 let on_it = own_links::of_adverts(config, links) == Some(name)
-                    || own_links::of_addresses(config, links).any(|own| own == name)
-                    || !instance.config.track_primary
-                        && instance.config.interface.as_deref() == Some(name);
+                    || !config.track_primary && config.interface.as_deref() == Some(name);
+                let has_address = own_links::of_addresses(config, links).any(|own| own == name);
                 let known = found.iter().any(|(known, _)| *known == instance.name());
-                if on_it && !known {
-                    let weight = if instance.config.track_primary { 0 } else { NOT_TRACKED };
+                if (on_it || has_address) && !known {
+                    let is_needed = config.track_primary || has_address;
+                    let weight = if is_needed { 0 } else { NOT_TRACKED };
                     found.push((instance.name(), Weighting { weight, reverse: false }));
                 }
             }
@@ -143,7 +143,11 @@ impl Engine {
     fn report_link_delays(&self, link: &Link, out: &mut Report) {
         out.field("Seen up", u8::from(self.links.has_been_up(link.index)));
         out.field("Delayed state change running", self.links.is_held(link.index));
-        let delay = self.config.delays.iter().find(|delay| delay.interface == link.name);
+        // A VMAC of an instance has the delays of the interface below it.
+        let is_vmac = self.instances.iter().any(|instance| instance.own == Some(link.index));
+        let delayed = if is_vmac { self.interfaces.base(link.index) } else { link.index };
+        let name = self.interface_name(delayed);
+        let delay = self.config.delays.iter().find(|delay| delay.interface == name);
         let micros = |time: std::time::Duration| format!("{}us", time.as_micros());
         let (up, down) = delay.map_or_else(Default::default, |delay| (delay.up, delay.down));
         out.field("Up debounce timer", micros(up));

@@ -8,6 +8,7 @@ use super::super::instance::Instance;
 use super::super::{Engine, own_links};
 use crate::config::{Address, Route, TrackGroupId};
 use crate::kernel::{self, Ledger};
+use crate::packet::Family;
 use crate::report::{self, Placed};
 
 impl Engine {
@@ -59,6 +60,7 @@ impl Engine {
         report::address(
             address,
             &Placed {
+                asks_vmac: address.use_vmac && !has_vmac_by_owner(address, owner),
                 set,
                 track_group,
                 nftables: refused && nftables,
@@ -94,10 +96,12 @@ impl Engine {
         }
     }
 
-    /// A route that is there, and of which the kernel has had to find out the interface.
+    /// A route that is there, and of which the kernel has had to find out the interface. It is only known which one that
+    /// is where the metric is what the configuration says: the kernel gives IPv6 routes without one 1024.
     fn left_to_the_kernel(&self, route: &Route) -> Option<machine::Route> {
-        let Route { interface, gateway, next_hops, tracked, .. } = route;
-        let is_left = interface.is_none() && gateway.is_some() && next_hops.is_empty() && *tracked;
+        let Route { interface, next_hops, tracked, metric, .. } = route;
+        let is_known = route.family == Family::V4 || metric.is_some_and(|metric| metric != 0);
+        let is_left = interface.is_none() && next_hops.is_empty() && *tracked && is_known;
         let placed = is_left.then(|| self.place_route(route)).flatten();
         placed.filter(|placed| self.ledger.holds_route(placed))
     }
@@ -140,6 +144,14 @@ impl Engine {
     pub(in crate::engine) fn interface_of(&self, instance: &Instance) -> Option<IfIndex> {
         instance.own.or(instance.base)
     }
+}
+
+/// Whether an address has a VMAC of its own because its instance says so for all of them (`use_vmac_addr`).
+fn has_vmac_by_owner(address: &Address, owner: Option<&Instance>) -> bool {
+    owner.is_some_and(|owner| {
+        let elsewhere = address.interface.is_some() || address.family() != owner.config.family;
+        owner.config.address_vmacs && elsewhere
+    })
 }
 
 /// Lines of objects below a title.
