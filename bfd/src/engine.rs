@@ -15,7 +15,7 @@ use log::{debug, error, info, warn};
 use nix::unistd::getpid;
 use runtime::bfd_event::{Present, Sender, Trackers};
 use runtime::child::{self, Setup};
-use runtime::dump::{Dumping, Dumps};
+use runtime::dump::{Dumping, Dumps, Kept};
 use runtime::event_loop::{EventLoop, Lead};
 use runtime::global::Global;
 use runtime::handover;
@@ -480,8 +480,8 @@ impl EventLoop for Engine {
         match signal {
             Signal::Reload => return self.load(),
             Signal::CpuTime => {
-                warn!(
-                    "bfd process has used too much CPU time, bfd_rlimit_rttime may need to be increased"
+                info!(
+                    "BFD process has used too much CPU time, bfd_rlimit_rttime may need to be increased"
                 );
             }
             Signal::Data => {
@@ -495,8 +495,11 @@ impl EventLoop for Engine {
 
     fn reload(&mut self, memory: OwnedFd, _: Instant) -> io::Result<()> {
         info!("Reloading");
+        self.keep_state(Kept::Before);
         self.config = memory;
-        self.load()
+        self.load()?;
+        self.keep_state(Kept::After);
+        Ok(())
     }
 
     /// Says good-bye on every session, so that nobody need wait for a detection time.

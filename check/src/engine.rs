@@ -22,13 +22,13 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Instant;
 
-use log::{error, info, warn};
+use log::{error, info};
 use nix::unistd::getpid;
 use runtime::agentx::Offering;
 use runtime::audience::{self, Audience};
 use runtime::bfd_event::Receiver;
 use runtime::child::{self, Setup};
-use runtime::dump::{Dumping, Dumps};
+use runtime::dump::{Dumping, Dumps, Kept};
 use runtime::event_loop::{EventLoop, Lead};
 use runtime::global::Global;
 use runtime::options::Options;
@@ -205,8 +205,8 @@ impl EventLoop for Engine {
     fn signalled(&mut self, signal: Signal, now: Instant) -> io::Result<()> {
         match signal {
             Signal::Reload => self.repeat_configuration(now),
-            Signal::CpuTime => warn!(
-                "Healthcheck process has used too much CPU time, checker_rlimit_rttime may need to be increased"
+            Signal::CpuTime => info!(
+                "Checker process has used too much CPU time, checker_rlimit_rttime may need to be increased"
             ),
             Signal::Data => {
                 info!("Printing checker data for process({}) on signal", getpid());
@@ -219,7 +219,9 @@ impl EventLoop for Engine {
     }
 
     fn reload(&mut self, memory: OwnedFd, now: Instant) -> io::Result<()> {
+        self.keep_state(Kept::Before);
         Engine::reload(self, &memory, now);
+        self.keep_state(Kept::After);
         Ok(())
     }
 

@@ -52,6 +52,28 @@ impl Writer {
     }
 }
 
+/// When a process keeps its state: around a reload (`config_save_dir`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// As it was.
+    Before,
+    /// As it has become.
+    After,
+}
+
+/// The name of the file that keeps the state of this process around its reload of that number.
+fn kept_name(writer: Writer, reload: u32, moment: Kept) -> String {
+    let process = match writer {
+        Writer::Vrrp => "_vrrp",
+        _ => writer.suffix(),
+    };
+    let moment = match moment {
+        Kept::Before => "pre",
+        Kept::After => "post",
+    };
+    format!("keepalived{process}.{}.{reload}.{moment}", std::process::id())
+}
+
 /// Where a process shows its state (`state_dump_file`).
 pub fn state_path(global: &Global, writer: Writer) -> PathBuf {
     let path = located(global.files.state_dump_file.as_deref(), "keepalived.data");

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use lab::{Binary, Daemon, Mark, Namespace, PATIENCE, Scratch};
+use lab::{Binary, Daemon, Mark, Namespace, PATIENCE, Scratch, await_file};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::signal::Signal;
 
@@ -274,9 +274,19 @@ fn copies_of_the_configuration_are_kept() {
     let directory = scratch.path().join("copies");
     let config = globals(&format!(" config_save_dir {}\n", directory.display()));
     let daemon = start(&namespace, &config);
+    let child = daemon.process().children()[0].pid();
+    let second = SESSION.replace("one", "two").replace("127.0.0.2", "127.0.0.3");
+    reload(&daemon, &(config.clone() + &second), "Reload complete");
     reload(&daemon, &config, "Reload complete");
+    // What each process has made of it, around each reload.
+    for (moment, two) in [("1.pre", false), ("1.post", true), ("2.pre", true), ("2.post", false)] {
+        let state = directory.join(format!("keepalived_bfd.{child}.{moment}"));
+        let shown =
+            await_file(&state, |text| text.contains("= one").then(|| text.contains("= two")));
+        assert_eq!(shown, two, "{moment}");
+    }
     let pid = daemon.process().pid();
-    for count in [0, 1] {
+    for count in [0, 1, 2] {
         let copy = directory.join(format!("keepalived.conf.{pid}.{count}"));
         let text = fs::read_to_string(&copy).unwrap_or_else(|error| panic!("{error}: {copy:?}"));
         assert!(text.contains("neighbor_ip 127.0.0.2"), "{text}");

@@ -42,7 +42,7 @@ use runtime::agentx::Offering;
 use runtime::audience::{self, Audience};
 use runtime::bfd_event::Receiver;
 use runtime::child::{self, Setup};
-use runtime::dump::{Dumping, Dumps};
+use runtime::dump::{Dumping, Dumps, Kept};
 use runtime::event_loop::{EventLoop, Lead};
 use runtime::global::Global;
 use runtime::machine::{IfIndex, Route};
@@ -385,14 +385,18 @@ impl EventLoop for Engine {
             Signal::ClearStatistics => self.dump_on_signal(Dump::Statistics { clear: true }),
             Signal::Data => self.dump_on_signal(Dump::State),
             Signal::Json => self.dump_on_signal(Dump::Json),
-            Signal::CpuTime => info!("VRRP used more CPU time than rlimit_rttime allows"),
+            Signal::CpuTime => info!(
+                "VRRP process has used too much CPU time, vrrp_rlimit_rttime may need to be increased"
+            ),
             _ => {}
         }
         Ok(())
     }
 
     fn reload(&mut self, memory: OwnedFd, now: Instant) -> io::Result<()> {
+        self.keep_state(Kept::Before);
         Engine::reload(self, &memory, now);
+        self.keep_state(Kept::After);
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Instant, SystemTime};
 
 use runtime::dump::{self, Copy, Dumping, Dumps, SHARED, Writer};
-use runtime::global::Author;
+use runtime::global::{Author, Global};
 use runtime::report::{Moment, Report};
 
 use super::live::Live;
@@ -19,19 +19,24 @@ impl Dumping for Engine {
     type Dump = ();
 
     const WRITTEN: Source = Source::Dump;
+    const WRITER: Writer = Writer::Bfd;
+
+    fn global(&self) -> &Global {
+        &self.global
+    }
 
     fn dumps(&mut self) -> &mut Dumps<()> {
         &mut self.dumps
     }
 
     fn begin_dump(&mut self, (): ()) -> Option<io::Result<Copy>> {
-        let path = dump::state_path(&self.global, Writer::Bfd);
+        let path = dump::state_path(&self.global, Self::WRITER);
         Some(dump::write_apart(path, SHARED, || self.state()))
     }
 
     fn report(&self, out: &mut Report) {
         let real_time = self.promotion.real_time();
-        self.global.report(&Author { real_time, ..Author::new(Writer::Bfd) }, out);
+        self.global.report(&Author { real_time, ..Author::new(Self::WRITER) }, out);
         if out.shows_state() {
             out.heading("BFD Data");
             for (multihop, name) in [(false, "fd_in"), (true, "multihop fd_in")] {

@@ -5,7 +5,7 @@ use std::io;
 use std::time::{Instant, SystemTime};
 
 use runtime::dump::{self, Copy, Dumping, Dumps, SHARED, Writer};
-use runtime::global::Author;
+use runtime::global::{Author, Global};
 use runtime::report::Report;
 
 use super::live::Live;
@@ -19,19 +19,24 @@ impl Dumping for Engine {
     type Dump = ();
 
     const WRITTEN: Source = Source::Dump;
+    const WRITER: Writer = Writer::Checker;
+
+    fn global(&self) -> &Global {
+        &self.global
+    }
 
     fn dumps(&mut self) -> &mut Dumps<()> {
         &mut self.dumps
     }
 
     fn begin_dump(&mut self, (): ()) -> Option<io::Result<Copy>> {
-        let path = dump::state_path(&self.global, Writer::Checker);
+        let path = dump::state_path(&self.global, Self::WRITER);
         Some(dump::write_apart(path, SHARED, || self.state()))
     }
 
     fn report(&self, out: &mut Report) {
         let real_time = self.promotion.real_time();
-        self.global.report(&Author { real_time, ..Author::new(Writer::Checker) }, out);
+        self.global.report(&Author { real_time, ..Author::new(Self::WRITER) }, out);
         report(&self.config, &self.snapshot(), out);
     }
 }

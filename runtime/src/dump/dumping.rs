@@ -2,11 +2,13 @@
 
 use std::io;
 use std::marker::Copy as Plain;
+use std::path::Path;
 
 use log::info;
 
-use super::{Copy, Dumps};
+use super::{Copy, Dumps, Kept, SHARED, Writer, kept_name, write_apart};
 use crate::event_loop::EventLoop;
+use crate::global::Global;
 use crate::report::Report;
 
 /// What is particular about the dumps of a process, and what follows from it.
@@ -16,6 +18,12 @@ pub trait Dumping: EventLoop {
 
     /// What the event loop hears when a dump is written.
     const WRITTEN: Self::Source;
+
+    /// Which process it is.
+    const WRITER: Writer;
+
+    /// The settings of the daemon.
+    fn global(&self) -> &Global;
 
     /// What was asked for.
     fn dumps(&mut self) -> &mut Dumps<Self::Dump>;
@@ -38,9 +46,10 @@ pub trait Dumping: EventLoop {
     /// A dump is written, or failed.
     fn dump_ended(&mut self) {
         let mut dumps = std::mem::take(self.dumps());
+        let was_writing = dumps.is_writing();
         dumps.ended(self.reactor());
         *self.dumps() = dumps;
-        if !self.dumps().is_writing() {
+        if was_writing && !self.dumps().is_writing() {
             self.dump_is_over();
         }
         self.write_next_dump();
@@ -58,6 +67,17 @@ pub trait Dumping: EventLoop {
                 self.dump_is_over();
             }
         }
+    }
+
+    /// Keeps all that there is to know of this moment, where that is wanted (`config_save_dir`).
+    fn keep_state(&mut self, moment: Kept) {
+        let Some(directory) = self.global().files.config_save_dir.clone() else { return };
+        let number = self.dumps().number(moment);
+        let path = Path::new(&directory).join(kept_name(Self::WRITER, number, moment));
+        let copy = write_apart(path, SHARED, || self.state());
+        let mut dumps = std::mem::take(self.dumps());
+        dumps.keep(copy, Self::WRITTEN, self.reactor());
+        *self.dumps() = dumps;
     }
 
     /// All that there is to know.

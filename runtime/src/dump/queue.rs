@@ -5,7 +5,7 @@ use std::io;
 
 use log::{error, info};
 
-use super::Copy;
+use super::{Copy, Kept};
 use crate::reactor::{Reactor, Readiness, Registration};
 
 /// What was asked for, each a `W`, and the copy of this process that writes the first.
@@ -13,11 +13,15 @@ use crate::reactor::{Reactor, Readiness, Registration};
 pub struct Dumps<W> {
     writing: Option<(Copy, Registration)>,
     waiting: Vec<W>,
+    /// Copies that keep the state of a moment: each has a file of its own, so none waits for another.
+    keeping: Vec<(Copy, Registration)>,
+    /// The number of the reload whose states are kept.
+    reload: u32,
 }
 
 impl<W> Default for Dumps<W> {
     fn default() -> Self {
-        Self { writing: None, waiting: Vec::new() }
+        Self { writing: None, waiting: Vec::new(), keeping: Vec::new(), reload: 0 }
     }
 }
 
@@ -44,14 +48,25 @@ impl<W: std::marker::Copy + PartialEq> Dumps<W> {
         source: S,
         reactor: &mut Reactor<S, T>,
     ) {
-        let registered = copy.and_then(|copy| {
-            let registration = reactor.register(&copy, source, Readiness::Readable)?;
-            Ok((copy, registration))
-        });
-        match registered {
-            Ok(writing) => self.writing = Some(writing),
-            Err(failure) => error!("cannot dump: {failure}"),
+        self.writing = watched(copy, source, reactor);
+    }
+
+    /// The number of the reload that a state is kept for.
+    pub fn number(&mut self, moment: Kept) -> u32 {
+        if moment == Kept::Before {
+            self.reload = self.reload.wrapping_add(1);
         }
+        self.reload
+    }
+
+    /// A copy of this process keeps the state of this moment, whatever else is being written.
+    pub fn keep<S: std::marker::Copy, T: std::marker::Copy + Eq + Hash>(
+        &mut self,
+        copy: io::Result<Copy>,
+        source: S,
+        reactor: &mut Reactor<S, T>,
+    ) {
+        self.keeping.extend(watched(copy, source, reactor));
     }
 
     /// Whether something is being written.
@@ -59,21 +74,41 @@ impl<W: std::marker::Copy + PartialEq> Dumps<W> {
         self.writing.is_some()
     }
 
-    /// The copy that writes may have ended.
+    /// Copies that write may have ended.
     pub fn ended<S: std::marker::Copy, T: std::marker::Copy + Eq + Hash>(
         &mut self,
         reactor: &mut Reactor<S, T>,
     ) {
-        let Some((copy, registration)) = self.writing.take() else { return };
-        let Some(outcome) = copy.outcome() else {
-            self.writing = Some((copy, registration));
-            return;
-        };
-        if let Err(failure) = outcome {
-            info!("{failure}");
-        }
-        if let Err(failure) = reactor.deregister(&copy, registration) {
-            error!("cannot forget a dump: {failure}");
-        }
+        self.writing = self.writing.take().and_then(|begun| still_writing(begun, reactor));
+        let keeping = std::mem::take(&mut self.keeping).into_iter();
+        self.keeping = keeping.filter_map(|begun| still_writing(begun, reactor)).collect();
     }
+}
+
+/// The copy, once the loop hears of its end.
+fn watched<S: std::marker::Copy, T: std::marker::Copy + Eq + Hash>(
+    copy: io::Result<Copy>,
+    source: S,
+    reactor: &mut Reactor<S, T>,
+) -> Option<(Copy, Registration)> {
+    let registered = copy.and_then(|copy| {
+        let registration = reactor.register(&copy, source, Readiness::Readable)?;
+        Ok((copy, registration))
+    });
+    registered.inspect_err(|failure| error!("cannot dump: {failure}")).ok()
+}
+
+/// The copy, unless it has ended.
+fn still_writing<S: std::marker::Copy, T: std::marker::Copy + Eq + Hash>(
+    (copy, registration): (Copy, Registration),
+    reactor: &mut Reactor<S, T>,
+) -> Option<(Copy, Registration)> {
+    let Some(outcome) = copy.outcome() else { return Some((copy, registration)) };
+    if let Err(failure) = outcome {
+        info!("{failure}");
+    }
+    if let Err(failure) = reactor.deregister(&copy, registration) {
+        error!("cannot forget a dump: {failure}");
+    }
+    None
 }

@@ -122,7 +122,7 @@ pub(super) const KEYWORDS: &[Keyword<Draft>] = &[
     keyword(
         "config_save_dir",
         Args::Word("DIR"),
-        "where copies of the configuration are kept",
+        "where copies of the configuration, and the state around each reload, are kept",
         |draft: &mut Draft, value, statement, diagnostics| {
             if let Some(directory) = save_directory(value.word(), statement, diagnostics) {
                 draft.files.config_save_dir = Some(directory);

@@ -19,7 +19,7 @@ use std::time::{Instant, SystemTime};
 use log::info;
 use nix::unistd::getpid;
 use runtime::dump::{self, Copy, Dumping, Dumps, PRIVATE, SHARED, Writer};
-use runtime::global::Author;
+use runtime::global::{Author, Global};
 use runtime::report::{Moment, Report};
 
 use super::{Engine, Source};
@@ -79,6 +79,11 @@ impl Dumping for Engine {
     type Dump = Dump;
 
     const WRITTEN: Source = Source::Dump;
+    const WRITER: Writer = Writer::Vrrp;
+
+    fn global(&self) -> &Global {
+        &self.global
+    }
 
     fn dumps(&mut self) -> &mut Dumps<Dump> {
         &mut self.dumps
@@ -90,7 +95,7 @@ impl Dumping for Engine {
         let global = &self.global;
         let copy = match wanted {
             Dump::State => {
-                let path = dump::state_path(global, Writer::Vrrp);
+                let path = dump::state_path(global, Self::WRITER);
                 dump::write_apart(path, SHARED, || {
                     self.look_at_routes();
                     self.state()
@@ -118,7 +123,7 @@ impl Dumping for Engine {
     fn report(&self, out: &mut Report) {
         let clocks = Clocks::read();
         let real_time = self.promotion.real_time();
-        self.global.report(&Author { real_time, ..Author::new(Writer::Vrrp) }, out);
+        self.global.report(&Author { real_time, ..Author::new(Self::WRITER) }, out);
         self.report_paces(clocks, out);
         self.report_static_objects(out);
         self.report_instances(clocks, out);
