@@ -267,13 +267,12 @@ const OPTIONS: &[CommandOption] = &[
             Ok(())
         }),
     ),
+    // There is nothing to switch on.
     flag(
         Some('X'),
         "release-vips",
-        "leaving MASTER, remove addresses not added here too",
-        |options| {
-            options.child.release_vips = true;
-        },
+        "leaving MASTER, remove addresses not added here too (always done)",
+        |_| {},
     ),
     flag(
         Some('V'),

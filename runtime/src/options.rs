@@ -22,8 +22,6 @@ pub struct Options {
     pub detail: Detail,
     /// Log the configuration as it was understood (`-d`).
     pub dump_configuration: bool,
-    /// Remove addresses that this process did not add as well (`-X`).
-    pub release_vips: bool,
     /// Keep addresses, routes and rules at the end (`-V`).
     pub keep_vrrp: bool,
     /// Keep the IPVS table at the end (`-I`).

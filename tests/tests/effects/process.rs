@@ -74,6 +74,13 @@ fn each_child_has_its_real_time_priority_and_limit() {
         });
         // The warning comes at half the time.
         assert_eq!(limits, ["61728 123456", "117283 234567"]);
+        for (child, name, limit) in [(&children[0], "VRRP", "vrrp"), (&children[1], "BFD", "bfd")] {
+            child.signal(Signal::SIGXCPU);
+            let warning = format!(
+                "{name} process has used too much CPU time, {limit}_rlimit_rttime may need to be increased"
+            );
+            daemon.await_log(Mark::default(), &warning);
+        }
     }
 }
 

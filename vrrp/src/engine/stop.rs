@@ -25,11 +25,11 @@ impl Engine {
             for id in self.instances.keys() {
                 self.drive(id, Event::Stop, now);
             }
-            self.config.static_addresses.clear();
-            self.config.static_routes.clear();
-            self.config.static_rules.clear();
-            self.dirty = true;
         }
+        self.config.static_addresses.clear();
+        self.config.static_routes.clear();
+        self.config.static_rules.clear();
+        self.dirty = true;
         self.flush(now);
         // Those that were told something else before may run on until the process is gone.
         let before = self.audience.mark();
