@@ -210,7 +210,7 @@ fn check_scripts(global: &mut Global, purpose: Purpose<'_>, diagnostics: &mut Di
     global.scripts.shutdown = shutdown;
 }
 
-/// The programs that read FIFOs.
+/// The programs that read FIFOs. The children who start them count them among their own scripts.
 fn check_fifo_scripts(global: &mut Global, diagnostics: &mut Diagnostics) {
     let scripts = &mut global.scripts;
     let mut fifos =
@@ -221,7 +221,6 @@ fn check_fifo_scripts(global: &mut Global, diagnostics: &mut Diagnostics) {
         let script = fifo.script.take();
         fifo.script = script.and_then(|one| checker.check(one, Place::default(), diagnostics));
     }
-    checker.finish("notify FIFO ", diagnostics);
     [scripts.notify_fifo, scripts.vrrp_notify_fifo, scripts.lvs_notify_fifo] = fifos;
 }
 

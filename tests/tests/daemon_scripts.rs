@@ -168,7 +168,7 @@ fn an_insecure_reader_of_a_fifo_is_not_run() {
     assert!(!out.exists());
     drop(daemon);
     let daemon = start(&namespace, &text(""));
-    daemon.await_log(Mark::default(), "SECURITY VIOLATION - notify FIFO scripts");
+    daemon.await_log(Mark::default(), "SECURITY VIOLATION - scripts are being executed");
     await_file(&out, |text| text.contains("run").then_some(()));
 }
 

@@ -67,11 +67,11 @@ fn user(
         draft.special.user = Some(statement.clone());
         return;
     }
-    let path = draft.special.path.as_ref().and_then(|path| path.arg(0));
-    let text = format!(
-        "No user specified for misc checker script {}",
-        path.map_or("(none)", |path| path.text)
-    );
+    let path = draft.special.path.as_ref();
+    // What is wrong with it is said at the end of the block.
+    let command = path.and_then(|path| split_command(&path.line, &mut Diagnostics::default()));
+    let program = command.map(|command| words(&command.argv)).unwrap_or_default();
+    let text = format!("No user specified for misc checker script {program}");
     diagnostics.report(Class::GeneralError, statement.place(), text);
 }
 

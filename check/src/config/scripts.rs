@@ -40,6 +40,10 @@ pub(super) fn check(
             settle(&mut server.notify_down);
         }
     }
+    if !servers.is_empty() {
+        checker.count_reader(settings.notify_fifo.as_ref());
+        checker.count_reader(settings.lvs_notify_fifo.as_ref());
+    }
     checker.finish("check ", diagnostics);
 }
 

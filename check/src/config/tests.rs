@@ -472,6 +472,22 @@ fn scripts_run_only_if_they_may() {
     std::fs::remove_dir_all(&directory).unwrap();
 }
 
+/// What reads a FIFO is a script like all others, where there is anything to tell.
+#[test]
+fn readers_of_fifos_are_scripts() {
+    let settings =
+        "global_defs {\nlvs_notify_fifo /tmp/fifo\nlvs_notify_fifo_script /bin/true root\n}\n";
+    let mut diagnostics = Diagnostics::for_test();
+    let options = Options { main: "test.conf".into(), ..Options::default() };
+    let root = &runtime::global::ROOT;
+    let statements = parse_text(settings.as_bytes(), &options, root, &mut diagnostics);
+    let global = runtime::global::load(&statements, &mut diagnostics);
+    assert!(global.scripts.lvs_notify_fifo.as_ref().is_some_and(|fifo| fifo.script.is_some()));
+    for (text, status) in [(web("", ""), 6), (String::new(), 0)] {
+        assert_eq!(loaded_with(&text, &global).1.exit_status(), status);
+    }
+}
+
 #[test]
 fn tracked_files_and_sessions_are_found_by_name() {
     let mut global = Global::default();
@@ -492,7 +508,7 @@ fn tracked_files_and_sessions_are_found_by_name() {
     global.bfd_names = vec![session("b", true), session("hidden", false)];
     let text = web(
         "",
-        "FILE_CHECK {\ntrack_file load\n}\nFILE_CHECK {\ntrack_file load\nweight 5\n}\nFILE_CHECK {\ntrack_file other\n}\nBFD_CHECK {\nname b\n}\nBFD_CHECK {\nname b\n}\nBFD_CHECK {\nname hidden\n}\nBFD_CHECK {\n}",
+        "FILE_CHECK {\ntrack_file load\n}\nFILE_CHECK {\ntrack_file load\nweight 5\n}\nFILE_CHECK {\ntrack_file other\n}\nBFD_CHECK {\nname b\nname hidden\n}\nBFD_CHECK {\nname b\nname b\n}\nBFD_CHECK {\nname b\n}\nBFD_CHECK {\nname b\n}\nBFD_CHECK {\nname hidden\n}\nBFD_CHECK {\n}",
     );
     let (config, diagnostics) = loaded_with(&text, &global);
     let kinds: Vec<_> = config.virtual_servers[0].real_servers[0]
@@ -510,6 +526,8 @@ fn tracked_files_and_sessions_are_found_by_name() {
         [
             "track_file other not found",
             "FILE_CHECK has no track_file specified - ignoring",
+            "([192.0.2.2]:tcp:80) BFD_CHECK - BFD hidden not configured",
+            "([192.0.2.2]:tcp:80) BFD_CHECK - BFD b already specified as b",
             "([192.0.2.2]:tcp:80) BFD_CHECK - RS already monitoring b",
             "([192.0.2.2]:tcp:80) BFD_CHECK - BFD hidden not configured",
             "([192.0.2.2]:tcp:80) No name has been specified for BFD_CHECKER - skipping",

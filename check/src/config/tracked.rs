@@ -140,20 +140,19 @@ impl BfdDraft {
     ) -> Option<String> {
         let mut found: Option<String> = None;
         for statement in &self.names {
-            let problem = match (statement.arg(0), statement.arg(1), &found) {
-                (Some(word), None, None) => {
+            let problem = match (statement.arg(0), statement.arg(1)) {
+                (Some(word), None) => {
                     let name = word.text;
                     if !global.bfd_names.iter().any(|bfd| bfd.checker && bfd.name == name) {
                         format!("BFD_CHECK - BFD {name} not configured")
+                    } else if let Some(before) = &found {
+                        format!("BFD_CHECK - BFD {name} already specified as {before}")
                     } else if watched.iter().any(|watched| watched == name) {
                         format!("BFD_CHECK - RS already monitoring {name}")
                     } else {
                         found = Some(name.to_owned());
                         continue;
                     }
-                }
-                (Some(word), None, Some(before)) => {
-                    format!("BFD_CHECK - BFD {} already specified as {before}", word.text)
                 }
                 _ => "BFD_CHECK - No or too many names specified - skipping checker".to_owned(),
             };

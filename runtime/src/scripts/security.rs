@@ -12,7 +12,7 @@ use conf_parser::{Class, Diagnostics, Place};
 use nix::unistd::{Gid, Uid, setegid, seteuid};
 
 use super::file_to_open;
-use crate::global::{Account, Script, Scripts};
+use crate::global::{Account, Fifo, Script, Scripts};
 
 const SET_USER_ID: u32 = 0o4000;
 const SET_GROUP_ID: u32 = 0o2000;
@@ -116,6 +116,13 @@ impl<'a> ScriptChecker<'a> {
         }
         script.program = if self.settings.symlink_paths { path.into() } else { real.into() };
         Some(script)
+    }
+
+    /// Counts the program that reads a FIFO among the scripts, where there is one. What is wrong with it is said elsewhere.
+    pub fn count_reader(&mut self, fifo: Option<&Fifo>) {
+        if let Some(script) = fifo.and_then(|fifo| fifo.script.clone()) {
+            self.check(script, Place::default(), &mut Diagnostics::default());
+        }
     }
 
     /// How many scripts somebody else than root could change.

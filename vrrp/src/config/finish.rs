@@ -12,6 +12,7 @@ use super::context::Context;
 use super::group_finish::Groups;
 use super::instance_draft::InstanceDraft;
 use super::instance_finish::Workshop;
+use super::instance_keywords::already_specified;
 use super::iproute_names::Kind;
 use super::keywords::Draft;
 use super::link::{finish_delays, finish_garp_groups, finish_linkbeat};
@@ -67,6 +68,9 @@ pub(super) fn finish(draft: Draft, bfd_names: &[BfdName], context: &mut Context<
     finish_track_groups(draft.track_groups, &ids, &mut config, context);
     unused::drop_unused(&mut config, &script_places, context);
     if checks_scripts && !context.is_interface_missing() {
+        let scripts = &context.global.scripts;
+        checker.count_reader(scripts.notify_fifo.as_ref());
+        checker.count_reader(scripts.vrrp_notify_fifo.as_ref());
         checker.finish("", context.diagnostics);
     }
     check_sync_daemon(&ids, context);
@@ -210,11 +214,7 @@ fn legacy_sync_daemon(
     for instance in instances {
         let Some(interface) = &instance.sync_daemon else { continue };
         if let Some(known) = &found {
-            let text = format!(
-                "({}) lvs_sync_daemon_interface has already been specified as {known} - ignoring",
-                instance.name()
-            );
-            context.report(interface.place, text);
+            context.report(interface.place, already_specified(instance.name(), known));
             continue;
         }
         found = Some(interface.value.clone());

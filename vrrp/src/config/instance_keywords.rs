@@ -478,7 +478,18 @@ fn sync_daemon(
         format!("({name}) Specifying lvs_sync_daemon_interface against a vrrp is deprecated.");
     let hint = "Please use global lvs_sync_daemon";
     diagnostics.report_with_hint(Class::GeneralError, statement.place(), text, hint);
+    if let Some(known) = &draft.sync_daemon {
+        let text = already_specified(draft.name(), &known.value);
+        return diagnostics.report(Class::GeneralError, statement.place(), text);
+    }
     draft.sync_daemon = Some(owned(word));
+}
+
+/// What is said of a further interface for the synchronisation daemon.
+pub(super) fn already_specified(instance: &str, known: &str) -> String {
+    format!(
+        "({instance}) lvs_sync_daemon_interface has already been specified as {known} - ignoring"
+    )
 }
 
 fn bfd_takeover(

@@ -107,8 +107,8 @@ fn add_peer(draft: &mut InstanceDraft, line: &Line, diagnostics: &mut Diagnostic
         return;
     }
     let mut peer = Peer { address, min_ttl: 0, max_ttl: 255 };
-    read_limits(draft, &mut peer, &mut words, diagnostics);
     let subject = format!("({}) {}", draft.name(), first.text);
+    read_limits(draft, &mut peer, &subject, &mut words, diagnostics);
     if draft.unicast.peers.iter().any(|known| known.address == address) {
         let text = format!("{subject} - duplicate unicast_peer");
         diagnostics.report(Class::GeneralError, first.place, text);
@@ -128,10 +128,10 @@ fn add_peer(draft: &mut InstanceDraft, line: &Line, diagnostics: &mut Diagnostic
 fn read_limits(
     draft: &mut InstanceDraft,
     peer: &mut Peer,
+    subject: &str,
     words: &mut Words<'_>,
     diagnostics: &mut Diagnostics,
 ) {
-    let subject = format!("({}) {}", draft.name(), peer.address);
     while let Some(option) = words.next() {
         let Some(value) = words.next() else {
             let text = format!("{subject} - {} is missing a value", option.text);

@@ -356,6 +356,7 @@ fn unicast_instances_have_peers() {
         ("fe80::1", "MUST be of the same family"),
         ("10.9.0.2", "(web) 10.9.0.2 - duplicate unicast_peer"),
         ("10.9.0.4 min_ttl", "(web) 10.9.0.4 - min_ttl is missing a value"),
+        ("10.9.0.4/24 min_ttl", "(web) 10.9.0.4/24 - min_ttl is missing a value"),
         ("10.9.0.4 ttl 5", "(web) 10.9.0.4 - unknown unicast_peer option ttl"),
         ("10.9.0.4 min_ttl 6 max_ttl 5", "min_ttl 6 > max_ttl 5 - all packets will be discarded"),
     ] {
@@ -542,6 +543,13 @@ fn old_keywords_name_the_new_ones() {
         loaded.expect_complaints(&["lvs_sync_daemon_interface against a vrrp is deprecated"]);
     let daemon = loaded.config.sync_daemon.unwrap();
     assert_eq!((daemon.interface.as_str(), daemon.instance.as_deref()), ("eth1", Some("web")));
+    let twice = "lvs_sync_daemon_interface eth1\nlvs_sync_daemon_interface eth0";
+    let loaded = Loaded::from(&instance(twice)).expect_complaints(&[
+        "against a vrrp is deprecated",
+        "against a vrrp is deprecated",
+        "(web) lvs_sync_daemon_interface has already been specified as eth1 - ignoring",
+    ]);
+    assert_eq!(loaded.config.sync_daemon.unwrap().interface, "eth1");
     let loaded = Loaded::from(&instance("linkbeat_use_polling"));
     let loaded = loaded.expect_complaints(&["use linkbeat_interfaces block"]);
     assert_eq!(loaded.config.linkbeat.len(), 1);
