@@ -161,6 +161,7 @@ fn what_stands_in_the_table() {
             "existing",
             "flush",
             "flush-on-stop",
+            "flush-on-stop-group",
             "flush-on-stop-vs",
             "keep",
             "maps",
