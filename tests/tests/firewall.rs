@@ -139,12 +139,16 @@ fn nobody_talks_to_an_address_that_does_not_accept() {
     let config = instance("closed", 51, 200, "no_accept", &["10.9.0.100/24"])
         + &instance("closed6", 52, 200, "no_accept", &["fe80::100/64", "fd00:9::100/64"])
         + &instance("open", 53, 200, "accept", &["10.9.0.200/24"])
-        + &instance("open6", 54, 200, "", &["fe80::200/64", "fd00:9::200/64"]);
+        + &instance("open6", 54, 200, "", &["fe80::200/64", "fd00:9::200/64"])
+        + &instance("owner", 55, 255, "no_accept", &["10.9.0.201/24"]);
     let daemon = start(router, &config);
-    for address in ["10.9.0.100", "fd00:9::100", "10.9.0.200", "fd00:9::200"] {
+    for address in ["10.9.0.100", "fd00:9::100", "10.9.0.200", "fd00:9::200", "10.9.0.201"] {
         await_address(router, &daemon, address, true);
     }
-    for open in ["10.9.0.200", "fd00:9::200", "fe80::200%eth0", "10.9.0.1", "fd00:9::1"] {
+    // Who owns addresses answers for them, whatever is configured.
+    for open in
+        ["10.9.0.201", "10.9.0.200", "fd00:9::200", "fe80::200%eth0", "10.9.0.1", "fd00:9::1"]
+    {
         assert!(answers(host, open), "{open} does not answer");
     }
     for closed in ["10.9.0.100", "fd00:9::100", "fe80::100%eth0"] {

@@ -284,6 +284,11 @@ impl Instance {
         self.priority == Priority::OWNER
     }
 
+    /// Whether packets to the addresses are kept away. Their owner has them in any case.
+    pub fn refuses(&self) -> bool {
+        !self.accept && !self.is_owner()
+    }
+
     /// All addresses, those of the adverts first.
     pub fn all_addresses(&self) -> impl Iterator<Item = &Address> {
         self.addresses.iter().chain(&self.excluded)

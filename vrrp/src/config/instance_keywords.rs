@@ -81,9 +81,14 @@ const BEHAVIOUR: &[Keyword<InstanceDraft>] = &[
     keyword("accept", Args::Flag, "accept packets for the addresses", |draft, _, _, _| {
         draft.accept = Some(true);
     }),
-    keyword("no_accept", Args::Flag, "drop packets for the addresses", |draft, _, _, _| {
-        draft.accept = Some(false);
-    }),
+    keyword(
+        "no_accept",
+        Args::Flag,
+        "drop packets for the addresses, where it does not own them",
+        |draft, _, _, _| {
+            draft.accept = Some(false);
+        },
+    ),
     keyword(
         "strict_mode",
         Args::Bool,

@@ -290,7 +290,7 @@ impl Engine {
 
     /// What is to be kept away for the VMACs, and for the instances that `holds` says it for.
     fn kept_away(&self, holds: impl Fn(&Instance) -> bool) -> Desired {
-        let closed = self.instances.iter().filter(|one| holds(one) && !one.config.accept);
+        let closed = self.instances.iter().filter(|one| holds(one) && one.config.refuses());
         let blocked = closed.flat_map(|instance| {
             let addresses = instance.config.all_addresses();
             addresses.filter_map(|address| self.blocked(address, instance))

@@ -286,7 +286,7 @@ fn kinds(config: &config::Instance) -> [(bool, &'static str); 4] {
 
 /// Whether traffic is kept away from an instance.
 fn firewall(config: &config::Instance) -> (bool, &'static str) {
-    (!config.accept, "firewall drop rule")
+    (config.refuses(), "firewall drop rule")
 }
 
 fn log_note(name: &str, note: &Note) {

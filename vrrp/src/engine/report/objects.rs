@@ -54,7 +54,7 @@ impl Engine {
         };
         let track_group = self.track_group(address.track_group).map(str::to_owned);
         // What is not accepted is kept away as long as the address is there.
-        let refused = set && owner.is_some_and(|owner| !owner.config.accept);
+        let refused = set && owner.is_some_and(|owner| owner.config.refuses());
         let firewall = &self.global.firewall;
         let (nftables, iptables) = (firewall.nftables.is_some(), firewall.iptables.is_some());
         report::address(
