@@ -350,6 +350,10 @@ fn a_lock_that_somebody_keeps_keeps_nobody_from_being_master() {
     await_address(&lan.nodes()[0], &daemon, "10.9.0.100", true);
     drop(held);
     daemon.reload(&config.replace("priority 200", "priority 199"));
+    // Now they are closed one after the other.
+    for closed in ["10.9.0.100", "fd00:9::100", "fe80::100%eth0"] {
+        await_true("it is closed", || !answers(&lan.nodes()[1], closed));
+    }
     assert_closed(&lan, &daemon);
 }
 

@@ -557,11 +557,15 @@ fn reloads_leave_nothing_behind() {
         }
         (checker.descriptors().len(), checker.memory())
     };
-    let before = reload(6);
-    let after = reload(24);
-    // Which attempts are under way is chance; what a reload left behind would be there as often as there were reloads.
-    assert!(after.0 < before.0 + 24, "descriptors: {before:?}, then {after:?}");
-    assert!(after.1 < before.1 + 480, "kilobytes: {before:?}, then {after:?}");
+    let seen = [reload(6), reload(16), reload(16)];
+    // Which attempts are under way is chance, and where memory has gaps; what a reload left behind would be there as often as
+    // there were reloads, each time.
+    let grown = |part: fn(&(usize, u64)) -> u64| {
+        let parts = seen.each_ref().map(part);
+        parts.windows(2).map(|two| two[1].saturating_sub(two[0])).min().unwrap_or_default()
+    };
+    assert!(grown(|seen| seen.0 as u64) < 16, "descriptors: {seen:?}");
+    assert!(grown(|seen| seen.1) < 400, "kilobytes: {seen:?}");
     assert!(daemon.stop().success());
 }
 
