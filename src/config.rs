@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use conf_parser::{Class, Diagnostics, Entry, Place, Schema, Statement};
+use conf_parser::{Class, Diagnostics, Place, Schema, Schemas, Statement};
 use log::info;
 use nix::sys::utsname::uname;
 use runtime::global::{self, Global};
@@ -19,21 +19,8 @@ use crate::version::SYSCONFDIR;
 const DEFAULT: &str = "/etc/keepalived/keepalived.conf";
 
 /// The keywords of the top level: each part declares its own.
-pub(crate) static ROOT: Root =
-    Root(&[&global::ROOT, &vrrp::config::ROOT, &check::config::ROOT, &bfd::config::ROOT]);
-
-/// The tables of several parts, one after the other.
-pub(crate) struct Root(&'static [&'static dyn Schema]);
-
-impl Schema for Root {
-    fn find(&self, name: &str) -> Option<Entry> {
-        self.0.iter().find_map(|part| part.find(name))
-    }
-
-    fn entries(&self) -> Vec<Entry> {
-        self.0.iter().flat_map(|part| part.entries()).collect()
-    }
-}
+pub(crate) static ROOT: Schemas =
+    Schemas(&[&global::ROOT, &vrrp::config::ROOT, &check::config::ROOT, &bfd::config::ROOT]);
 
 /// What the files say, complete and in range.
 #[derive(Clone, Debug, Default)]

@@ -267,6 +267,19 @@ impl<T> Keyword<T> {
 /// The keywords of one block.
 pub struct Table<T: 'static>(pub &'static [Keyword<T>]);
 
+/// The keywords of one block, whose parts fill different types.
+pub struct Schemas(pub &'static [&'static dyn Schema]);
+
+impl Schema for Schemas {
+    fn find(&self, name: &str) -> Option<Entry> {
+        self.0.iter().find_map(|part| part.find(name))
+    }
+
+    fn entries(&self) -> Vec<Entry> {
+        self.0.iter().flat_map(|part| part.entries()).collect()
+    }
+}
+
 /// The keywords of one block, declared in several places.
 pub struct Joined<T: 'static>(pub &'static [&'static [Keyword<T>]]);
 

@@ -33,7 +33,8 @@ pub use address::{parse_address, parse_port};
 pub use command::{Command, split_command, split_escaped};
 pub use diagnostic::{Class, Diagnostic, Diagnostics, MAX_DIAGNOSTICS};
 pub use keyword::{
-    Args, Entry, Joined, Keyword, Reload, Schema, Table, Value, keyword, report_missing_parameter,
+    Args, Entry, Joined, Keyword, Reload, Schema, Schemas, Table, Value, keyword,
+    report_missing_parameter,
 };
 pub use language::{Options, parse, parse_text};
 pub use limits::{MAX_FILES, MAX_LINE, MAX_LINES, MAX_NESTING, MAX_REPLACEMENTS, MAX_TEXT};

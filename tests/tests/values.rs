@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use conf_parser::{Diagnostics, Entry, Options, Schema, parse_text};
+use conf_parser::{Diagnostics, Options, Schemas, parse_text};
 use lab::{Binary, Daemon, Lan, Scratch, Script};
 use runtime::machine::Machine;
 
@@ -69,20 +69,12 @@ const DIFFERENT: &[(&str, Option<&str>, &str)] = &[
 ];
 
 /// The tables of all parts as one.
-struct Root;
-
-const PARTS: [&dyn Schema; 4] =
-    [&runtime::global::ROOT, &vrrp::config::ROOT, &check::config::ROOT, &bfd::config::ROOT];
-
-impl Schema for Root {
-    fn find(&self, name: &str) -> Option<Entry> {
-        PARTS.iter().find_map(|part| part.find(name))
-    }
-
-    fn entries(&self) -> Vec<Entry> {
-        PARTS.iter().flat_map(|part| part.entries()).collect()
-    }
-}
+static ROOT: Schemas = Schemas(&[
+    &runtime::global::ROOT,
+    &vrrp::config::ROOT,
+    &check::config::ROOT,
+    &bfd::config::ROOT,
+]);
 
 /// A keyword, and where it stands.
 struct Subject<'a> {
@@ -129,7 +121,7 @@ fn read(name: &str) -> String {
 fn status(text: &str) -> i32 {
     let mut diagnostics = Diagnostics::for_test();
     let options = Options { main: "test.conf".into(), ..Options::default() };
-    let statements = parse_text(text.as_bytes(), &options, &Root, &mut diagnostics);
+    let statements = parse_text(text.as_bytes(), &options, &ROOT, &mut diagnostics);
     let mut global = runtime::global::load(&statements, &mut diagnostics);
     let bfd = bfd::config::load(&statements, &mut diagnostics);
     global.bfd_names.clone_from(&bfd.names);

@@ -2,25 +2,17 @@
 
 #![no_main]
 
-use conf_parser::{Diagnostics, Entry, Options, Schema, parse_text};
+use conf_parser::{Diagnostics, Options, Schemas, parse_text};
 use libfuzzer_sys::fuzz_target;
 use runtime::machine::Machine;
 
 /// All keywords of the top level, as the daemon joins them.
-struct Root;
-
-const PARTS: [&dyn Schema; 4] =
-    [&runtime::global::ROOT, &vrrp::config::ROOT, &check::config::ROOT, &bfd::config::ROOT];
-
-impl Schema for Root {
-    fn find(&self, name: &str) -> Option<Entry> {
-        PARTS.iter().find_map(|part| part.find(name))
-    }
-
-    fn entries(&self) -> Vec<Entry> {
-        PARTS.iter().flat_map(|part| part.entries()).collect()
-    }
-}
+static ROOT: Schemas = Schemas(&[
+    &runtime::global::ROOT,
+    &vrrp::config::ROOT,
+    &check::config::ROOT,
+    &bfd::config::ROOT,
+]);
 
 fuzz_target!(|data: &[u8]| {
     // What is in the files of this machine is not part of the input.
@@ -33,7 +25,7 @@ fuzz_target!(|data: &[u8]| {
         check_all_includes: false,
     };
     let mut diagnostics = Diagnostics::for_test();
-    let statements = parse_text(data, &options, &Root, &mut diagnostics);
+    let statements = parse_text(data, &options, &ROOT, &mut diagnostics);
     let global = runtime::global::load(&statements, &mut diagnostics);
     let machine = Machine::with_interfaces(&["eth0", "inner0"]);
     let bfd = bfd::config::load(&statements, &mut diagnostics);
