@@ -9,6 +9,7 @@
 
 mod addresses;
 mod backend;
+pub mod bfd;
 mod binary;
 mod bird;
 mod bus;

@@ -4,15 +4,8 @@ mod better_than_the_original {
     use std::net::IpAddr;
     use std::time::{Duration, SystemTime};
 
+    use lab::bfd::{idle_instance, session};
     use lab::{Binary, Bird, Control, Daemon, Frr, Lan, Mark, Namespace, PATIENCE, judge_sessions};
-
-    const INSTANCE: &str = "vrrp_instance idle {
-    interface eth0
-    virtual_router_id 51
-    virtual_ipaddress {
-        10.9.0.100/24
-    }
-}\n";
 
     const UP: &str = "(other) Entering Up state";
     const DOWN: &str = "(other) Entering Down state";
@@ -24,17 +17,8 @@ mod better_than_the_original {
         ends.map(|text| text.parse().expect("it is an address"))
     }
 
-    fn start(lan: &Lan, node: usize, [own, other]: [IpAddr; 2], more: &str) -> Daemon {
-        let config = format!(
-            "bfd_instance other {{
-    neighbor_ip {other}
-    source_ip {own}
-    min_rx 50
-    min_tx 50
-    multiplier 3
-{more}
-}}\n{INSTANCE}"
-        );
+    fn start(lan: &Lan, node: usize, ends: [IpAddr; 2], more: &str) -> Daemon {
+        let config = session("other", ends, more) + &idle_instance(51);
         Daemon::start(&Binary::under_test(), lan.nodes()[node].namespace(), &config)
     }
 
@@ -155,7 +139,7 @@ mod better_than_the_original {
         let lan = Lan::new(2);
         let [own, other] = ends(false);
         let bird = Bird::start(lan.nodes()[1].namespace(), [other, own], 50, "");
-        let daemon = start(&lan, 0, [own, other], "    demand 400");
+        let daemon = start(&lan, 0, [own, other], "demand 400");
         daemon.await_log(Mark::default(), UP);
         bird.await_state("Up");
         let frames = lan.capture().frames();
@@ -234,7 +218,7 @@ mod better_than_the_original {
         let second = lan.nodes()[1].namespace();
         reflect(second);
         let _frr = Frr::start(second, [other, own], 300, "  echo receive-interval 20");
-        let daemon = start(&lan, 0, [own, other], "    echo_tx 20");
+        let daemon = start(&lan, 0, [own, other], "echo_tx 20");
         echoes_are_missed(&lan, &daemon);
     }
 
@@ -246,7 +230,7 @@ mod better_than_the_original {
         reflect(first);
         let more = "  echo-mode\n  echo transmit-interval 20";
         let frr = Frr::start(second, [other, own], 300, more);
-        let daemon = start(&lan, 0, [own, other], "    echo_rx 20");
+        let daemon = start(&lan, 0, [own, other], "echo_rx 20");
         daemon.await_log(Mark::default(), UP);
         one_second(&lan, lan.capture().frames().mark());
         let counted = frr.counters();
@@ -266,8 +250,8 @@ mod better_than_the_original {
         let [own, other] = ends(true);
         let second = lan.nodes()[1].namespace();
         reflect(second);
-        let _second = start(&lan, 1, [other, own], "    echo_rx 20");
-        let daemon = start(&lan, 0, [own, other], "    echo_tx 10");
+        let _second = start(&lan, 1, [other, own], "echo_rx 20");
+        let daemon = start(&lan, 0, [own, other], "echo_tx 10");
         echoes_are_missed(&lan, &daemon);
     }
 
@@ -293,7 +277,8 @@ bfd_instance second {{
     multiplier 4
     profile fast
     neighbor_ip 10.9.0.102
-}}\n{INSTANCE}"
+}}\n{}",
+            idle_instance(51)
         );
         let _daemon = Daemon::start(&Binary::under_test(), namespace, &config);
         for (to, multiplier) in [(101, 9), (102, 4)] {

@@ -1,5 +1,6 @@
 //! BFD sessions whose interface or address goes and comes back.
 
+use lab::bfd::idle_instance;
 use lab::{Binary, Daemon, Lan, Mark, Namespace, PATIENCE};
 
 /// The sessions: by name, our end and the other one, and whether ours is given.
@@ -11,15 +12,7 @@ const SESSIONS: [(&str, &str, &str, bool); 4] = [
 ];
 
 fn config(is_first: bool, vrid: u8) -> String {
-    let mut text = format!(
-        "vrrp_instance idle {{
-    interface eth0
-    virtual_router_id {vrid}
-    virtual_ipaddress {{
-        10.9.0.{vrid}/24
-    }}
-}}\n"
-    );
+    let mut text = idle_instance(vrid);
     for (name, first, second, is_given) in SESSIONS {
         let [own, other] = if is_first { [first, second] } else { [second, first] };
         let source = if is_given { format!("source_ip {own}") } else { String::new() };

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, UdpSocket};
 
+use lab::bfd::idle_instance;
 use lab::{Binary, Captured, Control, Daemon, Lan, Mark, PATIENCE};
 use nix::sys::signal::Signal;
 
@@ -15,19 +16,6 @@ fn session(name: &str, own: u8, neighbour: u8, more: &str) -> String {
     min_tx 50
     multiplier 5
 {more}
-}}\n"
-    )
-}
-
-/// The daemon does something else besides: BFD alone is no reason for it to run.
-fn idle(vrid: u8) -> String {
-    format!(
-        "vrrp_instance idle{vrid} {{
-    interface eth0
-    virtual_router_id {vrid}
-    virtual_ipaddress {{
-        10.9.0.{vrid}/24
-    }}
 }}\n"
     )
 }
@@ -75,12 +63,12 @@ fn a_reload_leaves_those_alone_that_it_does_not_change() {
         .map(|n| session(&format!("other{n}"), 20 + n, 10 + n, ""))
         .chain([session("moved", 2, 13, "")])
         .collect();
-    let _other = start(&lan, 1, &(others + &idle(52)));
+    let _other = start(&lan, 1, &(others + &idle_instance(52)));
     let before = session("same", 11, 21, "")
         + &session("slower", 12, 22, "")
         + &session("moves", 13, 23, "")
         + &session("goes", 14, 24, "");
-    let daemon = start(&lan, 0, &(before + &idle(51)));
+    let daemon = start(&lan, 0, &(before + &idle_instance(51)));
     for name in ["same", "slower", "moves", "goes"] {
         daemon.await_log(Mark::default(), &format!("({name}) Entering Up state"));
     }
@@ -95,7 +83,7 @@ fn a_reload_leaves_those_alone_that_it_does_not_change() {
             .replace("min_rx 50", "min_rx 70")
         + &session("moves", 13, 2, "")
         + &session("new", 14, 22, "");
-    daemon.reload(&(after + &idle(51)));
+    daemon.reload(&(after + &idle_instance(51)));
     daemon.await_log(mark, "Reload complete");
     daemon.await_log(mark, "(moves) Entering Up state");
 
@@ -124,8 +112,8 @@ fn a_reload_leaves_those_alone_that_it_does_not_change() {
 #[test]
 fn a_number_alone_makes_nobody_the_other_side() {
     let lan = network();
-    let _other = start(&lan, 1, &(session("other", 21, 11, "") + &idle(52)));
-    let daemon = start(&lan, 0, &(session("other", 11, 21, "    min_rx 500") + &idle(51)));
+    let _other = start(&lan, 1, &(session("other", 21, 11, "") + &idle_instance(52)));
+    let daemon = start(&lan, 0, &(session("other", 11, 21, "    min_rx 500") + &idle_instance(51)));
     daemon.await_log(Mark::default(), "(other) Entering Up state");
     let number = next(&lan, Mark::default(), 21, |said| said.state == 3).mine;
     // A stranger who has read the number takes the session down, over one hop and over several.
@@ -149,10 +137,10 @@ fn a_number_alone_makes_nobody_the_other_side() {
 #[test]
 fn who_was_not_run_reads_before_it_judges() {
     let lan = network();
-    let _other = start(&lan, 1, &(session("other", 21, 11, "") + &idle(52)));
+    let _other = start(&lan, 1, &(session("other", 21, 11, "") + &idle_instance(52)));
     // The other side has patience with us: 5 s.
     let ours = session("other", 11, 21, "").replace("min_tx 50", "min_tx 1000");
-    let daemon = start(&lan, 0, &(ours + &idle(51)));
+    let daemon = start(&lan, 0, &(ours + &idle_instance(51)));
     daemon.await_log(Mark::default(), "(other) Entering Up state");
     daemon.await_log(Mark::default(), "Detection time is 250000 us");
     let bfd = daemon.bfd().expect("it runs");

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use lab::bfd::{idle_instance, session};
 use lab::{
     Binary, Bird, Captured, Control, Daemon, Frr, Lan, Mark, Namespace, PATIENCE, Scratch,
     judge_sessions,
@@ -29,36 +30,11 @@ fn ends(node: usize, is_v6: bool) -> [IpAddr; 2] {
     [far(node, is_v6), far(0, is_v6)]
 }
 
-fn session(name: &str, [own, other]: [IpAddr; 2], more: &str) -> String {
-    format!(
-        "bfd_instance {name} {{
-    neighbor_ip {other}
-    source_ip {own}
-    min_rx 50
-    min_tx 50
-    multiplier 3
-    {more}
-}}\n"
-    )
-}
-
 /// A session over one hop between the first node and `node`, as `node` sees it or as the first does.
 fn near(name: &str, node: usize, is_first: bool) -> String {
     let address = |node: usize| IpAddr::from([10, 9, 0, u8::try_from(node + 1).expect("few")]);
     let [own, other] = if is_first { [0, node] } else { [node, 0] };
     session(name, [address(own), address(other)], "")
-}
-
-fn idle(vrid: u8) -> String {
-    format!(
-        "vrrp_instance idle {{
-    interface eth0
-    virtual_router_id {vrid}
-    virtual_ipaddress {{
-        10.9.0.{vrid}/24
-    }}
-}}\n"
-    )
 }
 
 /// Five nodes whose far addresses reach each other by way of the last one.
@@ -104,7 +80,7 @@ fn sessions_over_several_hops_hold_with_everybody_and_beside_those_over_one() {
         let name = if ends[0].is_ipv6() { "far6" } else { "far" };
         session(name, ends, "multihop\n    max_hops 1")
     });
-    let other_text = other.concat() + &near("near", OURS, false) + &idle(52);
+    let other_text = other.concat() + &near("near", OURS, false) + &idle_instance(52);
     let _other = Daemon::start(&Binary::under_test(), inside(OURS), &other_text);
 
     let mut over_hops = String::new();
@@ -121,7 +97,7 @@ fn sessions_over_several_hops_hold_with_everybody_and_beside_those_over_one() {
             over_hops.push_str(&session(&name, [other, own], &lines));
         }
     }
-    let config = near("near", OURS, true) + &over_hops + &idle(51);
+    let config = near("near", OURS, true) + &over_hops + &idle_instance(51);
     let daemon = Daemon::start(&Binary::under_test(), inside(0), &config);
     let names = ["far", "far6", "bird", "bird6", "frr", "frr6"];
     await_all(&daemon, Mark::default(), &names, "Up");
@@ -135,7 +111,7 @@ fn sessions_over_several_hops_hold_with_everybody_and_beside_those_over_one() {
     await_all(&daemon, mark, &names, "Up");
     // Sockets of one kind come and go without the other.
     let reloads = daemon.log().mark();
-    daemon.reload(&(near("near", OURS, true) + &idle(51)));
+    daemon.reload(&(near("near", OURS, true) + &idle_instance(51)));
     daemon.await_log(reloads, "Reload complete");
     let reloads = daemon.log().mark();
     daemon.reload(&config);
@@ -159,7 +135,7 @@ fn sessions_over_several_hops_hold_with_everybody_and_beside_those_over_one() {
 fn knows_several_hops(binary: &Binary, namespace: &Namespace) -> bool {
     let scratch = Scratch::new();
     let session = session("far", ends(OURS, false), "multihop");
-    let file = scratch.write("far.conf", &(session + &idle(52)));
+    let file = scratch.write("far.conf", &(session + &idle_instance(52)));
     let complaints = Daemon::check(binary, namespace, &file, &[]).complaints;
     complaints.iter().all(|line| !line.contains("multihop"))
 }
@@ -181,7 +157,7 @@ fn the_original_holds_over_several_hops_where_it_can() {
             let ends = if is_first { [other, own] } else { [own, other] };
             session(names[usize::from(is_v6)], ends, &format!("multihop\n    max_hops 1{waits}"))
         });
-        one + &other + &idle(if is_first { 51 } else { 52 })
+        one + &other + &idle_instance(if is_first { 51 } else { 52 })
     };
     let other = Daemon::start(&peer, second, &config(false));
     let daemon = Daemon::start(&Binary::under_test(), first, &config(true));

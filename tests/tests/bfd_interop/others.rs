@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use lab::bfd::idle_instance;
 use lab::{Binary, Bird, Daemon, Frr, LogLine, Namespace, PATIENCE};
 
 /// Both ends of a session as one of them sees them.
@@ -155,14 +156,7 @@ impl<'a, const OURS: bool> Keepalived<'a, OURS> {
 
     fn config(&self, interval: u32) -> String {
         // The original does nothing at all without another engine.
-        session(self.side, interval)
-            + "vrrp_instance idle {
-    interface eth0
-    virtual_router_id 52
-    virtual_ipaddress {
-        10.9.0.101/24
-    }
-}\n"
+        session(self.side, interval) + &idle_instance(52)
     }
 }
 
