@@ -67,6 +67,11 @@ impl Frame {
         Self { bytes, content }
     }
 
+    /// The link-layer address that it came from.
+    pub fn sender(&self) -> [u8; 6] {
+        self.bytes[6..12].try_into().expect("it is six octets long")
+    }
+
     /// Reads a frame that is written in hexadecimal, with blanks anywhere.
     ///
     /// # Panics

@@ -1,9 +1,8 @@
 //! Interfaces that come, go, are renamed and come back as something else while the daemon runs.
 
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use lab::{Binary, Daemon, Lan, Mark, Namespace, PATIENCE};
+use lab::{Binary, Daemon, Lan, Mark, Router};
 
 const DYNAMIC: &str = "global_defs {\n    dynamic_interfaces\n}\n";
 const CHANGING: &str = "global_defs {\n    dynamic_interfaces allow_if_changes\n}\n";
@@ -22,52 +21,6 @@ fn instance(name: &str, interface: &str, lines: &str, address: &str) -> String {
     }}
 }}\n"
     )
-}
-
-/// A router on a network, with interfaces that the test makes.
-struct Router {
-    lan: Lan,
-    daemon: Daemon,
-}
-
-impl Router {
-    fn start(config: &str) -> Self {
-        Self::on(Lan::new(1), config)
-    }
-
-    fn on(lan: Lan, config: &str) -> Self {
-        let daemon = Daemon::start(&Binary::under_test(), lan.nodes()[0].namespace(), config);
-        Self { lan, daemon }
-    }
-
-    fn namespace(&self) -> &Namespace {
-        self.lan.nodes()[0].namespace()
-    }
-
-    /// Changes interfaces, and waits until the log says `what`.
-    #[track_caller]
-    fn change(&self, batch: &str, what: &str) {
-        let mark = self.daemon.log().mark();
-        self.namespace().ip(batch);
-        self.daemon.await_log(mark, what);
-    }
-
-    #[track_caller]
-    fn await_address(&self, address: &str, there: bool) {
-        let address: IpAddr = address.parse().expect("it is an address");
-        let seen = self.lan.nodes()[0].addresses().wait(&[address], there, PATIENCE);
-        assert!(seen, "{address} there: {}\n{}", !there, self.daemon.log_text());
-    }
-
-    /// The address of the instance on the interface `name`.
-    #[track_caller]
-    fn await_on(&self, address: &str, name: &str) {
-        self.await_address(address, true);
-        let shown = self.namespace().ip_json(&["addr", "show", "dev", name]);
-        let addresses = shown[0]["addr_info"].as_array().into_iter().flatten();
-        let found = addresses.into_iter().any(|found| found["local"] == address);
-        assert!(found, "{address} is not on {name}\n{}", self.daemon.log_text());
-    }
 }
 
 /// A pair of interfaces, of which one has an address and is up.
@@ -96,7 +49,7 @@ fn an_instance_waits_for_its_interface_whenever_it_comes() {
         router.change(&pair("dyn0"), "(web) Entering MASTER STATE");
         router.await_on("10.7.0.100", "dyn0");
         router.change("link del dyn0\n", "(web) Entering FAULT STATE");
-        router.await_address("10.7.0.100", false);
+        router.await_addresses(&["10.7.0.100"], false);
     }
     assert!(router.daemon.vrrp().is_some_and(|process| process.lives()));
     let begun = Instant::now();
@@ -111,7 +64,7 @@ fn a_name_is_what_counts() {
     router.change("link set other name dyn0\n", "(web) Entering MASTER STATE");
     router.await_on("10.7.0.100", "dyn0");
     router.change("link set dyn0 name other\n", "(web) Entering FAULT STATE");
-    router.await_address("10.7.0.100", false);
+    router.await_addresses(&["10.7.0.100"], false);
     router.change("link set other name dyn0\n", "(web) Entering MASTER STATE");
     router.await_on("10.7.0.100", "dyn0");
 }
@@ -131,11 +84,11 @@ fn a_vmac_comes_back_with_the_interface_below() {
         );
         assert_eq!(router.namespace().setting("ipv4/conf/dyn0/arp_ignore"), "1");
         router.change("link del dyn0\n", "Interface dyn0 deleted");
-        router.await_address("10.7.0.100", false);
+        router.await_addresses(&["10.7.0.100"], false);
         assert_eq!(router.namespace().link("vrrp.51"), None);
     }
     router.namespace().ip(&pair("dyn0"));
-    router.await_address("10.7.0.100", true);
+    router.await_addresses(&["10.7.0.100"], true);
     router.daemon.stop();
     assert_eq!(router.namespace().link("vrrp.51"), None);
     assert_eq!(router.namespace().setting("ipv4/conf/dyn0/arp_ignore"), "0");
@@ -153,7 +106,7 @@ fn a_vmac_leaves_an_interface_that_is_called_otherwise() {
         "link set dyn0-far name other-far\nlink set dyn0 name other\n",
         "Success removing VMAC interface vrrp.51",
     );
-    router.await_address("10.7.0.100", false);
+    router.await_addresses(&["10.7.0.100"], false);
     router.change(&pair("dyn0"), "(web) Entering MASTER STATE");
     let link = router.namespace().link("vrrp.51").expect("it holds the address");
     assert_eq!(link["link"], "dyn0");
@@ -188,7 +141,7 @@ fn an_interface_that_becomes_part_of_another_one_may_clash() {
     let on_eth0 = "link add link eth0 name dyn0 type macvlan mode bridge\n\
                    addr add 10.7.0.1/24 dev dyn0\nlink set dyn0 up\n";
     router.change(on_eth0, "VRID conflict between moves and fixed IPv4 vrid 51");
-    router.await_address("10.7.0.100", false);
+    router.await_addresses(&["10.7.0.100"], false);
     router.change("link del dyn0\n", "Interface dyn0 deleted");
     router.change(&pair("dyn0"), "(moves) Entering MASTER STATE");
     router.await_on("10.7.0.100", "dyn0");
@@ -228,7 +181,7 @@ fn an_address_on_an_interface_that_comes_back_is_put_there_and_announced_again()
     let router = Router::on(lan, &config);
     router.await_on("10.7.0.100", "dyn0");
     router.namespace().ip("link del dyn0\n");
-    router.await_address("10.7.0.100", false);
+    router.await_addresses(&["10.7.0.100"], false);
     router.change(&pair("dyn0"), "Sending gratuitous ARP on dyn0 for 10.7.0.100");
     router.await_on("10.7.0.100", "dyn0");
 }

@@ -1,8 +1,6 @@
 //! Instances with an ipvlan interface, on the virtual machine where this one's kernel has none.
 
-use std::net::IpAddr;
-
-use lab::{Binary, Daemon, Dump, Lan, PATIENCE, on_machine};
+use lab::{Dump, Lan, Router, on_machine};
 
 /// Does `work` where ipvlan interfaces can be made: here, or on the virtual machine.
 fn with_ipvlan(name: &str, work: impl Fn(Lan)) {
@@ -11,6 +9,7 @@ fn with_ipvlan(name: &str, work: impl Fn(Lan)) {
     let probe = ["-n", &node, "link", "add", "link", "inner0", "name", "probe", "type", "ipvlan"];
     let made = std::process::Command::new("ip").args(probe).output();
     if made.is_ok_and(|made| made.status.success()) {
+        lan.nodes()[0].namespace().ip("link del probe\n");
         return work(lan);
     }
     drop(lan);
@@ -42,45 +41,34 @@ fn every_form_makes_its_interface() {
     with_ipvlan("every_form_makes_its_interface", |first| {
         let mut lan = Some(first);
         for (form, name, flag) in forms {
-            try_form(&lan.take().unwrap_or_else(|| Lan::new(1)), form, name, flag);
+            try_form(lan.take().unwrap_or_else(|| Lan::new(1)), form, name, flag);
         }
-        try_ipv6(&Lan::new(1));
+        try_ipv6(Lan::new(1));
     });
 }
 
 /// An address of IPv6 is there for adverts, and not offered for anything else.
-fn try_ipv6(lan: &Lan) {
-    let node = &lan.nodes()[0];
+fn try_ipv6(lan: Lan) {
     let config = config("use_ipvlan six fe80::50/64").replace("10.9.0.100/24", "fe80::100/64");
-    let daemon = Daemon::start(&Binary::under_test(), node.namespace(), &config);
-    let vip: IpAddr = "fe80::100".parse().expect("it is an address");
-    assert!(node.addresses().wait(&[vip], true, PATIENCE), "{}", daemon.log_text());
-    let shown = node.namespace().ip_json(&["addr", "show", "dev", "six"]);
+    let router = Router::on(lan, &config);
+    router.await_addresses(&["fe80::100"], true);
+    let shown = router.namespace().ip_json(&["addr", "show", "dev", "six"]);
     let addresses = shown[0]["addr_info"].as_array().expect("it has addresses");
     let own = addresses.iter().find(|one| one["local"] == "fe80::50").expect("it has its own");
     assert_eq!((&own["deprecated"], &own["nodad"]), (&true.into(), &true.into()), "{own}");
-    let source = lan.capture().frames().wait(Default::default(), PATIENCE, |captured| {
-        Some(captured.frame.advert()?.source.to_string())
-    });
-    assert_eq!(source.as_deref(), Some("fe80::50"));
+    assert_eq!(router.advert(false).0.source.to_string(), "fe80::50");
 }
 
-fn try_form(lan: &Lan, form: &str, name: &str, flag: &str) {
-    let node = &lan.nodes()[0];
-    let mut daemon = Daemon::start(&Binary::under_test(), node.namespace(), &config(form));
-    let vip: IpAddr = "10.9.0.100".parse().expect("it is an address");
-    assert!(node.addresses().wait(&[vip], true, PATIENCE), "{}", daemon.log_text());
-    let link = node.namespace().link(name).expect("it was made");
+fn try_form(lan: Lan, form: &str, name: &str, flag: &str) {
+    let mut router = Router::on(lan, &config(form));
+    router.await_addresses(&["10.9.0.100"], true);
+    let link = router.link(name);
     assert_eq!(link["linkinfo"]["info_kind"], "ipvlan", "{form}");
     assert_eq!(link["linkinfo"]["info_data"]["mode"], "l2", "{form}");
     let data = link["linkinfo"]["info_data"].as_object().expect("it has settings");
     assert!(data.contains_key(flag), "{form}: {data:?}");
-    let source = lan.capture().frames().wait(Default::default(), PATIENCE, |captured| {
-        Some(captured.frame.advert()?.source.to_string())
-    });
-    assert_eq!(source.as_deref(), Some("10.9.0.50"), "{form}");
-    let dump = daemon.dump(Dump::State);
+    assert_eq!(router.advert(true).0.source.to_string(), "10.9.0.50", "{form}");
+    let dump = router.daemon.dump(Dump::State);
     assert!(dump.contains(&format!("\n   IPVLAN type L2 {flag}, underlying")), "{form}: {dump}");
-    daemon.stop();
-    assert_eq!(node.namespace().link(name), None, "{form}");
+    router.stop();
 }

@@ -9,106 +9,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lab::{
-    Advert, Binary, Capture, Captured, Content, Daemon, Dump, Lan, Mark, Namespace, PATIENCE,
+    Binary, Capture, Captured, Content, Daemon, Dump, Lan, Mark, Namespace, PATIENCE, Router,
     Scratch, Timeline,
 };
 use nix::sys::signal::Signal;
 use serde_json::Value;
-
-/// A router alone on its network.
-struct Router {
-    lan: Lan,
-    daemon: Daemon,
-}
-
-impl Router {
-    fn start(config: &str) -> Self {
-        Self::on(Lan::new(1), config)
-    }
-
-    fn on(lan: Lan, config: &str) -> Self {
-        let daemon = Daemon::start(&Binary::under_test(), lan.nodes()[0].namespace(), config);
-        Self { lan, daemon }
-    }
-
-    fn namespace(&self) -> &Namespace {
-        self.lan.nodes()[0].namespace()
-    }
-
-    #[track_caller]
-    fn await_addresses(&self, addresses: &[&str], there: bool) {
-        let parse = |text: &&str| text.parse().expect("it is an address");
-        let addresses: Vec<IpAddr> = addresses.iter().map(parse).collect();
-        let seen = self.lan.nodes()[0].addresses().wait(&addresses, there, PATIENCE);
-        assert!(seen, "{addresses:?} there: {}\n{}", !there, self.daemon.log_text());
-    }
-
-    #[track_caller]
-    fn link(&self, name: &str) -> Value {
-        let link = self.namespace().link(name);
-        link.unwrap_or_else(|| panic!("there is no {name}\n{}", self.daemon.log_text()))
-    }
-
-    /// The interface that holds `address`.
-    #[track_caller]
-    fn holder(&self, address: &str) -> String {
-        let all = self.namespace().ip_json(&["addr", "show"]);
-        let has = |link: &&Value| {
-            let addresses = link["addr_info"].as_array().into_iter().flatten();
-            addresses.into_iter().any(|found| found["local"] == address)
-        };
-        let holder = all.as_array().into_iter().flatten().find(has);
-        let name = holder.and_then(|link| link["ifname"].as_str());
-        name.unwrap_or_else(|| panic!("nobody has {address}\n{}", self.daemon.log_text()))
-            .to_owned()
-    }
-
-    #[track_caller]
-    fn await_frame<T>(&self, mark: Mark, wanted: impl Fn(&Captured) -> Option<T>) -> T {
-        let found = self.lan.capture().frames().wait(mark, PATIENCE, wanted);
-        found.unwrap_or_else(|| panic!("no such frame\n{}", self.daemon.log_text()))
-    }
-
-    /// The next advert of `family`, and the link-layer address that it came from.
-    #[track_caller]
-    fn advert(&self, ipv4: bool) -> (Advert, [u8; 6]) {
-        self.await_frame(self.lan.capture().frames().mark(), |captured| {
-            let advert = captured.frame.advert().filter(|one| one.source.is_ipv4() == ipv4)?;
-            Some((advert.clone(), from(captured)))
-        })
-    }
-
-    /// The announcement of `address`: the link-layer addresses that it tells and comes from.
-    #[track_caller]
-    fn announcement(&self, mark: Mark, address: &str) -> ([u8; 6], [u8; 6]) {
-        let address: IpAddr = address.parse().expect("it is an address");
-        self.await_frame(mark, |captured| match &captured.frame.content {
-            Content::Arp(claim) | Content::NeighbourAdvert(claim)
-                if claim.address == address && claim.gratuitous =>
-            {
-                Some((claim.holder, from(captured)))
-            }
-            _ => None,
-        })
-    }
-
-    /// Stops the daemon. None of the interfaces that it made is there any more.
-    #[track_caller]
-    fn stop(&mut self) {
-        let status = self.daemon.stop();
-        assert!(status.success(), "{status}");
-        let links = self.namespace().ip_json(&["link", "show"]);
-        let links = links.as_array().into_iter().flatten();
-        let names: Vec<&str> = links.filter_map(|link| link["ifname"].as_str()).collect();
-        for name in &names {
-            assert!(["lo", "eth0", "inner0", "inner1"].contains(name), "{names:?}");
-        }
-    }
-}
-
-fn from(captured: &Captured) -> [u8; 6] {
-    captured.frame.bytes[6..12].try_into().expect("it is six octets long")
-}
 
 fn instance(name: &str, vrid: u8, lines: &str, addresses: &[&str]) -> String {
     let addresses = addresses.join("\n        ");
@@ -310,7 +215,7 @@ fn adverts_over_ipv6_follow_the_address_below() {
     let source: IpAddr = "fe80::77".parse().expect("it is an address");
     let mac = router.await_frame(Mark::default(), |captured| {
         captured.frame.advert().filter(|advert| advert.source == source)?;
-        Some(from(captured))
+        Some(captured.frame.sender())
     });
     assert_eq!(mac, [0, 0, 0x5e, 0, 2, 51]);
     router.await_addresses(&["fe80::ff:fe00:1"], false);
@@ -597,7 +502,7 @@ fn reported(captured: &Captured) -> Vec<([u8; 6], IpAddr, bool)> {
             None => break,
         };
         // With sources to exclude, of which there are none, a group is joined; with none to include it is left.
-        told.push((from(captured), group, kind == 4));
+        told.push((captured.frame.sender(), group, kind == 4));
         records = records.get(4 + size * (1 + usize::from(sources))..).unwrap_or_default();
     }
     told
