@@ -80,6 +80,7 @@ stories! {
     equal_priorities
     excluded
     hmac
+    hmac_rotation
     learned_interval
     lowest_priorities
     many_addresses
