@@ -268,27 +268,6 @@ fn virtual_servers_look_like_those_of_the_original() {
 }
 
 #[test]
-fn statistics_and_their_clearing() {
-    let [namespace, _other] = namespaces();
-    let daemon = start(&namespace, INSTANCE);
-    daemon.await_log(Mark::default(), "(one) Entering MASTER");
-    let text = daemon.dump(Dump::Statistics);
-    let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[..2], ["VRRP Instance: one", "  Advertisements:"]);
-    assert!(lines.contains(&"  Became master: 1"), "{text}");
-    let mark = daemon.log().mark();
-    lab::run("kill", &["-63", &daemon.process().pid().to_string()]);
-    daemon.await_log(mark, "Printing and clearing VRRP stats for process(");
-    daemon.ask(Dump::Statistics);
-    // The first file still has what was cleared.
-    let path = daemon.dump_path(Dump::Statistics);
-    let text = lab::await_file(&path, |text| {
-        text.contains("  Became master: 0\n").then(|| text.to_owned())
-    });
-    assert!(text.contains("  Became master: 0\n"), "{text}");
-}
-
-#[test]
 fn files_go_where_the_configuration_says() {
     let ([namespace, _other], scratch) = (namespaces(), Scratch::new());
     let directory = scratch.path().display();
