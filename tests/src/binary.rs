@@ -39,6 +39,15 @@ impl Binary {
         Self::new(root.join("usr/sbin/keepalived"), Some(root.join("usr/lib")))
     }
 
+    /// The peer, where it is 2.4.3 and has been built with `option`.
+    pub fn original_with(option: &str) -> Option<Self> {
+        let peer = Self::peer();
+        let output = peer.command().arg("--version").output().expect("it ran a moment ago");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let has_it = said.split_whitespace().any(|word| word == option);
+        (peer.version == "2.4.3" && has_it).then_some(peer)
+    }
+
     fn new(path: PathBuf, libraries: Option<PathBuf>) -> Self {
         let mut binary = Self {
             path,

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use lab::{Binary, Bus, Capture, Captured, Content, Daemon, Mark, Namespace, PATIENCE};
+use lab::{Binary, Bus, Capture, Captured, Content, Daemon, Mark, Namespace, PATIENCE, linked};
 use nix::sys::signal::Signal;
 
 const ROOT: &str = "/org/keepalived/Vrrp1";
@@ -28,18 +28,10 @@ const OVER_IPV6: &str = "vrrp_instance six {\n interface br-lan.5\n virtual_rout
 /// There is no need for an interface, and nobody answers.
 const WITHOUT_INTERFACE: &str = "vrrp_instance nowhere {\n virtual_router_id 3\n priority 100\n advert_int 0.1\n version 3\n unicast_src_ip 10.77.0.1\n unicast_peer {\n 10.77.0.2\n }\n virtual_ipaddress {\n 10.77.0.11/24 dev eth0\n }\n}\n";
 
-/// A namespace with two interfaces, and one with their other ends.
 fn namespaces() -> [Namespace; 2] {
-    let (namespace, other) = (Namespace::new(), Namespace::new());
-    let name = other.name();
-    namespace.ip(&format!(
-        "link add eth0 type veth peer name there0 netns {name}\n\
-         link add br-lan.5 type veth peer name there1 netns {name}\n",
-    ));
-    other.ip("link set there0 up\nlink set there1 up\n");
-    namespace.ip("link set eth0 up\nlink set br-lan.5 up\naddr add 10.77.0.1/24 dev eth0\n\
-         addr add fe80::1/64 dev br-lan.5\n");
-    [namespace, other]
+    let both = linked(&["eth0", "br-lan.5"]);
+    both[0].ip("addr add 10.77.0.1/24 dev eth0\naddr add fe80::1/64 dev br-lan.5\n");
+    both
 }
 
 fn property(bus: &Bus, path: &str, name: &str) -> String {
@@ -150,12 +142,7 @@ fn answers_are_those_of_the_original() {
 /// Only where the peer has D-Bus.
 #[test]
 fn answers_are_those_of_a_running_original() {
-    let peer = Binary::peer();
-    let output = peer.command().arg("-v").output().expect("it ran a moment ago");
-    let options = String::from_utf8_lossy(&output.stderr).into_owned();
-    if peer.version() != "2.4.3" || !options.contains(" DBUS") {
-        return;
-    }
+    let Some(peer) = Binary::original_with("DBUS") else { return };
     let expected = answers(peer, &Bus::start());
     compare(&answers(Binary::under_test(), &Bus::start()), &expected);
 }

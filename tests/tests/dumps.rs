@@ -8,26 +8,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use lab::{Binary, Daemon, Dump, Mark, Namespace, PATIENCE, Pair, Scratch};
+use lab::{Binary, Daemon, Dump, Mark, Namespace, PATIENCE, Pair, Scratch, linked_as_recorded};
 
 const INSTANCE: &str = "vrrp_instance one {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n 10.77.0.9\n }\n}\n";
-
-/// A namespace with two interfaces that have known addresses, and one with their other ends.
-fn namespaces() -> [Namespace; 2] {
-    let (namespace, other) = (Namespace::new(), Namespace::new());
-    let name = other.name();
-    namespace.ip(&format!(
-        "link add eth0 address 02:00:00:00:00:01 type veth peer name there0 netns {name}\n\
-         link add eth1 address 02:00:00:00:00:02 type veth peer name there1 netns {name}\n",
-    ));
-    other.ip("link set there0 up\nlink set there1 up\n");
-    namespace.ip(
-        "link set eth0 up\nlink set eth1 up\n\
-         addr add 10.77.0.1/24 dev eth0\naddr add 10.77.0.8/24 dev eth0\naddr add fd77::1/64 dev eth0\n\
-         addr add 10.78.0.1/24 dev eth1\n",
-    );
-    [namespace, other]
-}
 
 fn recorded(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("dumps").join(name)
@@ -135,7 +118,7 @@ fn unfolded(json: &str) -> String {
 
 #[test]
 fn the_state_looks_like_that_of_the_original() {
-    let ([namespace, _other], scratch) = (namespaces(), Scratch::new());
+    let ([namespace, _other], scratch) = (linked_as_recorded(), Scratch::new());
     let daemon = start(&namespace, &configuration("everything.conf", &scratch));
     for text in ["(VI_1) Entering MASTER", "(VI_OWNER) Entering MASTER", "VRRP_Script(chk_ok) succ"]
     {
@@ -149,7 +132,7 @@ fn the_state_looks_like_that_of_the_original() {
 
 #[test]
 fn so_do_faults_and_virtual_interfaces() {
-    let ([namespace, _other], scratch) = (namespaces(), Scratch::new());
+    let ([namespace, _other], scratch) = (linked_as_recorded(), Scratch::new());
     let daemon = start(&namespace, &configuration("virtual-interfaces.conf", &scratch));
     for text in ["(V4MACN) Entering MASTER", "(STRICT) Entering MASTER", "(SIX) Entering MASTER"] {
         daemon.await_log(Mark::default(), text);
@@ -269,7 +252,7 @@ fn virtual_servers_look_like_those_of_the_original() {
 
 #[test]
 fn files_go_where_the_configuration_says() {
-    let ([namespace, _other], scratch) = (namespaces(), Scratch::new());
+    let ([namespace, _other], scratch) = (linked_as_recorded(), Scratch::new());
     let directory = scratch.path().display();
     let config = format!(
         "instance inst\nglobal_defs {{\n state_dump_file {directory}/state.txt\n stats_dump_file {directory}/\n json_dump_file json\n data_use_instance\n umask 022\n}}\n{INSTANCE}"
@@ -293,7 +276,7 @@ fn files_go_where_the_configuration_says() {
 
 #[test]
 fn nobody_writes_through_a_link_of_somebody_else() {
-    let [namespace, _other] = namespaces();
+    let [namespace, _other] = linked_as_recorded();
     let daemon = start(&namespace, INSTANCE);
     daemon.await_log(Mark::default(), "(one) Entering");
     let victim = daemon.directory().join("victim");
@@ -311,7 +294,7 @@ fn nobody_writes_through_a_link_of_somebody_else() {
 
 #[test]
 fn what_cannot_be_written_is_said() {
-    let [namespace, _other] = namespaces();
+    let [namespace, _other] = linked_as_recorded();
     let config = format!("global_defs {{\n state_dump_file /nowhere/at/all/\n}}\n{INSTANCE}");
     let daemon = start(&namespace, &config);
     daemon.await_log(Mark::default(), "(one) Entering");
@@ -324,7 +307,7 @@ fn what_cannot_be_written_is_said() {
 
 #[test]
 fn the_configuration_is_logged_where_that_is_asked_for() {
-    let ([namespace, _other], scratch) = (namespaces(), Scratch::new());
+    let ([namespace, _other], scratch) = (linked_as_recorded(), Scratch::new());
     let config = configuration("everything.conf", &scratch);
     let daemon = Daemon::start_with(&Binary::under_test(), &namespace, &config, &["-P", "-d"]);
     daemon.await_log(Mark::default(), "------< Interfaces >------");

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use lab::{
-    Binary, Capture, Captured, Daemon, Forged, Mark, MasterAgent, Namespace, PATIENCE, Scratch, run,
+    Binary, Capture, Captured, Daemon, Forged, Mark, MasterAgent, Namespace, PATIENCE, Scratch,
+    linked_as_recorded, run,
 };
 
 const KEEPALIVED: &str = ".1.3.6.1.4.1.9586.100.5";
@@ -19,23 +20,6 @@ const RFC2787: &str = ".1.3.6.1.2.1.68";
 const RFC6527: &str = ".1.3.6.1.2.1.207";
 
 const ONE: &str = "vrrp_instance one {\n interface eth0\n virtual_router_id 1\n priority 100\n advert_int 0.1\n version 3\n virtual_ipaddress {\n 10.77.0.9/24\n }\n}\n";
-
-/// A namespace with two interfaces that have known addresses and numbers, and one with their other ends.
-fn namespaces() -> [Namespace; 2] {
-    let (namespace, other) = (Namespace::new(), Namespace::new());
-    let name = other.name();
-    namespace.ip(&format!(
-        "link add eth0 index 2 address 02:00:00:00:00:01 type veth peer name there0 netns {name}\n\
-         link add eth1 index 3 address 02:00:00:00:00:02 type veth peer name there1 netns {name}\n",
-    ));
-    other.ip("link set there0 up\nlink set there1 up\n");
-    namespace.ip(
-        "link set eth0 up\nlink set eth1 up\n\
-         addr add 10.77.0.1/24 dev eth0\naddr add 10.77.0.8/24 dev eth0\naddr add fd77::1/64 dev eth0\n\
-         addr add 10.78.0.1/24 dev eth1\n",
-    );
-    [namespace, other]
-}
 
 fn recorded(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("snmp").join(name)
@@ -85,7 +69,7 @@ fn masked(walk: &str, scratch: &Scratch) -> String {
 
 /// The three MIBs of `binary` with the rich configuration, when `is_right` says so of them.
 fn walks(binary: &Binary, is_right: impl Fn(&[String; 3]) -> bool) -> [String; 3] {
-    let [namespace, _other] = namespaces();
+    let [namespace, _other] = linked_as_recorded();
     let agent = MasterAgent::start(&namespace);
     let scratch = Scratch::new();
     scratch.write("file", "5\n");
@@ -137,12 +121,7 @@ fn the_mibs_are_those_of_the_original() {
 /// Only where the peer has SNMP.
 #[test]
 fn the_mibs_are_those_of_a_running_original() {
-    let peer = Binary::peer();
-    let output = peer.command().arg("-v").output().expect("it ran a moment ago");
-    let options = String::from_utf8_lossy(&output.stderr).into_owned();
-    if peer.version() != "2.4.3" || !options.contains("SNMP_RFCV3") {
-        return;
-    }
+    let Some(peer) = Binary::original_with("SNMP_RFCV3") else { return };
     let started = Instant::now();
     let expected = walks(&peer, |_| started.elapsed() > Duration::from_secs(8));
     let walks = walks(&Binary::under_test(), |walks| *walks == expected);
@@ -153,7 +132,7 @@ fn the_mibs_are_those_of_a_running_original() {
 
 #[test]
 fn what_is_walked_in_bulk_and_what_is_right_where_the_original_is_not() {
-    let [namespace, _other] = namespaces();
+    let [namespace, _other] = linked_as_recorded();
     let agent = MasterAgent::start(&namespace);
     let globals = globals(
         &agent,
@@ -203,7 +182,7 @@ fn what_is_walked_in_bulk_and_what_is_right_where_the_original_is_not() {
 
 #[test]
 fn priority_and_preemption_change_until_the_next_reload() {
-    let [namespace, other] = namespaces();
+    let [namespace, other] = linked_as_recorded();
     let agent = MasterAgent::start(&namespace);
     let config = format!("{}{ONE}", globals(&agent, ""));
     let daemon = Daemon::start(&Binary::under_test(), &namespace, &config);
@@ -255,7 +234,7 @@ fn said(line: &str) -> Option<String> {
 
 #[test]
 fn notifications_tell_of_states_and_stop_without_enable_traps() {
-    let [namespace, other] = namespaces();
+    let [namespace, other] = linked_as_recorded();
     let agent = MasterAgent::start(&namespace);
     let group = "vrrp_sync_group all {\n group {\n one\n }\n}\n";
     let config = format!("{}{ONE}{group}", globals(&agent, "enable_traps\n enable_snmp_rfcv3"));
@@ -322,7 +301,7 @@ fn notifications_tell_of_states_and_stop_without_enable_traps() {
 
 #[test]
 fn the_subagent_follows_its_master_and_the_configuration() {
-    let [namespace, _other] = namespaces();
+    let [namespace, _other] = linked_as_recorded();
     let mut agent = MasterAgent::start(&namespace);
     let config = format!("{}{ONE}", globals(&agent, ""));
     let daemon = Daemon::start(&Binary::under_test(), &namespace, &config);
@@ -360,7 +339,7 @@ fn connected(pid: i32, namespace: &Namespace) -> bool {
 
 #[test]
 fn options_offer_everything_at_another_place() {
-    let [namespace, _other] = namespaces();
+    let [namespace, _other] = linked_as_recorded();
     let agent = MasterAgent::start(&namespace);
     let config = format!("global_defs {{\n snmp_socket unix:/nowhere/master\n}}\n{ONE}");
     let options = ["--snmp", "-A", &agent.socket()];
@@ -375,7 +354,7 @@ fn options_offer_everything_at_another_place() {
 /// leave in time, and nothing grows.
 #[test]
 fn a_hostile_master_agent_delays_no_advert() {
-    let [namespace, other] = namespaces();
+    let [namespace, other] = linked_as_recorded();
     let scratch = Scratch::new();
     let path = scratch.path().join("master");
     let listener = UnixListener::bind(&path).expect("the directory is ours");
