@@ -1,10 +1,11 @@
 //! The line to another program of the machine, in an event loop. It never waits: what cannot be sent at once is sent later,
 //! and a program that is not there is called again later.
 //!
-//! [`Line`] is the connection; what is said on it is decided by a session without I/O, which implements [`Talk`].
+//! [`Line`] is the connection; what is said on it is decided by a session without I/O, which is a [`Talk`].
 
 mod stream;
 
+use std::fmt;
 use std::hash::Hash;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
@@ -26,31 +27,53 @@ const TURN: Duration = Duration::from_millis(1);
 /// Whoever has asked for all of that time is heard again after this: the processor is not for strangers.
 const REST: Duration = Duration::from_millis(4);
 
-/// What is said on a line, without I/O: octets and the time go in, octets come out.
+/// What is said on a line, without I/O: octets and the time go in, octets and a deadline come out.
 pub trait Talk {
+    /// Why there is nothing more to say.
+    type Loss: fmt::Display;
+    /// What has been heard that is worth telling.
+    type News;
+
     /// There is a connection now.
     fn begin(&mut self, now: Instant);
 
-    /// There is none any more.
+    /// There is none any more. What nobody could be told is forgotten.
     fn end(&mut self);
 
-    /// A deadline of the session may have come. An error ends the connection.
-    fn due(&mut self, now: Instant) -> io::Result<()>;
+    /// When [`Talk::due`] is to be called.
+    fn deadline(&self) -> Option<Instant>;
 
-    /// Takes what stands first in `data`, and returns how long it is; 0 if it has not arrived whole. An error ends the
-    /// connection.
-    fn receive(&mut self, data: &[u8], now: Instant) -> io::Result<usize>;
+    /// The deadline may have come. An error ends the connection.
+    fn due(&mut self, now: Instant) -> Result<(), Self::Loss>;
 
     /// What is to be sent; taken out as it is.
     fn unsent(&mut self) -> &mut Vec<u8>;
+
+    /// Whether something is to be sent.
+    fn has_unsent(&self) -> bool;
 
     /// Whether the other side is to take answers before it may ask more.
     fn is_full(&self) -> bool;
 }
 
-/// A connection that comes back.
+/// A talk in which the other side asks for what `O` knows.
+pub trait TalkOf<O>: Talk {
+    /// Takes what stands first in `data`, and returns how long it is; 0 if it has not arrived whole. An error ends the
+    /// connection.
+    fn receive(
+        &mut self,
+        data: &[u8],
+        objects: &mut O,
+        now: Instant,
+        news: &mut Vec<Self::News>,
+    ) -> Result<usize, Self::Loss>;
+}
+
+/// A connection that comes back, and what is said on it.
 #[derive(Debug)]
-pub struct Line {
+pub struct Line<T> {
+    /// What is said.
+    pub talk: T,
     target: Target,
     state: State,
     pause: Duration,
@@ -76,10 +99,10 @@ struct Connection {
     rest: Option<Instant>,
 }
 
-impl Line {
+impl<T: Talk> Line<T> {
     /// A line to `target`, which is called in the first turn ([`Line::serve`]).
-    pub fn new(target: Target, now: Instant) -> Self {
-        Self { target, state: State::Down(now), pause: FIRST_PAUSE, discarded: None }
+    pub fn new(talk: T, target: Target, now: Instant) -> Self {
+        Self { talk, target, state: State::Down(now), pause: FIRST_PAUSE, discarded: None }
     }
 
     /// Where it leads.
@@ -101,6 +124,11 @@ impl Line {
         matches!(&self.state, State::Up(connection) if connection.connecting.is_none())
     }
 
+    /// Whether something waits to be sent that can be.
+    pub fn has_news(&self) -> bool {
+        self.is_up() && self.talk.has_unsent()
+    }
+
     /// The other side is what it should be: if it gets lost, it is called again after the first pause.
     pub fn proven(&mut self) {
         self.pause = FIRST_PAUSE;
@@ -109,10 +137,18 @@ impl Line {
     /// Does what there is to do: after the descriptor has got ready, after the timer, or when there is something to send.
     /// An error says why the connection is lost, or has not come about; the other side will be called again. Call
     /// [`Line::attend`] afterwards.
-    pub fn serve(&mut self, talk: &mut impl Talk, now: Instant) -> io::Result<()> {
-        let served = self.try_to_serve(talk, now);
+    pub fn serve<O>(
+        &mut self,
+        objects: &mut O,
+        now: Instant,
+        news: &mut Vec<T::News>,
+    ) -> io::Result<()>
+    where
+        T: TalkOf<O>,
+    {
+        let served = self.try_to_serve(objects, now, news);
         if served.is_err() {
-            talk.end();
+            self.talk.end();
             self.discard();
             self.state = State::Down(now + self.pause);
             self.pause = (self.pause * 2).min(LONGEST_PAUSE);
@@ -120,7 +156,15 @@ impl Line {
         served
     }
 
-    fn try_to_serve(&mut self, talk: &mut impl Talk, now: Instant) -> io::Result<()> {
+    fn try_to_serve<O>(
+        &mut self,
+        objects: &mut O,
+        now: Instant,
+        news: &mut Vec<T::News>,
+    ) -> io::Result<()>
+    where
+        T: TalkOf<O>,
+    {
         if let State::Down(at) = self.state {
             if at > now {
                 return Ok(());
@@ -133,7 +177,7 @@ impl Line {
             self.state = State::Up(connection);
         }
         match &mut self.state {
-            State::Up(connection) => connection.converse(talk, now),
+            State::Up(connection) => connection.converse(&mut self.talk, objects, now, news),
             State::Down(_) => Ok(()),
         }
     }
@@ -145,17 +189,11 @@ impl Line {
         }
     }
 
-    /// Has the event loop watch the connection as `source`, and wait as `timer` for what the line or the session
-    /// (`deadline`) waits for.
-    pub fn attend<S, T>(
-        &mut self,
-        deadline: Option<Instant>,
-        source: S,
-        timer: T,
-        reactor: &mut Reactor<S, T>,
-    ) where
+    /// Has the event loop watch the connection as `source`, and wait as `timer` for what the line or the session waits for.
+    pub fn attend<S, D>(&mut self, source: S, timer: D, reactor: &mut Reactor<S, D>)
+    where
         S: Copy,
-        T: Copy + Eq + Hash,
+        D: Copy + Eq + Hash,
     {
         self.forget_discarded(reactor);
         let deadline = match &mut self.state {
@@ -167,7 +205,7 @@ impl Line {
                         Err(error) => error!("cannot watch the line to {}: {error}", self.target),
                     }
                 }
-                let deadline = connection.connecting.or(deadline);
+                let deadline = connection.connecting.or(self.talk.deadline());
                 deadline.into_iter().chain(connection.rest).min()
             }
         };
@@ -178,14 +216,14 @@ impl Line {
     }
 
     /// Hangs up: what was to be said is said if it can be said at once.
-    pub fn close<S, T>(mut self, unsent: &mut Vec<u8>, timer: T, reactor: &mut Reactor<S, T>)
+    pub fn close<S, D>(mut self, timer: D, reactor: &mut Reactor<S, D>)
     where
         S: Copy,
-        T: Copy + Eq + Hash,
+        D: Copy + Eq + Hash,
     {
         if let State::Up(connection) = &mut self.state {
             // Whether it hears it makes no difference any more.
-            let _ = connection.stream.send(unsent);
+            let _ = connection.stream.send(self.talk.unsent());
         }
         self.forget_discarded(reactor);
         self.discard();
@@ -193,10 +231,10 @@ impl Line {
         reactor.disarm(timer);
     }
 
-    fn forget_discarded<S, T>(&mut self, reactor: &mut Reactor<S, T>)
+    fn forget_discarded<S, D>(&mut self, reactor: &mut Reactor<S, D>)
     where
         S: Copy,
-        T: Copy + Eq + Hash,
+        D: Copy + Eq + Hash,
     {
         if let Some((stream, registration)) = self.discarded.take() {
             if let Err(error) = reactor.deregister(&stream, registration) {
@@ -207,7 +245,13 @@ impl Line {
 }
 
 impl Connection {
-    fn converse(&mut self, talk: &mut impl Talk, now: Instant) -> io::Result<()> {
+    fn converse<O, T: TalkOf<O>>(
+        &mut self,
+        talk: &mut T,
+        objects: &mut O,
+        now: Instant,
+        news: &mut Vec<T::News>,
+    ) -> io::Result<()> {
         if let Some(until) = self.connecting {
             if !self.stream.is_connected()? {
                 return if now < until { Ok(()) } else { Err(ErrorKind::TimedOut.into()) };
@@ -215,7 +259,7 @@ impl Connection {
             self.connecting = None;
             talk.begin(now);
         }
-        talk.due(now)?;
+        talk.due(now).map_err(over)?;
         self.stream.send(talk.unsent())?;
         if self.rest.is_some_and(|until| now < until) {
             return Ok(());
@@ -223,7 +267,7 @@ impl Connection {
         self.rest = None;
         let end = Instant::now() + TURN;
         while !talk.is_full() {
-            let taken = talk.receive(&self.input, now)?;
+            let taken = talk.receive(&self.input, objects, now, news).map_err(over)?;
             self.input.drain(..taken);
             if taken == 0 && !self.stream.receive(&mut self.input)? {
                 break;
@@ -236,6 +280,10 @@ impl Connection {
         }
         self.stream.send(talk.unsent())
     }
+}
+
+fn over(why: impl fmt::Display) -> io::Error {
+    io::Error::other(why.to_string())
 }
 
 #[cfg(test)]

@@ -10,16 +10,15 @@ use super::Objects;
 use super::address::Address;
 use super::oid::Oid;
 use super::pdu::VarBind;
-use super::session::{Loss, News, Session, Settings};
-use crate::line::{Line, Talk, Target};
+use super::session::{News, Session, Settings};
+use crate::line::{Line, Target};
 use crate::reactor::Reactor;
 
-/// A subagent: its session, and its connection while there is one.
+/// A subagent: its session on a line.
 #[derive(Debug)]
 pub struct Agent {
     address: Address,
-    session: Session,
-    line: Line,
+    line: Line<Session>,
     /// Whether the log says already that there is no master agent.
     complained: bool,
 }
@@ -32,20 +31,20 @@ impl Agent {
             Address::Unix(path) => Target::Path(path.clone()),
             Address::Tcp(address) => Target::Tcp(*address),
         };
-        let line = Line::new(target, now);
-        Self { address, session: Session::new(settings), line, complained: false }
+        let line = Line::new(Session::new(settings), target, now);
+        Self { address, line, complained: false }
     }
 
     /// Tells the master agent that something has happened, in the next turn. While there is none nobody is told.
     pub fn notify(&mut self, trap: &[u32], objects: Vec<(Oid, super::Value)>) {
         let objects = objects.into_iter().map(|(name, value)| VarBind { name, value });
-        self.session.notify(trap, objects.collect());
+        self.line.talk.notify(trap, objects.collect());
     }
 
     /// Octets that wait to be sent.
     #[cfg(test)]
     pub(super) fn unsent(&mut self) -> usize {
-        self.session.unsent().len()
+        crate::line::Talk::unsent(&mut self.line.talk).len()
     }
 
     /// Until when nothing is read.
@@ -56,15 +55,14 @@ impl Agent {
 
     /// Whether something waits to be sent.
     pub fn has_news(&self) -> bool {
-        self.line.is_up() && self.session.has_unsent()
+        self.line.has_news()
     }
 
     /// Does what there is to do: after the descriptor has got ready, after the timer, or after [`Agent::notify`]. Call
     /// [`Agent::attend`] afterwards.
     pub fn serve(&mut self, objects: &mut impl Objects, now: Instant) {
         let mut news = Vec::new();
-        let mut dialogue = Dialogue { session: &mut self.session, objects, news: &mut news };
-        let served = self.line.serve(&mut dialogue, now);
+        let served = self.line.serve(objects, now, &mut news);
         self.tell(&news);
         if let Err(error) = served {
             self.complain(&error);
@@ -101,7 +99,7 @@ impl Agent {
         S: Copy,
         T: Copy + Eq + Hash,
     {
-        self.line.attend(self.session.deadline(), source, timer, reactor);
+        self.line.attend(source, timer, reactor);
     }
 
     /// Takes leave: what was to be said is said if it can be said at once.
@@ -110,44 +108,7 @@ impl Agent {
         S: Copy,
         T: Copy + Eq + Hash,
     {
-        self.session.close();
-        self.line.close(self.session.unsent(), timer, reactor);
+        self.line.talk.close();
+        self.line.close(timer, reactor);
     }
-}
-
-/// A session while it is served.
-struct Dialogue<'a, O> {
-    session: &'a mut Session,
-    objects: &'a mut O,
-    news: &'a mut Vec<News>,
-}
-
-impl<O: Objects> Talk for Dialogue<'_, O> {
-    fn begin(&mut self, now: Instant) {
-        self.session.begin(now);
-    }
-
-    fn end(&mut self) {
-        self.session.end();
-    }
-
-    fn due(&mut self, now: Instant) -> io::Result<()> {
-        self.session.due(now).map_err(lost)
-    }
-
-    fn receive(&mut self, data: &[u8], now: Instant) -> io::Result<usize> {
-        self.session.receive(data, self.objects, now, self.news).map_err(lost)
-    }
-
-    fn unsent(&mut self) -> &mut Vec<u8> {
-        self.session.unsent()
-    }
-
-    fn is_full(&self) -> bool {
-        self.session.is_full()
-    }
-}
-
-fn lost(loss: Loss) -> io::Error {
-    io::Error::other(loss.to_string())
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::oid::Oid;
 use super::pdu::{self, BadPdu, Header, Pdu, SearchRange, Value, VarBind};
 use super::{Objects, SetError};
+use crate::line::{Talk, TalkOf};
 
 /// How long the master agent may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -134,6 +135,76 @@ pub(super) struct Session {
     unsent: Vec<u8>,
 }
 
+impl Talk for Session {
+    type Loss = Loss;
+    type News = News;
+
+    fn begin(&mut self, now: Instant) {
+        self.phase = Phase::Opening;
+        let description = self.settings.description.as_bytes().to_vec();
+        let open = Pdu::Open { timeout: 0, id: Oid::default(), description };
+        self.ask(&open, Asked::Open);
+        self.deadline = Some(now + PATIENCE);
+    }
+
+    fn end(&mut self) {
+        *self = Self::new(Settings {
+            description: self.settings.description,
+            branches: std::mem::take(&mut self.settings.branches),
+        });
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    fn due(&mut self, now: Instant) -> Result<(), Loss> {
+        if self.deadline.is_none_or(|deadline| deadline > now) {
+            return Ok(());
+        }
+        if self.phase != Phase::Open || self.asked.values().any(|asked| *asked == Asked::Ping) {
+            return Err(Loss::Silent);
+        }
+        self.ask(&Pdu::Ping, Asked::Ping);
+        self.deadline = Some(now + PATIENCE);
+        Ok(())
+    }
+
+    fn unsent(&mut self) -> &mut Vec<u8> {
+        &mut self.unsent
+    }
+
+    fn has_unsent(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+
+    fn is_full(&self) -> bool {
+        self.unsent.len() > UNSENT
+    }
+}
+
+impl<O: Objects> TalkOf<O> for Session {
+    fn receive(
+        &mut self,
+        data: &[u8],
+        objects: &mut O,
+        now: Instant,
+        news: &mut Vec<News>,
+    ) -> Result<usize, Loss> {
+        let Some((header, pdu, length)) = pdu::decode(data).map_err(Loss::Garbled)? else {
+            return Ok(0);
+        };
+        match pdu {
+            Pdu::Response { error, .. } => self.answered(header, error, now, news)?,
+            Pdu::Close { reason } => return Err(Loss::Closed(reason)),
+            request if header.session == self.id => self.requested(header, request, objects),
+            Pdu::CleanupSet => {}
+            _ => self.respond(header, NOT_OPEN, 0, Vec::new()),
+        }
+        Ok(length)
+    }
+}
+
 impl Session {
     pub(super) fn new(settings: Settings) -> Self {
         Self {
@@ -149,61 +220,12 @@ impl Session {
         }
     }
 
-    /// There is a connection now.
-    pub(super) fn begin(&mut self, now: Instant) {
-        self.phase = Phase::Opening;
-        let description = self.settings.description.as_bytes().to_vec();
-        let open = Pdu::Open { timeout: 0, id: Oid::default(), description };
-        self.ask(&open, Asked::Open);
-        self.deadline = Some(now + PATIENCE);
-    }
-
-    /// There is no connection any more. What nobody could be told is forgotten.
-    pub(super) fn end(&mut self) {
-        *self = Self::new(Settings {
-            description: self.settings.description,
-            branches: std::mem::take(&mut self.settings.branches),
-        });
-    }
-
     /// Takes leave.
     pub(super) fn close(&mut self) {
         const SHUTDOWN: u8 = 5;
         if self.phase != Phase::Idle {
             self.ask(&Pdu::Close { reason: SHUTDOWN }, Asked::Other);
         }
-    }
-
-    /// When [`Session::due`] is to be called.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.deadline
-    }
-
-    /// The deadline may have come.
-    pub(super) fn due(&mut self, now: Instant) -> Result<(), Loss> {
-        if self.deadline.is_none_or(|deadline| deadline > now) {
-            return Ok(());
-        }
-        if self.phase != Phase::Open || self.asked.values().any(|asked| *asked == Asked::Ping) {
-            return Err(Loss::Silent);
-        }
-        self.ask(&Pdu::Ping, Asked::Ping);
-        self.deadline = Some(now + PATIENCE);
-        Ok(())
-    }
-
-    /// What is to be sent; taken out as it is.
-    pub(super) fn unsent(&mut self) -> &mut Vec<u8> {
-        &mut self.unsent
-    }
-
-    pub(super) fn has_unsent(&self) -> bool {
-        !self.unsent.is_empty()
-    }
-
-    /// Whether the master agent is to take answers before it asks more.
-    pub(super) fn is_full(&self) -> bool {
-        self.unsent.len() > UNSENT
     }
 
     /// Tells the master agent, and it those who listen, that something has happened.
@@ -218,27 +240,6 @@ impl Session {
         } else if self.notices.len() < WAITING {
             self.notices.push_back(binds);
         }
-    }
-
-    /// Takes the first PDU of `data`, and returns how long it is; 0 if it has not arrived whole.
-    pub(super) fn receive(
-        &mut self,
-        data: &[u8],
-        objects: &mut impl Objects,
-        now: Instant,
-        news: &mut Vec<News>,
-    ) -> Result<usize, Loss> {
-        let Some((header, pdu, length)) = pdu::decode(data).map_err(Loss::Garbled)? else {
-            return Ok(0);
-        };
-        match pdu {
-            Pdu::Response { error, .. } => self.answered(header, error, now, news)?,
-            Pdu::Close { reason } => return Err(Loss::Closed(reason)),
-            request if header.session == self.id => self.requested(header, request, objects),
-            Pdu::CleanupSet => {}
-            _ => self.respond(header, NOT_OPEN, 0, Vec::new()),
-        }
-        Ok(length)
     }
 
     fn answered(

@@ -10,6 +10,7 @@ use super::mib::{Ask, Column, Inclusive, Mib, Part, column, scalars, table};
 use super::pdu::{self, BadPdu, Header, Pdu, SearchRange};
 use super::session::{Loss, News, Session};
 use super::*;
+use crate::line::{Talk, TalkOf};
 use crate::reactor::Reactor;
 
 /// `snmpwalk` of net-snmp asks for the first object of a table: AgentX, version 1, GetNext, network byte order.

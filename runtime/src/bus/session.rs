@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::message::{Decoded, Garbled, Kind, Message, decode};
 use super::value::Value;
 use super::{Failure, Objects, standard};
+use crate::line::{Talk, TalkOf};
 
 /// How long the bus may take to let us in.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -112,28 +113,11 @@ pub(super) struct Session {
     skipped: usize,
 }
 
-impl Session {
-    pub(super) fn new(name: String, user: u32, machine: Option<String>) -> Self {
-        Self {
-            name,
-            user,
-            machine,
-            phase: Phase::Idle,
-            serial: 0,
-            connection: 0,
-            deadline: None,
-            unsent: Vec::new(),
-            skipped: 0,
-        }
-    }
+impl Talk for Session {
+    type Loss = Loss;
+    type News = News;
 
-    /// The name that others call us by.
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// There is a connection now.
-    pub(super) fn begin(&mut self, now: Instant) {
+    fn begin(&mut self, now: Instant) {
         self.phase = Phase::Authenticating;
         self.deadline = Some(now + PATIENCE);
         // The kernel tells the bus who we are; it wants to hear the same from us, in hexadecimal digits of its digits.
@@ -142,8 +126,7 @@ impl Session {
         self.unsent.extend_from_slice(format!("\0AUTH EXTERNAL {user}\r\n").as_bytes());
     }
 
-    /// There is no connection any more. What nobody could be told is forgotten.
-    pub(super) fn end(&mut self) {
+    fn end(&mut self) {
         self.phase = Phase::Idle;
         self.serial = 0;
         self.connection += 1;
@@ -152,58 +135,35 @@ impl Session {
         self.skipped = 0;
     }
 
-    /// When [`Session::due`] is to be called.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
 
-    /// The deadline may have come.
-    pub(super) fn due(&mut self, now: Instant) -> Result<(), Loss> {
+    fn due(&mut self, now: Instant) -> Result<(), Loss> {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             return Err(Loss::Silent);
         }
         if self.unsent.len() > STUCK { Err(Loss::Stuck) } else { Ok(()) }
     }
 
-    /// What is to be sent; taken out as it is.
-    pub(super) fn unsent(&mut self) -> &mut Vec<u8> {
+    fn unsent(&mut self) -> &mut Vec<u8> {
         &mut self.unsent
     }
 
-    pub(super) fn has_unsent(&self) -> bool {
+    fn has_unsent(&self) -> bool {
         !self.unsent.is_empty()
     }
 
-    /// Whether the bus is to take answers before it passes more calls.
-    pub(super) fn is_full(&self) -> bool {
+    fn is_full(&self) -> bool {
         self.unsent.len() > UNSENT
     }
+}
 
-    /// Whether the name is ours.
-    pub(super) fn is_named(&self) -> bool {
-        self.phase == Phase::Named
-    }
-
-    /// Tells whoever listens, while the name is ours.
-    pub(super) fn signal(&mut self, path: &str, interface: &str, member: &str, values: &[Value]) {
-        if self.is_named() {
-            self.send(&Message::signal(path, interface, member, values));
-        }
-    }
-
-    /// Answers a call of this connection.
-    pub(super) fn answer(&mut self, ticket: &Ticket, outcome: &Result<Vec<Value>, Failure>) {
-        let is_here = ticket.connection == self.connection && self.phase != Phase::Idle;
-        if ticket.is_awaited && is_here {
-            self.send(&Message::answer(&ticket.caller, ticket.serial, outcome));
-        }
-    }
-
-    /// Takes what stands first in `data`, and returns how long it is; 0 if it has not arrived whole.
-    pub(super) fn receive(
+impl<O: Objects> TalkOf<O> for Session {
+    fn receive(
         &mut self,
         data: &[u8],
-        objects: &mut impl Objects,
+        objects: &mut O,
         now: Instant,
         news: &mut Vec<News>,
     ) -> Result<usize, Loss> {
@@ -226,6 +186,47 @@ impl Session {
                 self.hear(&message, objects, now, news)?;
                 Ok(length)
             }
+        }
+    }
+}
+
+impl Session {
+    pub(super) fn new(name: String, user: u32, machine: Option<String>) -> Self {
+        Self {
+            name,
+            user,
+            machine,
+            phase: Phase::Idle,
+            serial: 0,
+            connection: 0,
+            deadline: None,
+            unsent: Vec::new(),
+            skipped: 0,
+        }
+    }
+
+    /// The name that others call us by.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the name is ours.
+    pub(super) fn is_named(&self) -> bool {
+        self.phase == Phase::Named
+    }
+
+    /// Tells whoever listens, while the name is ours.
+    pub(super) fn signal(&mut self, path: &str, interface: &str, member: &str, values: &[Value]) {
+        if self.is_named() {
+            self.send(&Message::signal(path, interface, member, values));
+        }
+    }
+
+    /// Answers a call of this connection.
+    pub(super) fn answer(&mut self, ticket: &Ticket, outcome: &Result<Vec<Value>, Failure>) {
+        let is_here = ticket.connection == self.connection && self.phase != Phase::Idle;
+        if ticket.is_awaited && is_here {
+            self.send(&Message::answer(&ticket.caller, ticket.serial, outcome));
         }
     }
 

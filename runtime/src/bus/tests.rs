@@ -7,7 +7,7 @@ use super::address::target;
 use super::message::{Decoded, Kind, LONGEST, Message, decode};
 use super::session::{Loss, News, Session};
 use super::*;
-use crate::line::Target;
+use crate::line::{Talk, TalkOf, Target};
 
 /// `dbus-send` calls `Hello` as its first message: little-endian, on the wire of a `dbus-daemon`.
 const HELLO: &[u8] = b"l\x01\x00\x01\x00\x00\x00\x00\x01\x00\x00\x00\x6e\x00\x00\x00\

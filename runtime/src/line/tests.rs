@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 
@@ -10,20 +11,19 @@ fn both_sides_talk_until_one_hangs_up() {
     let path = directory.join("socket");
     let listener = UnixListener::bind(&path).unwrap();
     let now = Instant::now();
-    let mut line = Line::new(Target::Path(path), now);
-    let mut talk = Echo::default();
-    line.serve(&mut talk, now).unwrap();
+    let mut line = Line::new(Echo::default(), Target::Path(path), now);
+    serve(&mut line, now).unwrap();
     let (mut other, _): (UnixStream, _) = listener.accept().unwrap();
     let mut heard = [0; 5];
     other.read_exact(&mut heard).unwrap();
     assert_eq!(&heard, b"hello");
     other.write_all(b"again").unwrap();
-    line.serve(&mut talk, now).unwrap();
+    serve(&mut line, now).unwrap();
     other.read_exact(&mut heard).unwrap();
     assert_eq!(&heard, b"again");
     drop(other);
-    assert!(line.serve(&mut talk, now).is_err());
-    assert!(!line.is_up() && talk.is_over);
+    assert!(serve(&mut line, now).is_err());
+    assert!(!line.is_up() && line.talk.is_over);
     std::fs::remove_dir_all(&directory).unwrap();
 }
 
@@ -34,23 +34,27 @@ fn who_asks_all_the_time_is_heard_for_a_part_of_it() {
     let path = directory.join("socket");
     let listener = UnixListener::bind(&path).unwrap();
     let now = Instant::now();
-    let mut line = Line::new(Target::Path(path), now);
-    let mut talk = Echo { slow: TURN, ..Echo::default() };
-    line.serve(&mut talk, now).unwrap();
+    let talk = Echo { slow: TURN, ..Echo::default() };
+    let mut line = Line::new(talk, Target::Path(path), now);
+    serve(&mut line, now).unwrap();
     let (mut other, _) = listener.accept().unwrap();
     other.set_nonblocking(true).unwrap();
     let mut heard = [0; 5];
     let mut hears = || other.write_all(b"again").and_then(|()| other.read_exact(&mut heard));
     hears().unwrap();
     // It takes a whole turn to answer what was sent.
-    line.serve(&mut talk, now).unwrap();
+    serve(&mut line, now).unwrap();
     let until = line.rest().expect("it was a whole turn");
     hears().unwrap();
-    line.serve(&mut talk, until - REST).unwrap();
+    serve(&mut line, until - REST).unwrap();
     assert!(hears().is_err(), "nothing was read");
-    line.serve(&mut talk, until).unwrap();
+    serve(&mut line, until).unwrap();
     hears().unwrap();
     std::fs::remove_dir_all(&directory).unwrap();
+}
+
+fn serve(line: &mut Line<Echo>, now: Instant) -> io::Result<()> {
+    line.serve(&mut (), now, &mut Vec::new())
 }
 
 /// Says hello, and then whatever it is told.
@@ -63,6 +67,9 @@ struct Echo {
 }
 
 impl Talk for Echo {
+    type Loss = Infallible;
+    type News = ();
+
     fn begin(&mut self, _: Instant) {
         self.unsent.extend_from_slice(b"hello");
     }
@@ -71,24 +78,40 @@ impl Talk for Echo {
         self.is_over = true;
     }
 
-    fn due(&mut self, _: Instant) -> io::Result<()> {
-        Ok(())
+    fn deadline(&self) -> Option<Instant> {
+        None
     }
 
-    fn receive(&mut self, data: &[u8], _: Instant) -> io::Result<usize> {
-        if !data.is_empty() {
-            let end = Instant::now() + self.slow;
-            while Instant::now() < end {}
-        }
-        self.unsent.extend_from_slice(data);
-        Ok(data.len())
+    fn due(&mut self, _: Instant) -> Result<(), Infallible> {
+        Ok(())
     }
 
     fn unsent(&mut self) -> &mut Vec<u8> {
         &mut self.unsent
     }
 
+    fn has_unsent(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+
     fn is_full(&self) -> bool {
         false
+    }
+}
+
+impl TalkOf<()> for Echo {
+    fn receive(
+        &mut self,
+        data: &[u8],
+        (): &mut (),
+        _: Instant,
+        _: &mut Vec<()>,
+    ) -> Result<usize, Infallible> {
+        if !data.is_empty() {
+            let end = Instant::now() + self.slow;
+            while Instant::now() < end {}
+        }
+        self.unsent.extend_from_slice(data);
+        Ok(data.len())
     }
 }
