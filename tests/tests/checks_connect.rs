@@ -11,54 +11,28 @@ const SLOW: Duration = Duration::from_secs(60);
 /// Nobody answers there.
 const SILENT_PORT: u16 = 7999;
 
-/// A kind of check, its protocol and what else its block needs.
+/// A kind of check, its protocol, and its block, where `@` stands for lines that every kind takes.
 struct Kind {
     name: &'static str,
     protocol: &'static str,
-    block: fn(&str) -> String,
+    block: &'static str,
+}
+
+impl Kind {
+    const fn new(name: &'static str, protocol: &'static str, block: &'static str) -> Self {
+        Self { name, protocol, block }
+    }
 }
 
 const KINDS: [Kind; 8] = [
-    Kind {
-        name: "TCP_CHECK",
-        protocol: "tcp",
-        block: |lines| format!("TCP_CHECK {{\n{lines}}}\n"),
-    },
-    Kind {
-        name: "HTTP_GET",
-        protocol: "tcp",
-        block: |lines| format!("HTTP_GET {{\n{lines}url {{\npath /\n}}\n}}\n"),
-    },
-    Kind {
-        name: "SSL_GET",
-        protocol: "tcp",
-        block: |lines| format!("SSL_GET {{\n{lines}url {{\npath /\n}}\n}}\n"),
-    },
-    Kind {
-        name: "SMTP_CHECK",
-        protocol: "tcp",
-        block: |lines| format!("SMTP_CHECK {{\n{lines}}}\n"),
-    },
-    Kind {
-        name: "SMTP_CHECK/host",
-        protocol: "tcp",
-        block: |lines| format!("SMTP_CHECK {{\nhost {{\n{lines}}}\n}}\n"),
-    },
-    Kind {
-        name: "DNS_CHECK",
-        protocol: "udp",
-        block: |lines| format!("DNS_CHECK {{\n{lines}}}\n"),
-    },
-    Kind {
-        name: "UDP_CHECK",
-        protocol: "udp",
-        block: |lines| format!("UDP_CHECK {{\n{lines}require_reply\n}}\n"),
-    },
-    Kind {
-        name: "PING_CHECK",
-        protocol: "icmp",
-        block: |lines| format!("PING_CHECK {{\n{lines}}}\n"),
-    },
+    Kind::new("TCP_CHECK", "tcp", "TCP_CHECK {\n@}\n"),
+    Kind::new("HTTP_GET", "tcp", "HTTP_GET {\n@url {\npath /\n}\n}\n"),
+    Kind::new("SSL_GET", "tcp", "SSL_GET {\n@url {\npath /\n}\n}\n"),
+    Kind::new("SMTP_CHECK", "tcp", "SMTP_CHECK {\n@}\n"),
+    Kind::new("SMTP_CHECK/host", "tcp", "SMTP_CHECK {\nhost {\n@}\n}\n"),
+    Kind::new("DNS_CHECK", "udp", "DNS_CHECK {\n@}\n"),
+    Kind::new("UDP_CHECK", "udp", "UDP_CHECK {\n@require_reply\n}\n"),
+    Kind::new("PING_CHECK", "icmp", "PING_CHECK {\n@}\n"),
 ];
 
 /// The director has two ways to the servers, and would take the first.
@@ -151,7 +125,7 @@ fn checks_connect_as_they_are_told() {
                 6000 + number,
                 100 + number
             );
-            real_server(number, &(kind.block)(&lines))
+            real_server(number, &kind.block.replace('@', &lines))
         });
         let silent = numbered().filter(|(_, kind)| kind.name != "SMTP_CHECK/host");
         let silent = silent.map(|(number, kind)| {
@@ -160,7 +134,7 @@ fn checks_connect_as_they_are_told() {
             let lines = format!(
                 "connect_ip {address}\nconnect_port {SILENT_PORT}\nconnect_timeout 0.3\nretry 50\nlog_all_failures\n"
             );
-            real_server(100 + number, &(kind.block)(&lines))
+            real_server(100 + number, &kind.block.replace('@', &lines))
         });
         let config = format!(
             "global_defs {{\nscript_user root\n}}\n{}{}",
