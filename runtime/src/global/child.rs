@@ -40,201 +40,39 @@ impl Default for Child {
     }
 }
 
-/// The keywords of `global_defs`.
+/// The keywords of `global_defs`. Each begins with the child that it is about.
 pub(super) const KEYWORDS: &[Keyword<Draft>] = &[
-    keyword(
-        "vrrp_process_name",
-        NAME,
-        "name of the VRRP child",
-        |draft: &mut Draft, value, statement, diagnostics| {
-            draft.processes.vrrp.name = Some(process_name(value.word(), statement, diagnostics));
-        },
-    ),
-    keyword(
-        "checker_process_name",
-        NAME,
-        "name of the checker child",
-        |draft: &mut Draft, value, statement, diagnostics| {
-            draft.processes.checker.name = Some(process_name(value.word(), statement, diagnostics));
-        },
-    ),
-    keyword(
-        "lvs_process_name",
-        NAME,
-        "old name of checker_process_name",
-        |draft: &mut Draft, value, statement, diagnostics| {
-            diagnostics.report(
-                Class::Notice,
-                statement.place(),
-                "'lvs_process_name' is deprecated - please use 'checker_process_name'",
-            );
-            draft.processes.checker.name = Some(process_name(value.word(), statement, diagnostics));
-        },
-    ),
-    keyword(
-        "bfd_process_name",
-        NAME,
-        "name of the BFD child",
-        |draft: &mut Draft, value, statement, diagnostics| {
-            draft.processes.bfd.name = Some(process_name(value.word(), statement, diagnostics));
-        },
-    ),
-    keyword(
-        "vrrp_priority",
-        NICE,
-        "nice value of the VRRP child",
-        |draft: &mut Draft, value, _, _| {
-            draft.processes.vrrp.priority = value.i8();
-        },
-    )
-    .missing("No vrrp process priority specified")
-    .invalid("Invalid vrrp process priority specified"),
-    keyword(
-        "checker_priority",
-        NICE,
-        "nice value of the checker child",
-        |draft: &mut Draft, value, _, _| {
-            draft.processes.checker.priority = value.i8();
-        },
-    )
-    .missing("No checker process priority specified")
-    .invalid("Invalid checker process priority specified"),
-    keyword(
-        "bfd_priority",
-        NICE,
-        "nice value of the BFD child",
-        |draft: &mut Draft, value, _, _| {
-            draft.processes.bfd.priority = value.i8();
-        },
-    )
-    .missing("No bfd process priority specified")
-    .invalid("Invalid bfd process priority specified"),
-    keyword(
-        "vrrp_rt_priority",
-        REALTIME,
-        "real-time priority of the VRRP child",
-        |draft: &mut Draft, _, statement, diagnostics| {
-            realtime(&mut draft.processes.vrrp, "vrrp", statement, diagnostics);
-        },
-    ),
-    keyword(
-        "checker_rt_priority",
-        REALTIME,
-        "real-time priority of the checker child",
-        |draft: &mut Draft, _, statement, diagnostics| {
-            realtime(&mut draft.processes.checker, "checker", statement, diagnostics);
-        },
-    ),
-    keyword(
-        "bfd_rt_priority",
-        REALTIME,
-        "real-time priority of the BFD child",
-        |draft: &mut Draft, _, statement, diagnostics| {
-            realtime(&mut draft.processes.bfd, "bfd", statement, diagnostics);
-        },
-    ),
-    keyword(
-        "vrrp_rlimit_rttime",
-        CPU_TIME,
-        "limit of CPU time while real-time",
-        |draft: &mut Draft, value, _, _| {
-            draft.processes.vrrp.limit(value);
-        },
-    )
-    .invalid("Invalid vrrp real-time limit - {}"),
-    keyword(
-        "checker_rlimit_rttime",
-        CPU_TIME,
-        "limit of CPU time while real-time",
-        |draft: &mut Draft, value, _, _| {
-            draft.processes.checker.limit(value);
-        },
-    )
-    .invalid("Invalid checker real-time limit - {}"),
-    keyword(
-        "bfd_rlimit_rttime",
-        CPU_TIME,
-        "limit of CPU time while real-time",
-        |draft: &mut Draft, value, _, _| {
-            draft.processes.bfd.limit(value);
-        },
-    )
-    .invalid("Invalid bfd real-time limit - {}"),
-    keyword(
-        "vrrp_rlimit_rtime",
-        CPU_TIME,
-        "old name of vrrp_rlimit_rttime",
-        |draft: &mut Draft, value, statement, diagnostics| {
-            old_limit(&mut draft.processes.vrrp, value, statement, diagnostics);
-        },
-    )
-    .invalid("Invalid vrrp real-time limit - {}"),
-    keyword(
-        "checker_rlimit_rtime",
-        CPU_TIME,
-        "old name of checker_rlimit_rttime",
-        |draft: &mut Draft, value, statement, diagnostics| {
-            old_limit(&mut draft.processes.checker, value, statement, diagnostics);
-        },
-    )
-    .invalid("Invalid checker real-time limit - {}"),
-    keyword(
-        "bfd_rlimit_rtime",
-        CPU_TIME,
-        "old name of bfd_rlimit_rttime",
-        |draft: &mut Draft, value, statement, diagnostics| {
-            old_limit(&mut draft.processes.bfd, value, statement, diagnostics);
-        },
-    )
-    .invalid("Invalid bfd real-time limit - {}"),
-    keyword(
-        "vrrp_cpu_affinity",
-        CPUS,
-        "CPUs of the VRRP child",
-        |draft: &mut Draft, _, statement, diagnostics| {
-            affinity(&mut draft.processes.vrrp, "vrrp", statement, diagnostics);
-        },
-    ),
-    keyword(
-        "checker_cpu_affinity",
-        CPUS,
-        "CPUs of the checker child",
-        |draft: &mut Draft, _, statement, diagnostics| {
-            affinity(&mut draft.processes.checker, "checker", statement, diagnostics);
-        },
-    ),
-    keyword(
-        "bfd_cpu_affinity",
-        CPUS,
-        "CPUs of the BFD child",
-        |draft: &mut Draft, _, statement, diagnostics| {
-            affinity(&mut draft.processes.bfd, "bfd", statement, diagnostics);
-        },
-    ),
-    keyword(
-        "vrrp_no_swap",
-        Args::Flag,
-        "lock the memory of the VRRP child",
-        |draft: &mut Draft, _, _, _| {
-            draft.processes.vrrp.no_swap = true;
-        },
-    ),
-    keyword(
-        "checker_no_swap",
-        Args::Flag,
-        "lock the memory of the checker child",
-        |draft: &mut Draft, _, _, _| {
-            draft.processes.checker.no_swap = true;
-        },
-    ),
-    keyword(
-        "bfd_no_swap",
-        Args::Flag,
-        "lock the memory of the BFD child",
-        |draft: &mut Draft, _, _, _| {
-            draft.processes.bfd.no_swap = true;
-        },
-    ),
+    name("vrrp_process_name", "name of the VRRP child"),
+    name("checker_process_name", "name of the checker child"),
+    keyword("lvs_process_name", NAME, "old name of checker_process_name", old_name),
+    name("bfd_process_name", "name of the BFD child"),
+    priority("vrrp_priority", "nice value of the VRRP child")
+        .missing("No vrrp process priority specified")
+        .invalid("Invalid vrrp process priority specified"),
+    priority("checker_priority", "nice value of the checker child")
+        .missing("No checker process priority specified")
+        .invalid("Invalid checker process priority specified"),
+    priority("bfd_priority", "nice value of the BFD child")
+        .missing("No bfd process priority specified")
+        .invalid("Invalid bfd process priority specified"),
+    keyword("vrrp_rt_priority", REALTIME, "real-time priority of the VRRP child", realtime),
+    keyword("checker_rt_priority", REALTIME, "real-time priority of the checker child", realtime),
+    keyword("bfd_rt_priority", REALTIME, "real-time priority of the BFD child", realtime),
+    limit("vrrp_rlimit_rttime").invalid("Invalid vrrp real-time limit - {}"),
+    limit("checker_rlimit_rttime").invalid("Invalid checker real-time limit - {}"),
+    limit("bfd_rlimit_rttime").invalid("Invalid bfd real-time limit - {}"),
+    keyword("vrrp_rlimit_rtime", CPU_TIME, "old name of vrrp_rlimit_rttime", old_limit)
+        .invalid("Invalid vrrp real-time limit - {}"),
+    keyword("checker_rlimit_rtime", CPU_TIME, "old name of checker_rlimit_rttime", old_limit)
+        .invalid("Invalid checker real-time limit - {}"),
+    keyword("bfd_rlimit_rtime", CPU_TIME, "old name of bfd_rlimit_rttime", old_limit)
+        .invalid("Invalid bfd real-time limit - {}"),
+    keyword("vrrp_cpu_affinity", CPUS, "CPUs of the VRRP child", affinity),
+    keyword("checker_cpu_affinity", CPUS, "CPUs of the checker child", affinity),
+    keyword("bfd_cpu_affinity", CPUS, "CPUs of the BFD child", affinity),
+    no_swap("vrrp_no_swap", "lock the memory of the VRRP child"),
+    no_swap("checker_no_swap", "lock the memory of the checker child"),
+    no_swap("bfd_no_swap", "lock the memory of the BFD child"),
 ];
 
 pub(super) const NAME: Args = Args::Word("NAME:1..15 chars");
@@ -246,11 +84,32 @@ const CPUS: Args = Args::Words("CPU_ID...:0..ncpu-1");
 /// The kernel keeps 15 bytes of a process name.
 const NAME_MAX: usize = 15;
 
-impl Child {
-    /// Half of the limit is the soft one, which must not be 0 either.
-    fn limit(&mut self, value: Value<'_>) {
-        self.realtime_limit = Some(Duration::from_micros(value.uint().max(2)));
+/// The child that `statement` is about, and what messages call it.
+fn child_of<'a>(draft: &'a mut Draft, statement: &Statement) -> (&'a mut Child, &'static str) {
+    let processes = &mut draft.processes;
+    match statement.keyword().split('_').next() {
+        Some("vrrp") => (&mut processes.vrrp, "vrrp"),
+        Some("bfd") => (&mut processes.bfd, "bfd"),
+        _ => (&mut processes.checker, "checker"),
     }
+}
+
+const fn name(name: &'static str, help: &'static str) -> Keyword<Draft> {
+    keyword(name, NAME, help, |draft: &mut Draft, value, statement, diagnostics| {
+        let name = process_name(value.word(), statement, diagnostics);
+        child_of(draft, statement).0.name = Some(name);
+    })
+}
+
+fn old_name(
+    draft: &mut Draft,
+    value: Value<'_>,
+    statement: &Statement,
+    diagnostics: &mut Diagnostics,
+) {
+    let text = "'lvs_process_name' is deprecated - please use 'checker_process_name'";
+    diagnostics.report(Class::Notice, statement.place(), text);
+    draft.processes.checker.name = Some(process_name(value.word(), statement, diagnostics));
 }
 
 /// The name that a process is to have, as far as the kernel keeps it.
@@ -268,12 +127,14 @@ pub(super) fn process_name(
     name[..end].to_owned()
 }
 
-fn realtime(
-    child: &mut Child,
-    process: &str,
-    statement: &Statement,
-    diagnostics: &mut Diagnostics,
-) {
+const fn priority(name: &'static str, help: &'static str) -> Keyword<Draft> {
+    keyword(name, NICE, help, |draft: &mut Draft, value, statement, _| {
+        child_of(draft, statement).0.priority = value.i8();
+    })
+}
+
+fn realtime(draft: &mut Draft, _: Value<'_>, statement: &Statement, diagnostics: &mut Diagnostics) {
+    let (child, process) = child_of(draft, statement);
     let mut report = |text| diagnostics.report(Class::GeneralError, statement.place(), text);
     let Some(word) = statement.arg(0) else {
         return report(format!("No {process} process real-time priority specified"));
@@ -299,8 +160,23 @@ fn realtime(
     child.realtime = u8::try_from(clamped).ok();
 }
 
+const fn limit(name: &'static str) -> Keyword<Draft> {
+    keyword(
+        name,
+        CPU_TIME,
+        "limit of CPU time while real-time",
+        |draft: &mut Draft, value, statement, _| set_limit(draft, value, statement),
+    )
+}
+
+/// Half of the limit is the soft one, which must not be 0 either.
+fn set_limit(draft: &mut Draft, value: Value<'_>, statement: &Statement) {
+    let limit = Duration::from_micros(value.uint().max(2));
+    child_of(draft, statement).0.realtime_limit = Some(limit);
+}
+
 fn old_limit(
-    child: &mut Child,
+    draft: &mut Draft,
     value: Value<'_>,
     statement: &Statement,
     diagnostics: &mut Diagnostics,
@@ -309,16 +185,12 @@ fn old_limit(
     let stem = old.strip_suffix("rtime").unwrap_or(old);
     let text = format!("Keyword '{old}' is deprecated - please use '{stem}rttime'");
     diagnostics.report(Class::Notice, statement.place(), text);
-    child.limit(value);
+    set_limit(draft, value, statement);
 }
 
 /// One bad number empties the set: running on CPUs that nobody chose is better than on some of those chosen.
-fn affinity(
-    child: &mut Child,
-    process: &str,
-    statement: &Statement,
-    diagnostics: &mut Diagnostics,
-) {
+fn affinity(draft: &mut Draft, _: Value<'_>, statement: &Statement, diagnostics: &mut Diagnostics) {
+    let (child, process) = child_of(draft, statement);
     if statement.arg(0).is_none() {
         let text = format!("No {process} cpu_id set specified");
         diagnostics.report(Class::GeneralError, statement.place(), text);
@@ -338,6 +210,12 @@ fn affinity(
             child.cpus.push(cpu);
         }
     }
+}
+
+const fn no_swap(name: &'static str, help: &'static str) -> Keyword<Draft> {
+    keyword(name, Args::Flag, help, |draft: &mut Draft, _, statement, _| {
+        child_of(draft, statement).0.no_swap = true;
+    })
 }
 
 fn online_cpus() -> i64 {
