@@ -68,26 +68,28 @@ impl OwnLinks {
     pub fn want(&mut self, wanted: Vec<Wanted>, interfaces: &Interfaces) {
         let mut before = std::mem::take(&mut self.links);
         let mut fresh = Vec::new();
-        for wanted in wanted {
+        for (place, wanted) in wanted.into_iter().enumerate() {
             if let Some(link) = self.links.get_mut(&wanted.key) {
                 link.share(wanted);
                 continue;
             }
             let key = wanted.key.clone();
             let link = match before.remove(&key) {
-                Some(link) if link.may_keep_its_name(&wanted) => link.adjusted(wanted),
+                Some(link) if link.may_keep_its_name(&wanted) => link.adjusted(wanted, place),
                 old => {
                     if let Some(link) = old {
                         info!("({}) Deleting old VMAC interface {}", wanted.user, link.name);
                         self.leave(link);
                     }
                     fresh.push(key.clone());
-                    OwnLink::new(wanted)
+                    OwnLink::new(wanted, place)
                 }
             };
             self.links.insert(key, link);
         }
-        for link in before.into_values() {
+        let mut dropped: Vec<OwnLink> = before.into_values().collect();
+        dropped.sort_by_key(|link| link.place);
+        for link in dropped {
             self.leave(link);
         }
         self.disown(interfaces);
@@ -155,7 +157,9 @@ impl OwnLinks {
         }
         let mut steps = Vec::new();
         let mut taken: HashSet<IfIndex> = self.links.values().filter_map(OwnLink::index).collect();
-        for link in self.links.values_mut() {
+        let mut links: Vec<&mut OwnLink> = self.links.values_mut().collect();
+        links.sort_by_key(|link| link.place);
+        for link in links {
             let Some(parent) = interfaces.by_name(link.wanted.key.parent()) else { continue };
             if link.state == State::Absent {
                 match link.find(parent, interfaces, &taken) {

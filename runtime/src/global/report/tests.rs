@@ -89,6 +89,14 @@ fn each_process_sees_it_with_its_own_eyes() {
     );
 }
 
+/// The original says so only once an address without interface was read.
+#[test]
+fn the_default_interface_is_the_configured_one() {
+    let global = loaded("global_defs {\n default_interface eth1\n}\n");
+    let text = shown(&global, &Author::new(Writer::Vrrp));
+    assert!(text.contains("\n Default interface = eth1\n"), "{text}");
+}
+
 #[test]
 fn what_is_not_said_by_default_is_said_when_it_is_set() {
     let mut global = loaded(

@@ -19,7 +19,6 @@ pub(super) struct Leaving {
     pub(super) index: IfIndex,
     pub(super) name: String,
     pub(super) user: String,
-    pub(super) kind: &'static str,
     /// The interface below is to be told about afterwards.
     pub(super) notify: bool,
     pub(super) ipv4_vmac: bool,
@@ -47,7 +46,6 @@ impl OwnLinks {
                 index,
                 user: name.clone(),
                 name,
-                kind,
                 notify: false,
                 ipv4_vmac: false,
                 asked: false,
@@ -123,12 +121,13 @@ impl OwnLinks {
     fn removed(&mut self, index: IfIndex, outcome: Result<(), NetlinkError>) {
         let asked = |link: &Leaving| link.index == index && link.asked;
         let Some(place) = self.leaving.iter().position(asked) else { return };
-        let Leaving { user, name, kind, .. } = &self.leaving[place];
+        let Leaving { user, name, .. } = &self.leaving[place];
         match outcome {
-            Ok(()) => debug!("({user}) Success removing {kind} interface {name}"),
+            // As the original says of ipvlan interfaces too.
+            Ok(()) => debug!("({user}) Success removing VMAC interface {name}"),
             Err(error) if error.errno() == Some(Errno::ENODEV) => {}
             Err(error) => {
-                info!("({user}) Error removing {kind} interface {name}: {error}");
+                info!("({user}) Error removing VMAC interface {name}: {error}");
                 return;
             }
         }

@@ -25,6 +25,8 @@ pub(super) struct OwnLink {
     pub(super) wanted: Wanted,
     pub(super) name: String,
     pub(super) state: State,
+    /// How many come before it in the configuration.
+    pub(super) place: usize,
     /// Why it could not be made, which has been told.
     told: Option<Errno>,
     /// A change of its VRF is asked for once.
@@ -55,8 +57,8 @@ pub(super) enum Found {
 }
 
 impl OwnLink {
-    pub(super) fn new(wanted: Wanted) -> Self {
-        Self { wanted, name: String::new(), state: State::Absent, told: None, vrf: None }
+    pub(super) fn new(wanted: Wanted, place: usize) -> Self {
+        Self { wanted, name: String::new(), state: State::Absent, place, told: None, vrf: None }
     }
 
     pub(super) fn index(&self) -> Option<IfIndex> {
@@ -100,7 +102,8 @@ impl OwnLink {
     }
 
     /// Goes on with changed wishes.
-    pub(super) fn adjusted(mut self, wanted: Wanted) -> Self {
+    pub(super) fn adjusted(mut self, wanted: Wanted, place: usize) -> Self {
+        self.place = place;
         let same = Wanted { user: wanted.user.clone(), ..self.wanted } == wanted;
         self.wanted = wanted;
         if let (State::Ready(index), false) = (self.state, same) {
@@ -115,7 +118,6 @@ impl OwnLink {
             index,
             name: name.to_owned(),
             user: self.wanted.user.clone(),
-            kind: self.kind(),
             notify: self.wanted.notify,
             ipv4_vmac: self.is_ipv4_vmac(),
             asked: false,
@@ -282,11 +284,22 @@ impl OwnLink {
     }
 
     pub(super) fn was_set_up(&self, request: &Request, outcome: Result<(), NetlinkError>) {
-        let Err(error) = outcome else { return };
-        let already =
-            matches!(request, Request::AddAddress(_)) && error.errno() == Some(Errno::EEXIST);
-        if !already {
-            info!("({}) {}: {error}", self.wanted.user, self.name);
+        let (user, name) = (&self.wanted.user, &self.name);
+        match (request, outcome) {
+            (Request::ChangeLink(_, LinkChange::Vrf(_)), outcome) => match outcome {
+                Ok(()) => debug!(
+                    "vmac: Success changing VRF of VMAC interface {name} for vrrp_instance {user}"
+                ),
+                Err(error) => info!(
+                    "vmac: Error changing VRF of VMAC interface {name} for vrrp_instance {user}: {error}"
+                ),
+            },
+            (Request::ChangeLink(_, LinkChange::PrivateMacvlan { .. }), Ok(())) => {
+                debug!("({user}): Success updating VMAC interface {name}");
+            }
+            (_, Ok(())) => {}
+            (Request::AddAddress(_), Err(error)) if error.errno() == Some(Errno::EEXIST) => {}
+            (_, Err(error)) => info!("({user}) {name}: {error}"),
         }
     }
 

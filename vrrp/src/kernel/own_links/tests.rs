@@ -195,6 +195,23 @@ fn both_families_have_one_and_ipv6_sends_from_the_address_below() {
 }
 
 #[test]
+fn they_are_made_and_removed_in_the_order_of_the_configuration() {
+    let mut kernel = Kernel::new();
+    let mut links = OwnLinks::default();
+    let eth1 = ("eth1", "use_vmac name first", "10.10.0.100/24");
+    let eth0 = ("eth0", "use_vmac name second", "10.9.0.100/24");
+    links.want(wanted_by(&[eth1, eth0], &kernel.machine), &kernel.interfaces);
+    kernel.tend(&mut links);
+    assert_eq!(kernel.names(), ["first", "second"]);
+    links.want(Vec::new(), &kernel.interfaces);
+    kernel.groups_cannot_go = true;
+    let asked = kernel.tend(&mut links);
+    let removals: Vec<&String> =
+        asked.iter().filter(|text| text.starts_with("remove interface ")).collect();
+    assert_eq!(removals, ["remove interface 10", "remove interface 11"]);
+}
+
+#[test]
 fn the_name_of_one_that_goes_is_free() {
     let mut kernel = Kernel::new();
     let mut links = OwnLinks::default();
