@@ -146,15 +146,6 @@ impl Balance {
         (0..self.config.virtual_servers.len()).map(PoolId)
     }
 
-    /// The real servers of all virtual servers, in the order of the configuration.
-    pub fn servers(&self) -> impl Iterator<Item = ServerId> + '_ {
-        let servers = |(pool, server): (usize, &VirtualServer)| {
-            let places = 0..server.real_servers.len();
-            places.map(move |place| ServerId { pool: PoolId(pool), place })
-        };
-        self.config.virtual_servers.iter().enumerate().flat_map(servers)
-    }
-
     /// The events since this was last called. After a load the identities in them may be older than that load: each event
     /// carries the configuration that it speaks of.
     pub fn take_events(&mut self) -> Vec<Event> {
@@ -225,14 +216,6 @@ impl Balance {
     /// The state of a check of a real server, by its position.
     pub fn check(&self, id: ServerId, check: usize) -> Option<CheckState> {
         self.server(id)?.checks.get(check).copied()
-    }
-
-    /// What logs call a real server.
-    pub fn server_name(&self, id: ServerId) -> String {
-        match (self.virtual_server(id.pool), self.real_server(id)) {
-            (Some(virtual_server), Some(server)) => server_name(virtual_server, server),
-            _ => String::new(),
-        }
     }
 
     fn server(&self, id: ServerId) -> Option<&Server> {

@@ -74,8 +74,6 @@ pub(crate) struct Source {
 /// Where the lines of a [`Source`] can be had again.
 #[derive(Debug)]
 pub(crate) enum Origin {
-    /// Nowhere.
-    Unknown,
     /// In this file.
     File(PathBuf),
     /// Here.
@@ -241,11 +239,6 @@ impl Diagnostics {
             Some(Class::Security) => 6,
             Some(_) => 5,
         }
-    }
-
-    /// Notes that `name` is read, and returns its number.
-    pub fn add_file(&mut self, name: &str) -> FileId {
-        self.add_source(Source { name: name.to_owned(), origin: Origin::Unknown })
     }
 
     pub(crate) fn add_source(&mut self, source: Source) -> FileId {

@@ -134,7 +134,6 @@ impl Page<'_> {
 impl<'a> Loaded<'a> {
     fn new(diagnostics: &'a Diagnostics, file: FileId) -> Option<Self> {
         let text = match &diagnostics.source(file)?.origin {
-            Origin::Unknown => return None,
             Origin::Text(text) => Cow::Borrowed(&**text),
             Origin::File(path) => {
                 Cow::Owned(String::from_utf8_lossy(&fs::read(path).ok()?).into_owned())

@@ -159,16 +159,12 @@ impl Link {
 pub struct AddressFlags(pub u32);
 
 impl AddressFlags {
-    /// Not the first one of its subnet (IPv4).
-    pub const SECONDARY: AddressFlags = AddressFlags(0x01);
     /// Not searched for duplicates (IPv6).
     pub const NO_DAD: AddressFlags = AddressFlags(0x02);
     /// A duplicate was found.
     pub const DAD_FAILED: AddressFlags = AddressFlags(0x08);
     /// A mobile node's home address.
     pub const HOME: AddressFlags = AddressFlags(0x10);
-    /// Not used for new connections.
-    pub const DEPRECATED: AddressFlags = AddressFlags(0x20);
     /// Not yet known to be unique.
     pub const TENTATIVE: AddressFlags = AddressFlags(0x40);
     /// Valid for ever.
@@ -297,11 +293,6 @@ impl Machine {
     /// The interface of this number.
     pub fn by_index(&self, index: IfIndex) -> Option<&Link> {
         self.links.iter().find(|link| link.index == index)
-    }
-
-    /// The VRF that an interface belongs to.
-    pub fn vrf_of(&self, link: &Link) -> Option<&Link> {
-        self.by_index(link.master?).filter(|master| master.is_vrf())
     }
 
     /// The addresses of an interface.

@@ -193,17 +193,6 @@ impl Ledger {
         self.rules.adopt(rules, &named.rules);
     }
 
-    /// Addresses that carry our mark although we know nothing of them. They may belong to another keepalived on this
-    /// machine, so they are not touched.
-    pub fn strangers<'a>(
-        &'a self,
-        machine: &'a Machine,
-        protocol: u8,
-    ) -> impl Iterator<Item = &'a Address> {
-        let marked = machine.addresses.iter().filter(move |address| address.protocol == protocol);
-        marked.filter(|address| !self.addresses.knows(address.key()))
-    }
-
     /// Whether an address is there because we want it.
     pub fn holds(&self, key: AddressKey) -> bool {
         self.addresses.holds(key)

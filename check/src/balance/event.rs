@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{PoolId, ServerId, server_name};
+use super::{PoolId, server_name};
 use crate::config::{Config, RealServer, VirtualServer};
 
 /// Something that others are told.
@@ -155,11 +155,6 @@ pub struct ServerRef {
 }
 
 impl ServerRef {
-    /// Its position in that configuration.
-    pub fn id(&self) -> ServerId {
-        ServerId { pool: self.pool.id, place: self.place }
-    }
-
     /// The virtual server that it works for.
     pub fn pool(&self) -> &PoolRef {
         &self.pool

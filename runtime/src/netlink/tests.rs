@@ -79,7 +79,7 @@ fn interfaces_are_read_as_they_are() {
         assert_eq!((left.mtu, left.group, left.is_up()), (1400, 5, true));
         assert_eq!((left.hardware, &left.broadcast), (Hardware::ETHERNET, &vec![0xff; 6]));
         assert_eq!((left.parent, left.kind.as_str()), (None, "veth"));
-        assert_eq!((right.master, machine.vrf_of(right)), (Some(red.index), None));
+        assert_eq!((right.master, red.is_vrf()), (Some(red.index), false));
         assert_eq!((own.parent, own.macvlan_mode), (Some(left.index), Some(1)));
         assert_eq!((&own.mac, own.is_up()), (&vec![0, 0, 0x5e, 0, 1, 0x33], false));
     });

@@ -243,10 +243,6 @@ impl Addresses {
         }
     }
 
-    pub(super) fn knows(&self, key: AddressKey) -> bool {
-        self.entries.contains_key(&key)
-    }
-
     pub(super) fn holds(&self, key: AddressKey) -> bool {
         self.entries.get(&key).is_some_and(|entry| entry.wanted && entry.is_present())
     }
