@@ -12,10 +12,6 @@ use super::socket::{self, Carries};
 use super::{Begun, Probe, Transport};
 use crate::config::Connection;
 
-mod range;
-
-pub use range::Range;
-
 /// Bytes of an echo message before its data.
 const HEADER: usize = 8;
 /// Bytes of data.
