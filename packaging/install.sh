@@ -41,6 +41,7 @@ for interface in Instance Vrrp; do
     file=org.keepalived.Vrrp1.$interface.xml
     lay 644 "packaging/dbus/$file" "$prefix/share/dbus-1/interfaces/$file"
 done
+for mib in packaging/mibs/*.txt; do lay 644 "$mib" "$prefix/share/snmp/mibs/${mib##*/}"; done
 lay 644 COPYING "$prefix/share/doc/keepalived/copyright"
 for page in differences extensions; do lay 644 "doc/$page.md" "$prefix/share/doc/keepalived/$page.md"; done
 if $remove; then
