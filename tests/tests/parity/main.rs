@@ -1,5 +1,5 @@
-//! The same story for the C daemon and for ours: what the wire shows, what the kernels hold and what listeners are told
-//! must be the same, step by step, whichever of the two plays whichever part.
+//! The same story for the C daemon and for ours: what the wire shows, what the kernels hold, what listeners are told and
+//! what scripts are called with must be the same, step by step, whichever of the two plays whichever part.
 //!
 //! A story is a file in `tests/parity`: a configuration for all nodes, and what happens to them. Beside it lies the record
 //! of two or three C daemons (2.4.3) that lived through it. `RECORD=1 KEEPALIVED=/path/to/keepalived` writes that anew.
@@ -9,6 +9,7 @@
 //! judges every frame in the end.
 
 mod record;
+mod scripts;
 mod stage;
 mod story;
 

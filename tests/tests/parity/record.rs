@@ -11,6 +11,8 @@ pub(crate) struct Seen {
     pub(crate) kernel: Vec<String>,
     /// What listeners were told, in order, node by node.
     pub(crate) told: Vec<Vec<String>>,
+    /// What scripts were called with, in order, node by node.
+    pub(crate) ran: Vec<Vec<String>>,
     /// What routers said that they had not said before, in order, node by node.
     pub(crate) said: Vec<Vec<String>>,
     /// Which addresses were announced.
@@ -23,6 +25,7 @@ impl Seen {
         Self {
             event: event.to_owned(),
             told: vec![Vec::new(); nodes],
+            ran: vec![Vec::new(); nodes],
             said: vec![Vec::new(); nodes],
             ..Self::default()
         }
@@ -34,7 +37,7 @@ impl Seen {
         for line in &self.kernel {
             scene.note("kernel", line);
         }
-        for (kind, lists) in [("told", &self.told), ("said", &self.said)] {
+        for (kind, lists) in [("told", &self.told), ("ran", &self.ran), ("said", &self.said)] {
             for (node, lines) in (1..).zip(lists) {
                 for line in lines {
                     scene.note(kind, format!("{node} {line}"));
