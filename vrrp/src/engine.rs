@@ -7,6 +7,7 @@
 mod conditions;
 mod connection;
 mod dbus;
+mod dropped;
 mod duplicates;
 mod firewall;
 mod identity;

@@ -20,7 +20,8 @@ fn prefixed(address: IpAddr, len: u8) -> String {
     if usize::from(len) == whole { address.to_string() } else { format!("{address}/{len}") }
 }
 
-fn prefix(prefix: Prefix) -> String {
+/// A network, or a single address.
+pub fn prefix(prefix: Prefix) -> String {
     prefixed(prefix.address, prefix.len)
 }
 

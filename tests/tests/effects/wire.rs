@@ -39,9 +39,15 @@ vrrp_garp_master_refresh_repeat 2",
     garp_master_refresh 1
     garp_master_refresh_repeat 4";
     let config = defaults + &instance("all", 51, "priority 255") + &instance("own", 52, own);
-    let _daemon = start(&lan, &config);
+    let daemon = start(&lan, &config);
     assert_eq!(announcements(&lan, Mark::default(), "10.9.0.51", 8), [3, 3, 2]);
     assert_eq!(announcements(&lan, Mark::default(), "10.9.0.52", 9), [1, 4, 4]);
+    // The log tells of each burst.
+    let said = daemon.log().all();
+    let said = said
+        .iter()
+        .filter(|line| line.text == "(own) Sending/queueing gratuitous ARPs on eth0 for 10.9.0.52");
+    assert!(said.count() >= 3, "{}", daemon.log_text());
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub struct Announcer<K> {
     next: Option<Instant>,
     pacer: Pacer<K>,
     ready: Vec<(K, Target)>,
+    /// What was begun to be announced, and not told yet.
+    begun: Vec<(K, Target)>,
 }
 
 impl<K: Copy + Ord> Announcer<K> {
@@ -32,6 +34,7 @@ impl<K: Copy + Ord> Announcer<K> {
             next: None,
             pacer: Pacer::new(pacing),
             ready: Vec::new(),
+            begun: Vec::new(),
         }
     }
 
@@ -50,6 +53,7 @@ impl<K: Copy + Ord> Announcer<K> {
         now: Instant,
     ) {
         let schedule = Schedule::new(Rc::clone(garp), targets, extra, now);
+        self.begun.extend(told(instance, schedule.first()));
         burst(&mut self.pacer, &mut self.ready, instance, schedule.first(), now);
         self.next = earlier(self.next, schedule.deadline());
         self.schedules.insert(instance, Box::new(schedule));
@@ -70,6 +74,7 @@ impl<K: Copy + Ord> Announcer<K> {
             return;
         };
         if schedule.replace(Rc::clone(garp), targets, extra, now) {
+            self.begun.extend(told(instance, schedule.first()));
             burst(&mut self.pacer, &mut self.ready, instance, schedule.first(), now);
         }
         self.next = earlier(self.next, schedule.deadline());
@@ -78,7 +83,9 @@ impl<K: Copy + Ord> Announcer<K> {
     /// A master has heard an advert of lower priority: whoever sent it may have announced the addresses as its own.
     pub fn contradict(&mut self, instance: K, now: Instant) {
         if let Some(schedule) = self.schedules.get_mut(&instance) {
-            burst(&mut self.pacer, &mut self.ready, instance, schedule.contradict(now), now);
+            let answer = schedule.contradict(now);
+            self.begun.extend(told(instance, answer));
+            burst(&mut self.pacer, &mut self.ready, instance, answer, now);
             self.next = earlier(self.next, schedule.deadline());
         }
     }
@@ -118,10 +125,16 @@ impl<K: Copy + Ord> Announcer<K> {
         out.extend(self.ready.drain(..).map(|(_, target)| target));
     }
 
+    /// What was begun to be announced since this was asked last: each address of each burst.
+    pub fn take_begun(&mut self) -> Vec<(K, Target)> {
+        std::mem::take(&mut self.begun)
+    }
+
     fn serve_schedules(&mut self, now: Instant) {
         self.next = None;
         for (&instance, schedule) in &mut self.schedules {
             while let Some(due) = schedule.due(now) {
+                self.begun.extend(told(instance, due));
                 burst(&mut self.pacer, &mut self.ready, instance, due, now);
             }
             self.next = earlier(self.next, schedule.deadline());
@@ -131,11 +144,18 @@ impl<K: Copy + Ord> Announcer<K> {
     fn forget(&mut self, instance: K) {
         self.pacer.cancel(instance);
         self.ready.retain(|&(owner, _)| owner != instance);
+        self.begun.retain(|&(owner, _)| owner != instance);
     }
 }
 
 fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     one.into_iter().chain(other).min()
+}
+
+/// What a burst announces, once.
+fn told<K: Copy>(instance: K, burst: Burst<'_>) -> impl Iterator<Item = (K, Target)> {
+    let targets = if burst.rounds > 0 { burst.targets } else { &[] };
+    targets.iter().map(move |&target| (instance, target))
 }
 
 /// Round by round, so that every address is announced once before any is announced again.

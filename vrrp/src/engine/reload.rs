@@ -52,7 +52,7 @@ impl Engine {
         let old: Vec<Rc<config::Instance>> =
             self.instances.iter().map(|one| Rc::clone(&one.config)).collect();
         let found = identity::matches(&old, &config.instances);
-        self.log_dropped_addresses(&found, &config);
+        self.log_dropped(&found, &config);
         self.leave_behind(&found, now);
         // The interfaces by which they take their leave may go.
         self.send_adverts();
@@ -247,29 +247,5 @@ impl Engine {
             info!("Delaying startup for a further {} seconds", (until - now).as_secs_f64());
         }
         self.set_delay(until.max(now));
-    }
-
-    fn log_dropped_addresses(&self, found: &[Option<usize>], config: &Config) {
-        let old: Vec<&Instance> = self.instances.iter().collect();
-        for (now, place) in config.instances.iter().zip(found) {
-            let before = place.and_then(|place| old.get(place).copied());
-            let Some(before) = before.filter(|instance| instance.holds) else { continue };
-            for address in before.config.all_addresses() {
-                let kept = now.all_addresses().any(|one| {
-                    (one.address, one.prefix_len, &one.interface)
-                        == (address.address, address.prefix_len, &address.interface)
-                });
-                if kept {
-                    continue;
-                }
-                let place = self.place(address, Some(before));
-                let on = place.map_or_else(String::new, |at| self.interface_name(at.interface));
-                let name = &before.config.name;
-                info!(
-                    "({name}) ip address {}/{} dev {on}, no longer exist",
-                    address.address, address.prefix_len
-                );
-            }
-        }
     }
 }

@@ -74,7 +74,6 @@ impl Engine {
                 continue;
             };
             let targets = self.targets(instance);
-            self.log_targets(instance, &targets);
             let extra = self.extra_targets(instance, &targets);
             self.announcer.enter(id, &instance.config.garp, targets, extra, now);
         }
@@ -88,6 +87,9 @@ impl Engine {
         }
         let mut due = Vec::new();
         self.announcer.due(now, &mut due);
+        for (id, target) in self.announcer.take_begun() {
+            self.log_begun(id, target);
+        }
         for target in due {
             if self.frames.push(target, &self.interfaces, now) {
                 debug!(
@@ -143,15 +145,18 @@ impl Engine {
         wanted.copied().collect()
     }
 
-    fn log_targets(&self, instance: &Instance, targets: &[Target]) {
-        for target in targets {
-            let what = match Family::of(target.address) {
-                Family::V4 => "gratuitous ARPs",
-                Family::V6 => "Unsolicited Neighbour Adverts",
-            };
-            let on = self.interface_name(target.interface);
-            debug!("({}) Sending/queueing {what} on {on} for {}", instance.name(), target.address);
-        }
+    fn log_begun(&self, id: InstanceId, target: Target) {
+        let Some(instance) = self.instances.get(id) else { return };
+        let what = match Family::of(target.address) {
+            Family::V4 => "gratuitous ARPs",
+            Family::V6 => "Unsolicited Neighbour Adverts",
+        };
+        debug!(
+            "({}) Sending/queueing {what} on {} for {}",
+            instance.name(),
+            self.interface_name(target.interface),
+            target.address
+        );
     }
 
     /// Announces the address that a unicast instance sends from, so that the master need not look for it.

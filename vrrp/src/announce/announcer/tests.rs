@@ -67,6 +67,13 @@ fn a_new_master_announces_in_rounds_and_again_after_the_delay() {
     announcer.enter(1, &Rc::new(garp()), targets, Vec::new(), start);
     let announced = run(&mut announcer, start, SECS(100));
     assert_eq!(counted(&announced), [(0, 10), (5000, 10)]);
+    // Each address is said to be announced once in each burst.
+    let begun =
+        announcer.take_begun().into_iter().map(|(instance, target)| (instance, target.address));
+    let begun: Vec<(u8, String)> = begun.map(|(one, address)| (one, address.to_string())).collect();
+    let once = ["10.9.0.100", "10.9.0.101"].map(|address| (1, address.to_owned()));
+    assert_eq!(begun, [once.clone(), once].concat());
+    assert_eq!(announcer.take_begun(), []);
     let order: Vec<&str> = announced.iter().take(4).map(|(_, address)| address.as_str()).collect();
     assert_eq!(order, ["10.9.0.100", "10.9.0.101", "10.9.0.100", "10.9.0.101"]);
     assert_eq!(announcer.deadline(), None);
