@@ -115,14 +115,15 @@ impl<K: Copy + Ord> Announcer<K> {
         earlier(self.next, self.pacer.deadline())
     }
 
-    /// Appends what is to be sent by `now` to `out`, in order.
-    pub fn due(&mut self, now: Instant, out: &mut Vec<Target>) {
+    /// What is to be sent by `now`, in order.
+    pub fn due(&mut self, now: Instant) -> impl Iterator<Item = Target> + use<K> {
         // Whoever waits has waited longer than what becomes due only now.
         self.pacer.due(now, &mut self.ready);
         if self.next.is_some_and(|next| next <= now) {
             self.serve_schedules(now);
         }
-        out.extend(self.ready.drain(..).map(|(_, target)| target));
+        // The start of many masters fills it; nothing of that size is kept for the quiet time afterwards.
+        std::mem::take(&mut self.ready).into_iter().map(|(_, target)| target)
     }
 
     /// What was begun to be announced since this was asked last: each address of each burst.

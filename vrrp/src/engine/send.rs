@@ -85,8 +85,7 @@ impl Engine {
             let extra = self.extra_targets(instance, &targets);
             self.announcer.replace(id, &instance.config.garp, targets, extra, now);
         }
-        let mut due = Vec::new();
-        self.announcer.due(now, &mut due);
+        let due = self.announcer.due(now);
         for (id, target) in self.announcer.take_begun() {
             self.log_begun(id, target);
         }
