@@ -7,14 +7,14 @@ use nix::errno::Errno;
 use super::error::NetlinkError;
 use super::event::{Event, event};
 use super::message::{Answer, Message};
-use super::request::{Dump, Request};
+use super::request::{Dump, Request, encode_end};
 use super::socket::{BUFFER, Received, Socket};
 use crate::global::NetlinkBuffer;
 use crate::machine::{Address, IfIndex, Link, Machine, Route, Rule};
 
 /// Octets of requests that leave in one datagram. Far more is refused for its size.
 const BATCH_OCTETS: usize = 32 * 1024;
-/// Requests that leave in one datagram: the answers must fit the receive buffer, however short they are.
+/// Requests that leave in one datagram: should all be refused, the answers must fit the receive buffer.
 const BATCH_REQUESTS: usize = 64;
 /// How long answers may take in all.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -31,6 +31,7 @@ pub struct Client {
 /// How a request ended.
 #[derive(Clone, Debug)]
 enum Outcome {
+    Done,
     Answered(Answer),
     Unanswered,
     Failed(Errno),
@@ -39,7 +40,7 @@ enum Outcome {
 impl Outcome {
     fn into_result(self, attempted: impl FnOnce() -> String) -> Result<(), NetlinkError> {
         match self {
-            Outcome::Answered(Answer { errno: None, .. }) => Ok(()),
+            Outcome::Done | Outcome::Answered(Answer { errno: None, .. }) => Ok(()),
             Outcome::Answered(Answer { errno: Some(errno), text }) => {
                 Err(NetlinkError::Refused { attempted: attempted(), errno, text })
             }
@@ -81,6 +82,8 @@ impl Client {
                     break;
                 }
             }
+            self.sequence = self.sequence.wrapping_add(1);
+            encode_end(self.sequence, &mut datagram);
             let (batch, after) = rest.split_at(count);
             let outcomes = self.exchange(&datagram, first, count, deadline);
             results.extend(
@@ -173,7 +176,9 @@ impl Client {
             .collect())
     }
 
-    /// Sends a batch whose first request has the number `first`, and gathers `count` answers.
+    /// Sends a batch of `count` requests, of which the first has the number `first`, and which an end follows. The kernel
+    /// works them off in order and tells only of those that it refuses; so, with the answer to the end, the others are
+    /// done.
     fn exchange(
         &mut self,
         datagram: &[u8],
@@ -186,17 +191,19 @@ impl Client {
             outcomes.fill(Outcome::Failed(errno));
             return outcomes;
         }
-        let mut open = count;
         let mut lost = false;
-        while open > 0 {
+        loop {
             match self.socket.receive() {
                 Ok(Received::Datagram(received)) => {
                     for message in Message::all(received) {
+                        let Some(answer) = message.answer() else { continue };
                         let place = usize::try_from(message.sequence.wrapping_sub(first)).ok();
-                        let slot = place.and_then(|place| outcomes.get_mut(place));
-                        if let (Some(slot), Some(answer)) = (slot, message.answer()) {
+                        if place == Some(count) && !lost {
+                            fill_done(&mut outcomes);
+                            return outcomes;
+                        }
+                        if let Some(slot) = place.and_then(|place| outcomes.get_mut(place)) {
                             *slot = Outcome::Answered(answer);
-                            open = open.saturating_sub(1);
                         }
                     }
                 }
@@ -262,6 +269,13 @@ impl Client {
                 }
             }
         }
+    }
+}
+
+/// What was not refused has been done.
+fn fill_done(outcomes: &mut [Outcome]) {
+    for outcome in outcomes.iter_mut().filter(|outcome| matches!(outcome, Outcome::Unanswered)) {
+        *outcome = Outcome::Done;
     }
 }
 

@@ -18,6 +18,10 @@ const RTNLGRP_IPV4_RULE: libc::c_int = 8;
 const RTNLGRP_IPV6_ROUTE: libc::c_int = 11;
 const RTNLGRP_IPV6_RULE: libc::c_int = 19;
 
+/// What the receive buffer holds where the configuration does not say, whatever the system's limit: a takeover of a
+/// thousand addresses is told at once, and what does not fit has everything read again.
+const BUFFER: NetlinkBuffer = NetlinkBuffer { size: Some(1024 * 1024), force: true };
+
 /// Datagrams that are read in one go, so that a flood of them does not starve the rest.
 const BUDGET: usize = 256;
 
@@ -54,6 +58,7 @@ impl Monitor {
     /// Opens it.
     pub fn open(buffer: NetlinkBuffer) -> Result<Self, NetlinkError> {
         let groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
+        let buffer = if buffer.size.is_some() { buffer } else { BUFFER };
         let socket = Socket::open(buffer, groups).map_err(|errno| NetlinkError::Socket {
             attempted: "open a netlink socket that hears of changes".to_owned(),
             errno,

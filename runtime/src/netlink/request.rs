@@ -22,6 +22,8 @@ const NLM_F_DUMP: u16 = 0x300;
 const NLM_F_EXCL: u16 = 0x200;
 const NLM_F_CREATE: u16 = 0x400;
 
+const NLMSG_NOOP: u16 = 1;
+
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
 const RTM_GETLINK: u16 = 18;
@@ -96,9 +98,9 @@ impl fmt::Display for Request {
 }
 
 impl Request {
-    /// Appends the message to `out`.
+    /// Appends the message to `out`. The kernel answers it only to refuse it.
     pub(super) fn encode(&self, sequence: u32, out: &mut Vec<u8>) {
-        let flags = NLM_F_REQUEST | NLM_F_ACK;
+        let flags = NLM_F_REQUEST;
         match self {
             Request::AddAddress(address) => {
                 frame(RTM_NEWADDR, flags, sequence, &added(address), out)
@@ -139,6 +141,11 @@ impl Request {
             }
         }
     }
+}
+
+/// Appends a message that asks for nothing but an answer: when that comes, what stands before it is done.
+pub(super) fn encode_end(sequence: u32, out: &mut Vec<u8>) {
+    frame(NLMSG_NOOP, NLM_F_REQUEST | NLM_F_ACK, sequence, &Raw(&[]), out);
 }
 
 /// Everything of one kind.
@@ -282,8 +289,8 @@ mod tests {
         out
     }
 
-    /// A message as the original was seen to send it, put together from what a tracer showed. Numbers are in the
-    /// machine's order.
+    /// A message as the original was seen to send it, put together from what a tracer showed, but for its asking to be
+    /// told of success. Numbers are in the machine's order.
     fn message(kind: u16, header: [u8; 4], attributes: &[(u16, &[u8])]) -> Vec<u8> {
         let mut body = header.to_vec();
         body.extend(3u32.to_ne_bytes());
@@ -295,7 +302,7 @@ mod tests {
         }
         let mut out = u32::try_from(16 + body.len()).unwrap().to_ne_bytes().to_vec();
         out.extend(kind.to_ne_bytes());
-        out.extend(5u16.to_ne_bytes());
+        out.extend(1u16.to_ne_bytes());
         out.extend(7u32.to_ne_bytes());
         out.extend([0; 4]);
         out.extend(body);

@@ -192,14 +192,19 @@ fn more_requests_than_a_datagram_holds() {
         let smallest = NetlinkBuffer { size: Some(1), force: false };
         let mut client = Client::open(smallest).unwrap();
         let left = index(&mut client, "left");
-        let many: Vec<Address> = (0..2000u32)
-            .map(|n| Address::plain(left, std::net::Ipv4Addr::from(0x0a09_0000 + n).into(), 32))
-            .collect();
-        let add: Vec<Request> = many.iter().cloned().map(Request::AddAddress).collect();
+        let add = many(2000, left);
         assert!(client.execute(&add).iter().all(Result::is_ok));
+        let refused = |result: &Result<(), NetlinkError>| {
+            matches!(result, Err(NetlinkError::Refused { errno: Errno::EEXIST, .. }))
+        };
+        assert!(client.execute(&add).iter().all(refused));
         let found = client.addresses_of(left).unwrap();
         assert_eq!(found.iter().filter(|address| address.local.is_ipv4()).count(), 2000);
-        let remove: Vec<Request> = many.into_iter().map(Request::RemoveAddress).collect();
+        let remove = add.into_iter().map(|request| match request {
+            Request::AddAddress(address) => Request::RemoveAddress(address),
+            other => other,
+        });
+        let remove: Vec<Request> = remove.collect();
         assert!(client.execute(&remove).iter().all(Result::is_ok));
         let found = client.addresses_of(left).unwrap();
         assert!(found.iter().all(|address| address.local.is_ipv6()));
@@ -269,6 +274,29 @@ fn a_port_that_leaves_its_bridge_is_not_gone() {
     });
 }
 
+/// Requests for so many addresses.
+fn many(count: u32, interface: IfIndex) -> Vec<Request> {
+    let host = |n| std::net::Ipv4Addr::from(0x0a09_0000 + n).into();
+    (0..count).map(|n| Request::AddAddress(Address::plain(interface, host(n), 32))).collect()
+}
+
+#[test]
+fn a_thousand_addresses_at_once_are_heard() {
+    in_namespace(|| {
+        let mut client = client();
+        let left = index(&mut client, "left");
+        let mut monitor = Monitor::open(NetlinkBuffer::default()).unwrap();
+        assert!(client.execute(&many(1000, left)).iter().all(Result::is_ok));
+        let mut events = Vec::new();
+        while monitor.drain(&mut events) == Ok(Drained::More) {}
+        let told = |event: &&Event| matches!(event, Event::AddressAdded(_));
+        assert_eq!(
+            (events.iter().filter(told).count(), events.contains(&Event::Overrun)),
+            (1000, false)
+        );
+    });
+}
+
 #[test]
 fn a_full_buffer_is_an_overrun_and_then_all_is_well_again() {
     in_namespace(|| {
@@ -276,10 +304,7 @@ fn a_full_buffer_is_an_overrun_and_then_all_is_well_again() {
         let left = index(&mut client, "left");
         let small = NetlinkBuffer { size: Some(4096), force: false };
         let mut monitor = Monitor::open(small).unwrap();
-        let add: Vec<Request> = (0..200u32)
-            .map(|n| Address::plain(left, std::net::Ipv4Addr::from(0x0a09_0000 + n).into(), 32))
-            .map(Request::AddAddress)
-            .collect();
+        let add = many(200, left);
         client.execute(&add);
         hear(&mut monitor, |event| (*event == Event::Overrun).then_some(()));
         assert_eq!(monitor.drain(&mut Vec::new()), Ok(Drained::Empty));
