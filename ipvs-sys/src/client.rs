@@ -27,12 +27,13 @@ const VERSION: u8 = 1;
 const FLAG_REQUEST: u16 = 0x1;
 const FLAG_ACK: u16 = 0x4;
 const FLAG_DUMP: u16 = 0x300;
+const MESSAGE_NONE: u16 = 1;
 const MESSAGE_ERROR: u16 = 2;
 const MESSAGE_DONE: u16 = 3;
 const NETLINK_HEADER: usize = 16;
 const GENERIC_HEADER: usize = 4;
 
-/// Requests that leave in one datagram: their answers must fit the socket's buffer.
+/// Requests that leave in one datagram: should all be refused, the answers must fit the socket's buffer.
 const BATCH: usize = 64;
 /// Longer than any datagram that the kernel makes up.
 const DATAGRAM: usize = 1 << 16;
@@ -94,35 +95,33 @@ impl Client {
         Ok(client)
     }
 
-    /// Sends all requests and returns the kernel's answer to each, in order.
+    /// Sends all requests and returns how each ended, in order. The kernel works them off in order and tells only of
+    /// those that it refuses; so, with the answer to the end of a batch, the others are done.
     pub fn execute(&mut self, requests: &[Request]) -> Result<Vec<Result<(), Errno>>, Error> {
-        let mut answers = Vec::with_capacity(requests.len());
+        let mut results = Vec::with_capacity(requests.len());
         for batch in requests.chunks(BATCH) {
             let first = self.sequence.wrapping_add(1);
             let mut datagram = Vec::new();
             for request in batch {
-                self.frame(
-                    &mut datagram,
-                    request.command(),
-                    FLAG_REQUEST | FLAG_ACK,
-                    &request.payload(),
-                );
+                self.frame(&mut datagram, request.command(), FLAG_REQUEST, &request.payload());
             }
+            self.frame_end(&mut datagram);
             self.send(&datagram)?;
-            let mut pending = vec![None; batch.len()];
-            while pending.iter().any(Option::is_none) {
-                let received = self.receive()?;
-                for message in messages(received) {
-                    let slot = usize::try_from(message.sequence.wrapping_sub(first)).ok();
-                    let slot = slot.and_then(|index| pending.get_mut(index));
-                    if let (Some(slot), Some(code)) = (slot, message.error_code()) {
-                        *slot = Some(answer(code));
+            let mut outcomes = vec![Ok(()); batch.len()];
+            let mut ended = false;
+            while !ended {
+                for message in messages(self.receive()?) {
+                    let Some(code) = message.error_code() else { continue };
+                    let place = usize::try_from(message.sequence.wrapping_sub(first)).ok();
+                    ended |= place == Some(batch.len());
+                    if let Some(outcome) = place.and_then(|place| outcomes.get_mut(place)) {
+                        *outcome = result(code);
                     }
                 }
             }
-            answers.extend(pending.into_iter().flatten());
+            results.extend(outcomes);
         }
-        Ok(answers)
+        Ok(results)
     }
 
     /// All services, with their counters.
@@ -200,18 +199,28 @@ impl Client {
         }
     }
 
-    /// Appends a message with the next sequence number.
+    /// Appends a request with the next sequence number.
     fn frame(&mut self, datagram: &mut Vec<u8>, command: u8, flags: u16, payload: &[u8]) {
-        self.sequence = self.sequence.wrapping_add(1);
-        let length = NETLINK_HEADER + GENERIC_HEADER + payload.len();
-        datagram.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_ne_bytes());
-        datagram.extend_from_slice(&self.family.to_ne_bytes());
-        datagram.extend_from_slice(&flags.to_ne_bytes());
-        datagram.extend_from_slice(&self.sequence.to_ne_bytes());
-        datagram.extend_from_slice(&[0; 4]);
+        let length = GENERIC_HEADER + payload.len();
+        self.frame_header(datagram, self.family, flags, length);
         datagram.extend_from_slice(&[command, VERSION, 0, 0]);
         datagram.extend_from_slice(payload);
         datagram.resize(datagram.len().next_multiple_of(4), 0);
+    }
+
+    /// Appends a message that asks for nothing but an answer.
+    fn frame_end(&mut self, datagram: &mut Vec<u8>) {
+        self.frame_header(datagram, MESSAGE_NONE, FLAG_REQUEST | FLAG_ACK, 0);
+    }
+
+    fn frame_header(&mut self, datagram: &mut Vec<u8>, kind: u16, flags: u16, length: usize) {
+        self.sequence = self.sequence.wrapping_add(1);
+        let length = NETLINK_HEADER + length;
+        datagram.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_ne_bytes());
+        datagram.extend_from_slice(&kind.to_ne_bytes());
+        datagram.extend_from_slice(&flags.to_ne_bytes());
+        datagram.extend_from_slice(&self.sequence.to_ne_bytes());
+        datagram.extend_from_slice(&[0; 4]);
     }
 
     fn send(&self, datagram: &[u8]) -> Result<(), Error> {
@@ -255,7 +264,7 @@ impl Message<'_> {
     }
 }
 
-fn answer(code: i32) -> Result<(), Errno> {
+fn result(code: i32) -> Result<(), Errno> {
     if code == 0 { Ok(()) } else { Err(Errno::from_raw(code.saturating_neg())) }
 }
 

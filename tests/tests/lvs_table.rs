@@ -286,16 +286,18 @@ fn trouble_with_ipvs_is_said_and_overcome() {
     unload();
     await_said(&daemon, mark, "IPVS: No such file or directory - reading the table again");
     await_table(&namespace, TWO_SHOWN, &daemon);
-    // The kernel's answers are lost.
+    // The kernel's answers are lost. It answers what it refuses: somebody else has added the servers already.
     let mark = daemon.log().mark();
     leave_no_room(&daemon);
     let servers: Vec<(u8, &str)> = (2..=200).map(|octet| (octet, "")).collect();
+    let shown =
+        |(octet, _): &(u8, &str)| format!("\n-a -t 10.0.0.1:80 -r 192.168.50.{octet}:80 -m -w 1");
+    let all: String = servers.iter().map(shown).collect();
+    let added: String = servers.iter().skip(TWO.len()).map(shown).collect();
+    let restore = format!("ipvsadm -R <<END{added}\nEND");
+    run("ip", &["netns", "exec", namespace.name(), "sh", "-c", &restore]);
     daemon.reload(&web("", "", &servers));
     await_said(&daemon, mark, "No buffer space available");
-    let all: String = servers
-        .iter()
-        .map(|(octet, _)| format!("\n-a -t 10.0.0.1:80 -r 192.168.50.{octet}:80 -m -w 1"))
-        .collect();
     await_table(&namespace, &format!("-A -t 10.0.0.1:80 -s rr{all}"), &daemon);
     assert!(daemon.stop().success());
     // A scheduler is missing at the start.
