@@ -1,4 +1,5 @@
 # Pages over TLS: a pattern, a digest, the names in the handshake; a certificate that nobody has signed.
+# The middle page fits the pattern, not the digest: whichever URL is asked for next, that is what fails.
 
 -- config main
 virtual_server 10.0.0.1 443 {
@@ -33,7 +34,7 @@ virtual_server 10.0.0.1 443 {
 -- events
 page 192.168.50.2 hello
 * start
-page 192.168.50.2 help
+page 192.168.50.2 helo
 page 192.168.50.2 hello
 page 192.168.50.2
 serve 192.168.50.2:443 accept
