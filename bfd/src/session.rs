@@ -16,6 +16,9 @@ use crate::packet::{ControlPacket, Diagnostic, Micros, State};
 use echo::Echo;
 pub use pulse::Pulse;
 
+/// Deadlines are served that late at most by one that runs.
+const PUNCTUAL: Duration = Duration::from_millis(2);
+
 /// What the configuration says of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parameters {
@@ -74,7 +77,7 @@ pub enum Action {
     Expired {
         /// How long it was in the end.
         after: Duration,
-        /// How much of that is more than the detection time: how late it was noticed.
+        /// How much of that is more than the detection time.
         overdue: Duration,
     },
     /// A poll sequence begins; for the log.
@@ -141,6 +144,8 @@ pub struct Session {
     sent: Option<Instant>,
     next_send: Option<Instant>,
     expiry: Option<Instant>,
+    /// How much later than that it is, since we stood still.
+    grace: Duration,
     /// When the last packet came.
     heard: Option<Instant>,
     /// Until when a session that has just begun may come up before anybody is told that it is down.
@@ -172,6 +177,7 @@ impl Session {
             sent: None,
             next_send: (!parameters.passive).then_some(now),
             expiry: None,
+            grace: Duration::ZERO,
             heard: None,
             undecided: Some(now + micros(parameters.idle_tx) * u32::from(parameters.multiplier)),
             pulse,
@@ -212,10 +218,14 @@ impl Session {
     /// When [`Event::Deadline`] is due.
     pub fn deadline(&self) -> Option<Instant> {
         let echo = self.echo.deadline();
-        [self.next_send, self.expiry, self.next_poll, self.undecided, echo]
+        [self.next_send, self.expires(), self.next_poll, self.undecided, echo]
             .into_iter()
             .flatten()
             .min()
+    }
+
+    fn expires(&self) -> Option<Instant> {
+        self.expiry.map(|at| at + self.grace)
     }
 
     /// After how long without a packet the session falls (RFC 5880 §6.8.4); zero before anything was heard.
@@ -289,7 +299,7 @@ impl Session {
             (State::Down, State::AdminDown | State::Up) | (State::Init, State::Down) => {}
             (State::Up, State::Init | State::Up) | (State::AdminDown, _) => {}
         }
-        self.expiry = Some(now + self.detection_time());
+        (self.expiry, self.grace) = (Some(now + self.detection_time()), Duration::ZERO);
         if packet.poll {
             out.push(Action::Send(self.packet(Answer::Final)));
         }
@@ -297,7 +307,10 @@ impl Session {
     }
 
     fn serve_deadlines(&mut self, now: Instant, out: &mut Vec<Action>) {
-        if let Some(at) = self.expiry.filter(|&at| at <= now) {
+        if self.deadline().is_some_and(|at| now - at > PUNCTUAL) {
+            self.forbear(now);
+        }
+        if let (true, Some(at)) = (self.expires().is_some_and(|at| at <= now), self.expiry) {
             self.expire(now - at, out);
         }
         if self.echo.has_expired(now) {
@@ -321,6 +334,16 @@ impl Session {
             out.push(Action::Echo(number));
         }
         self.settle(now);
+    }
+
+    /// Whoever stood still does not know how long the other side was silent: it may have stood still along with us, and
+    /// speaks as soon as it runs. So it has one more interval for that, once in each silence.
+    fn forbear(&mut self, now: Instant) {
+        let until = now + self.remote_interval();
+        if let Some(expiry) = self.expiry.filter(|_| self.grace.is_zero()) {
+            self.grace = until.saturating_duration_since(expiry);
+        }
+        self.echo.forbear(now + self.echo_interval());
     }
 
     /// Brings into line with the state what runs beside packets in both directions.
@@ -375,7 +398,7 @@ impl Session {
 
     /// The other side was silent for the detection time (RFC 5880 §6.8.4). In Down only its number is forgotten (§6.8.1).
     fn expire(&mut self, overdue: Duration, out: &mut Vec<Action>) {
-        self.expiry = None;
+        (self.expiry, self.grace) = (None, Duration::ZERO);
         if self.state == State::Up {
             out.push(Action::Expired { after: self.detection_time() + overdue, overdue });
         }

@@ -158,3 +158,41 @@ fn who_was_not_run_reads_before_it_judges() {
     let log = daemon.log().since(mark);
     assert!(log.iter().all(|line| !line.text.contains("(other)")), "{}", daemon.log_text());
 }
+
+/// As two machines on one host do when that is busy: what neither has sent, neither can have heard.
+#[test]
+fn two_that_were_not_run_at_the_same_time_do_not_blame_each_other() {
+    let lan = network();
+    let daemons = [
+        start(&lan, 0, &(session("other", 11, 21, "") + &idle_instance(51))),
+        start(&lan, 1, &(session("other", 21, 11, "") + &idle_instance(52))),
+    ];
+    for daemon in &daemons {
+        daemon.await_log(Mark::default(), "(other) Entering Up state");
+        daemon.await_log(Mark::default(), "Detection time is 250000 us");
+    }
+    let processes = daemons.each_ref().map(|daemon| daemon.bfd().expect("it runs"));
+    let marks = daemons.each_ref().map(|daemon| daemon.log().mark());
+    let frames = lan.capture().frames();
+    processes.iter().for_each(|process| process.signal(Signal::SIGSTOP));
+    // Adverts are a second apart, and that is four detection times.
+    let mut adverts = 0;
+    frames.wait(frames.mark(), PATIENCE, |captured| {
+        let is_advert = lan.sender(captured) == Some(0) && captured.frame.advert().is_some();
+        adverts += usize::from(is_advert);
+        (adverts == 2).then_some(())
+    });
+    assert_eq!(adverts, 2);
+    let since = frames.mark();
+    processes.iter().for_each(|process| process.signal(Signal::SIGCONT));
+    let mut packets = 0;
+    frames.wait(since, PATIENCE, |captured| {
+        packets += usize::from(ours(&lan, captured).is_some());
+        (packets == 10).then_some(())
+    });
+    assert_eq!(packets, 10);
+    for (daemon, mark) in daemons.iter().zip(marks) {
+        let log = daemon.log().since(mark);
+        assert!(log.iter().all(|line| !line.text.contains("(other)")), "{}", daemon.log_text());
+    }
+}

@@ -8,6 +8,8 @@ pub(super) struct Echo {
     number: u32,
     next: Option<Instant>,
     expiry: Option<Instant>,
+    /// Whether that is later than it was at first.
+    forborne: bool,
 }
 
 impl Echo {
@@ -21,9 +23,16 @@ impl Echo {
         self.next.get_or_insert(now);
     }
 
+    /// Waits until this time at least for what is under way, once until something comes back.
+    pub(super) fn forbear(&mut self, until: Instant) {
+        let later = self.expiry.filter(|&at| at < until && !self.forborne).map(|_| until);
+        self.forborne |= later.is_some();
+        self.expiry = later.or(self.expiry);
+    }
+
     /// Ends, and forgets what is under way.
     pub(super) fn stop(&mut self) {
-        (self.next, self.expiry) = (None, None);
+        (self.next, self.expiry, self.forborne) = (None, None, false);
     }
 
     /// Whether nothing has come back for too long.
@@ -52,6 +61,7 @@ impl Echo {
         let age = self.number.wrapping_sub(number);
         if self.next.is_some() && age < u32::from(window) {
             self.expiry = (age > 0).then_some(now + patience);
+            self.forborne = false;
         }
     }
 }

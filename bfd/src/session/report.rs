@@ -57,7 +57,7 @@ impl Session {
     }
 
     /// How often the other side sends; zero before anything was heard.
-    fn remote_interval(&self) -> Duration {
+    pub(super) fn remote_interval(&self) -> Duration {
         match self.remote.multiplier {
             0 => Duration::ZERO,
             multiplier => self.detection_time() / u32::from(multiplier),

@@ -313,6 +313,35 @@ proptest! {
         prop_assert_eq!(world.falls, 0);
     }
 
+    /// Both ends stand still, as two machines on one host do, and do not go on at quite the same moment.
+    #[test]
+    fn who_stood_still_along_with_the_other_end_does_not_blame_it(
+        first in parameters(),
+        second in parameters(),
+        dice in any::<u64>(),
+        pauses in proptest::collection::vec((1..2_000_u64, 0..2_usize, 0..100_u32, 1..3_000_u64), 1..8),
+    ) {
+        let ends = [first, second].map(|end| Parameters {
+            passive: false,
+            min_tx: Micros(end.min_tx.0.max(20_000)),
+            multiplier: end.multiplier.max(3),
+            demand: None,
+            ..end
+        });
+        let mut world = World::new(ends, dice);
+        world.run(Duration::from_secs(10));
+        prop_assert_eq!(world.states(), [State::Up; 2]);
+        let shortest = world.ends.iter().map(|end| end.session.transmit_interval()).min().unwrap();
+        for (pause, earlier, percent, run) in pauses {
+            let until = world.now + Duration::from_millis(pause);
+            let late = shortest * percent / 200;
+            world.ends[earlier].still_until = until;
+            world.ends[1 - earlier].still_until = until + late;
+            world.run(Duration::from_millis(pause + run) + late);
+        }
+        prop_assert_eq!(world.falls, 0);
+    }
+
     /// As long as less than a detection time of packets is lost in a row, nothing falls: delays below a quarter of the
     /// interval, doubles and overtaking do no harm.
     #[test]

@@ -154,6 +154,52 @@ fn silence_is_detected_after_the_detection_time_and_not_before() {
 }
 
 #[test]
+fn two_that_stood_still_together_go_on() {
+    let echoing = Parameters { echo_tx: Some(Micros(20_000)), echo_rx: Micros(20_000), ..FAST };
+    for parameters in [FAST, echoing] {
+        for pause in (101..400).step_by(7).chain([5_000]) {
+            let mut wire = Wire::up(parameters, parameters);
+            wire.entered = Default::default();
+            wire.now += Duration::from_millis(pause);
+            wire.run(Duration::from_secs(1));
+            assert_eq!(wire.entered, [vec![], vec![]], "{pause} ms");
+        }
+    }
+}
+
+#[test]
+fn however_often_we_stand_still_silence_ends_a_session() {
+    let mut wire = Wire::up(FAST, FAST);
+    wire.cut = [true, false];
+    wire.entered = Default::default();
+    let last = wire.sent[0].last().unwrap().0 + wire.delay;
+    while wire.entered[1].is_empty() {
+        wire.now += Duration::from_millis(7);
+        wire.run(Duration::ZERO);
+        assert!(
+            wire.now - last <= Duration::from_millis(150 + 50 + 2 * 7),
+            "{:?}",
+            wire.now - last
+        );
+    }
+    let (at, _, diagnostic) = wire.entered[1][0];
+    assert_eq!(diagnostic, Diagnostic::DetectionTimeExpired);
+    assert!(at - last >= Duration::from_millis(150), "{:?}", at - last);
+
+    let echoing = Parameters { echo_tx: Some(Micros(20_000)), echo_rx: Micros(20_000), ..FAST };
+    let mut wire = Wire::up(echoing, echoing);
+    wire.reflects = false;
+    wire.entered = Default::default();
+    let began = wire.now;
+    while wire.entered[0].is_empty() {
+        wire.now += Duration::from_millis(7);
+        wire.run(Duration::ZERO);
+        let late = wire.now - began;
+        assert!(late <= Duration::from_millis(20 + 60 + 20 + 2 * 7), "{late:?}");
+    }
+}
+
+#[test]
 fn of_one_that_is_silent_only_its_number_is_forgotten() {
     let mut wire = Wire::up(FAST, FAST);
     wire.cut = [true, true];
