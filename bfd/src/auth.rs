@@ -147,11 +147,11 @@ impl Guard {
     }
 
     /// Goes on with other keys. Another kind of authentication begins anew.
-    pub fn adopt(&mut self, authentication: &Authentication) {
+    pub fn adopt(&mut self, authentication: Authentication) {
         if self.authentication.kind != authentication.kind {
             self.heard = None;
         }
-        self.authentication = authentication.clone();
+        self.authentication = authentication;
     }
 
     /// The packet with its authentication section.

@@ -40,6 +40,17 @@ impl Config {
 /// One session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instance {
+    /// Between whom it is, and who hears of it.
+    pub ends: Ends,
+    /// Timers and role.
+    pub parameters: Parameters,
+    /// How packets are authenticated, if they are. An extension.
+    pub authentication: Option<Authentication>,
+}
+
+/// Between whom a session is, and who hears of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ends {
     /// Its name, at most [`NAME_MAX`] bytes.
     pub name: String,
     /// The other side.
@@ -48,10 +59,6 @@ pub struct Instance {
     pub source: Option<IpAddr>,
     /// Whether it runs over several hops (RFC 5883) rather than one (RFC 5881).
     pub multihop: bool,
-    /// Timers and role.
-    pub parameters: Parameters,
-    /// How packets are authenticated, if they are. An extension.
-    pub authentication: Option<Authentication>,
     /// Time to live, or hop limit, of what we send.
     pub ttl: u8,
     /// The smallest one of what we accept; `None` accepts any.
@@ -62,6 +69,15 @@ pub struct Instance {
     pub vrrp: bool,
     /// Whether the checkers are told of changes.
     pub checker: bool,
+}
+
+impl Ends {
+    /// Whether the session of `other` goes on as that of `self`, under new settings perhaps.
+    pub fn go_on_as(&self, other: &Self) -> bool {
+        let Self { name, neighbor, source, multihop, ttl, .. } = self;
+        (name, neighbor, source) == (&other.name, &other.neighbor, &other.source)
+            && (multihop, ttl) == (&other.multihop, &other.ttl)
+    }
 }
 
 /// The longest name of a session, in bytes.
@@ -262,7 +278,7 @@ impl InstanceDraft {
             self.report_block(block, problem, diagnostics);
             return None;
         }
-        let taken = others.iter().any(|other| {
+        let taken = others.iter().any(|Instance { ends: other, .. }| {
             other.neighbor == neighbor
                 && other.multihop == self.multihop
                 && (other.source.is_none() || source.is_none() || other.source == source)
@@ -284,12 +300,10 @@ impl InstanceDraft {
                 return None;
             }
         };
-        Some(Instance {
+        let ends = Ends {
             neighbor,
             source,
             multihop: self.multihop,
-            parameters: self.parameters,
-            authentication,
             ttl: self.ttl.unwrap_or(TTL_SENT),
             accepted_ttl: self.accepted_ttl(neighbor, block, diagnostics),
             max_hops: match self.max_hops {
@@ -299,7 +313,8 @@ impl InstanceDraft {
             vrrp: self.vrrp,
             checker: self.checker,
             name: self.name,
-        })
+        };
+        Some(Instance { ends, parameters: self.parameters, authentication })
     }
 
     fn accepted_ttl(

@@ -25,7 +25,7 @@ use runtime::signals::Signal;
 use runtime::sys::random::random;
 use runtime::sys::receive::{Received as Datagram, RecvBatch};
 
-use crate::config::Config;
+use crate::config::{Config, Instance};
 use crate::echo::Echoes;
 use crate::packet::ControlPacket;
 use crate::session::{Action, Event, Pulse};
@@ -177,20 +177,24 @@ impl Engine {
 
     /// Puts the configuration in force by difference: sessions that stay are not touched but for their parameters.
     fn load(&mut self) -> io::Result<()> {
-        let (global, present, config): (Global, Present, Config) =
+        let (mut global, present, config): (Global, Present, Config) =
             handover::open(&self.config).map_err(io::Error::other)?;
+        // They are for those who track them.
+        global.bfd_names = Vec::new();
         self.present = present;
         let now = Instant::now();
         let gone: Vec<SessionId> = self
             .sessions
             .iter()
-            .filter(|(_, live)| !config.sessions.iter().any(|instance| live.is(instance)))
+            .filter(|(_, live)| {
+                !config.sessions.iter().any(|wanted| live.ends().go_on_as(&wanted.ends))
+            })
             .map(|(&id, _)| id)
             .collect();
         for id in gone {
-            let name = self.sessions.get(&id).map(|live| &live.instance().name);
+            let name = self.sessions.get(&id).map(|live| &live.ends().name);
             // Under the name of one that was up there is one now that is not.
-            if config.sessions.iter().any(|instance| Some(&instance.name) == name) {
+            if config.sessions.iter().any(|wanted| Some(&wanted.ends.name) == name) {
                 self.event(id, Event::Disable, now);
             }
             self.remove(id, now);
@@ -200,14 +204,11 @@ impl Engine {
         self.make_room(config.sessions.len())?;
         for instance in config.sessions {
             let known =
-                self.sessions.iter().find(|(_, live)| live.is(&instance)).map(|(&id, _)| id);
+                self.sessions.iter_mut().find(|(_, live)| live.ends().go_on_as(&instance.ends));
             match known {
-                Some(id) => {
-                    let parameters = instance.parameters;
-                    if let Some(live) = self.sessions.get_mut(&id) {
-                        live.adopt(instance)?;
-                    }
-                    self.event(id, Event::Reconfigure(parameters), now);
+                Some((&id, live)) => {
+                    live.adopt(instance.ends, instance.authentication)?;
+                    self.event(id, Event::Reconfigure(instance.parameters), now);
                 }
                 None => self.add(instance, now)?,
             }
@@ -232,7 +233,7 @@ impl Engine {
         Ok(())
     }
 
-    fn add(&mut self, instance: crate::config::Instance, now: Instant) -> io::Result<()> {
+    fn add(&mut self, instance: Instance, now: Instant) -> io::Result<()> {
         let id = SessionId(self.next_id);
         self.next_id = self.next_id.wrapping_add(1);
         let pulse = Pulse::new(self.started, self.seed.wrapping_add(id.0 / SESSIONS_OF_A_PULSE));
@@ -258,8 +259,8 @@ impl Engine {
     /// Opens the sockets that are needed and closes the others.
     fn open_arrivals(&mut self, config: &Config) -> io::Result<()> {
         let wanted = |arrival: &Arrival| {
-            config.sessions.iter().any(|instance| {
-                instance.neighbor.is_ipv6() == arrival.ipv6 && instance.multihop == arrival.multihop
+            config.sessions.iter().any(|Instance { ends, .. }| {
+                ends.neighbor.is_ipv6() == arrival.ipv6 && ends.multihop == arrival.multihop
             })
         };
         for ipv6 in [false, true] {
@@ -360,7 +361,7 @@ impl Engine {
             return;
         };
         let Some(live) = self.sessions.get_mut(&id) else { return };
-        let least = live.instance().accepted_ttl.unwrap_or(0);
+        let least = live.ends().accepted_ttl.unwrap_or(0);
         if let Some(ttl) = datagram.hop_limit.filter(|&ttl| ttl < least) {
             let field = if arrival.ipv6 { "hop_limit" } else { "ttl" };
             debug!("Packet {field}({ttl}) < {least} - discarding");
@@ -385,9 +386,9 @@ impl Engine {
         discriminator: u32,
     ) -> Option<SessionId> {
         let fits = |live: &Live| {
-            let instance = live.instance();
-            let to_us = instance.source.is_none_or(|ours| destination.is_none_or(|to| to == ours));
-            instance.neighbor == source && instance.multihop == arrival.multihop && to_us
+            let ends = live.ends();
+            let to_us = ends.source.is_none_or(|ours| destination.is_none_or(|to| to == ours));
+            ends.neighbor == source && ends.multihop == arrival.multihop && to_us
         };
         if discriminator != 0 {
             let id = *self.by_discriminator.get(&discriminator)?;
@@ -524,8 +525,8 @@ impl Tracker {
     /// Whether a session is of interest to it.
     fn hears_of(self, live: &Live) -> bool {
         match self {
-            Tracker::Vrrp => live.instance().vrrp,
-            Tracker::Checker => live.instance().checker,
+            Tracker::Vrrp => live.ends().vrrp,
+            Tracker::Checker => live.ends().checker,
         }
     }
 }

@@ -120,6 +120,15 @@ impl Remote {
     };
 }
 
+/// Demand mode at work (RFC 5880 §6.6). It lies apart, as echoes do, since most sessions have none.
+#[derive(Clone, Debug, Default)]
+struct Demand {
+    /// When the first packet of the poll sequence left that is under way.
+    poll_began: Option<Instant>,
+    /// When the next one begins.
+    next_poll: Option<Instant>,
+}
+
 /// One session.
 #[derive(Clone, Debug)]
 pub struct Session {
@@ -130,13 +139,10 @@ pub struct Session {
     remote: Remote,
     /// A poll sequence is under way (RFC 5880 §6.5).
     polling: bool,
-    /// When the first packet of that poll sequence left.
-    poll_began: Option<Instant>,
-    /// Whether the other side was to be silent when that was last looked at.
-    demanding: bool,
-    /// When the next poll sequence of demand mode begins.
-    next_poll: Option<Instant>,
-    echo: Echo,
+    /// Only while the other side is to be silent.
+    demand: Option<Box<Demand>>,
+    /// Only while echo packets are sent.
+    echo: Option<Box<Echo>>,
     /// The intervals that are in force; a change to the slower side waits for the end of its poll sequence (§6.8.3).
     active_tx: Micros,
     active_rx: Micros,
@@ -168,10 +174,8 @@ impl Session {
             discriminator,
             remote: Remote::UNKNOWN,
             polling: false,
-            poll_began: None,
-            demanding: false,
-            next_poll: None,
-            echo: Echo::default(),
+            demand: None,
+            echo: None,
             active_tx: parameters.idle_tx,
             active_rx: parameters.min_rx,
             sent: None,
@@ -182,6 +186,11 @@ impl Session {
             undecided: Some(now + micros(parameters.idle_tx) * u32::from(parameters.multiplier)),
             pulse,
         }
+    }
+
+    /// What the configuration says of it.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
     }
 
     /// The state of our side.
@@ -217,11 +226,9 @@ impl Session {
 
     /// When [`Event::Deadline`] is due.
     pub fn deadline(&self) -> Option<Instant> {
-        let echo = self.echo.deadline();
-        [self.next_send, self.expires(), self.next_poll, self.undecided, echo]
-            .into_iter()
-            .flatten()
-            .min()
+        let poll = self.demand.as_ref().and_then(|demand| demand.next_poll);
+        let echo = self.echo.as_ref().and_then(|echo| echo.deadline());
+        [self.next_send, self.expires(), poll, self.undecided, echo].into_iter().flatten().min()
     }
 
     fn expires(&self) -> Option<Instant> {
@@ -249,7 +256,9 @@ impl Session {
             Event::Packet(packet) => self.receive(&packet, now, out),
             Event::Echo(number) => {
                 let (window, patience) = (self.parameters.multiplier, self.echo_patience());
-                self.echo.came_back(number, window, now, patience);
+                if let Some(echo) = &mut self.echo {
+                    echo.came_back(number, window, now, patience);
+                }
             }
             Event::Deadline => self.serve_deadlines(now, out),
             Event::Reconfigure(parameters) => self.reconfigure(parameters, now, out),
@@ -313,24 +322,24 @@ impl Session {
         if let (true, Some(at)) = (self.expires().is_some_and(|at| at <= now), self.expiry) {
             self.expire(now - at, out);
         }
-        if self.echo.has_expired(now) {
+        if self.echo.as_ref().is_some_and(|echo| echo.has_expired(now)) {
             self.enter(State::Down, Diagnostic::EchoFailed, out);
         }
-        if self.next_poll.is_some_and(|at| at <= now) {
-            self.polling = true;
-        }
+        let next_poll = self.demand.as_ref().and_then(|demand| demand.next_poll);
+        self.polling |= next_poll.is_some_and(|at| at <= now);
         // What that has changed may be due at once.
         self.settle(now);
         if self.next_send.is_some_and(|at| at <= now) {
             out.push(Action::Send(self.packet(Answer::None)));
             self.sent = Some(now);
             self.next_send = None;
-            if self.polling {
-                self.poll_began.get_or_insert(now);
+            if let Some(demand) = self.demand.as_mut().filter(|_| self.polling) {
+                demand.poll_began.get_or_insert(now);
             }
         }
         let next = self.pulse.next(now, self.echo_interval(), self.parameters.multiplier);
-        if let Some(number) = self.echo.take_due(now, next, self.echo_patience()) {
+        let patience = self.echo_patience();
+        if let Some(number) = self.echo.as_mut().and_then(|e| e.take_due(now, next, patience)) {
             out.push(Action::Echo(number));
         }
         self.settle(now);
@@ -343,33 +352,32 @@ impl Session {
         if let Some(expiry) = self.expiry.filter(|_| self.grace.is_zero()) {
             self.grace = until.saturating_duration_since(expiry);
         }
-        self.echo.forbear(now + self.echo_interval());
+        let until = now + self.echo_interval();
+        if let Some(echo) = &mut self.echo {
+            echo.forbear(until);
+        }
     }
 
     /// Brings into line with the state what runs beside packets in both directions.
     fn settle(&mut self, now: Instant) {
-        let demands = self.demands();
-        if demands && !std::mem::replace(&mut self.demanding, demands) {
-            // A poll sequence from before counts from the next packet on.
-            self.poll_began = None;
-        }
-        self.demanding = demands;
-        match self.parameters.demand.filter(|_| demands) {
-            // RFC 5880 §6.8.4: only the answer to a poll is awaited, from the first packet of the poll on.
+        match self.parameters.demand.filter(|_| self.demands()) {
+            // RFC 5880 §6.8.4: only the answer to a poll is awaited, from the first packet of the poll on. One from before
+            // counts from the next packet on.
             Some(rest) => {
                 let patience = self.transmit_interval() * u32::from(self.parameters.multiplier);
-                self.expiry = self.poll_began.filter(|_| self.polling).map(|at| at + patience);
-                self.next_poll = match self.polling {
+                let demand = self.demand.get_or_insert_default();
+                self.expiry = demand.poll_began.filter(|_| self.polling).map(|at| at + patience);
+                demand.next_poll = match self.polling {
                     true => None,
-                    false => self.next_poll.or(Some(now + micros(rest))),
+                    false => demand.next_poll.or(Some(now + micros(rest))),
                 };
             }
-            None => self.next_poll = None,
+            None => self.demand = None,
         }
         if self.echoes() {
-            self.echo.run(now);
+            self.echo.get_or_insert_default().run(now);
         } else {
-            self.echo.stop();
+            self.echo = None;
         }
         self.schedule(now);
     }
@@ -415,8 +423,7 @@ impl Session {
         let from = self.state;
         self.state = state;
         self.diagnostic = diagnostic;
-        (self.poll_began, self.next_poll) = (None, None);
-        self.echo.stop();
+        (self.demand, self.echo) = (None, None);
         match state {
             // Faster from now on; the poll tells the other side, which may still expect the idle interval. Slower only
             // once it has answered (§6.8.3).
@@ -444,7 +451,7 @@ impl Session {
         self.parameters = parameters;
         if self.state == State::Up {
             if changed {
-                (self.polling, self.poll_began) = (true, None);
+                self.polling = true;
                 out.push(Action::Poll);
             }
             self.active_tx = self.active_tx.min(parameters.min_tx);
@@ -461,7 +468,7 @@ impl Session {
         if self.state == State::Up && self.expiry.is_none() {
             self.expiry = Some(now + self.detection_time());
         }
-        self.next_poll = None;
+        self.demand = None;
         self.settle(now);
     }
 
@@ -491,7 +498,9 @@ impl Session {
         if !std::mem::take(&mut self.polling) {
             return;
         }
-        self.poll_began = None;
+        if let Some(demand) = &mut self.demand {
+            demand.poll_began = None;
+        }
         if self.state == State::Up {
             self.active_tx = self.parameters.min_tx;
         }

@@ -83,8 +83,8 @@ impl fmt::Display for Unopened {
 #[derive(Debug)]
 pub struct Departure {
     socket: OwnedFd,
-    /// Where to send, unless the kernel knows that and need not look for the way each time.
-    to: Option<SocketAddr>,
+    /// The port to send to, unless the kernel knows whom to send to and need not look for the way each time.
+    port: Option<u16>,
 }
 
 impl Departure {
@@ -111,19 +111,21 @@ impl Departure {
         bind_source_port(opened.as_fd(), source.unwrap_or(any), random)
             .map_err(Unopened::by("bind"))?;
         let port = Arrival { ipv6: neighbor.is_ipv6(), multihop }.port();
-        let to = SocketAddr::new(neighbor, port);
+        let to = SockaddrStorage::from(SocketAddr::new(neighbor, port));
         // A connection would fix the source that the routes say now. Where there is no way yet, one may come.
-        let connected =
-            source.is_some() && connect(opened.as_raw_fd(), &SockaddrStorage::from(to)).is_ok();
-        Ok(Self { socket: opened, to: (!connected).then_some(to) })
+        let connected = source.is_some() && connect(opened.as_raw_fd(), &to).is_ok();
+        Ok(Self { socket: opened, port: (!connected).then_some(port) })
     }
 
-    /// Sends a packet. An answer that nobody listens concerns an earlier one: this one is sent all the same.
-    pub fn send(&self, packet: &[u8]) -> io::Result<()> {
+    /// Sends a packet to the neighbor that it was opened for. An answer that nobody listens concerns an earlier one: this one is sent all the same.
+    pub fn send(&self, packet: &[u8], neighbor: IpAddr) -> io::Result<()> {
         let (descriptor, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_NOSIGNAL);
-        let attempt = || match self.to {
+        let attempt = || match self.port {
             None => send(descriptor, packet, flags),
-            Some(to) => sendto(descriptor, packet, &SockaddrStorage::from(to), flags),
+            Some(port) => {
+                let to = SockaddrStorage::from(SocketAddr::new(neighbor, port));
+                sendto(descriptor, packet, &to, flags)
+            }
         };
         match attempt() {
             Err(Errno::ECONNREFUSED) => attempt()?,

@@ -67,7 +67,7 @@ fn keys_change_one_side_at_a_time() {
     let accepted = vec![new.clone()];
     let mut receiver = Guard::new(Authentication { kind, key: old, accepted }, 1);
     assert_eq!(check(&mut receiver, &sender.sign(&packet(3)), now), Ok(()));
-    sender.adopt(&Authentication { kind, key: new, accepted: vec![] });
+    sender.adopt(Authentication { kind, key: new, accepted: vec![] });
     assert_eq!(check(&mut receiver, &sender.sign(&packet(3)), now), Ok(()));
 }
 

@@ -44,8 +44,8 @@ fn little_said_is_defaults() {
         echo_rx: Micros(0),
     };
     assert_eq!(session.parameters, expected);
-    assert_eq!((session.ttl, session.accepted_ttl), (255, Some(255)));
-    assert!(session.vrrp && session.checker && !session.multihop);
+    assert_eq!((session.ends.ttl, session.ends.accepted_ttl), (255, Some(255)));
+    assert!(session.ends.vrrp && session.ends.checker && !session.ends.multihop);
     assert_eq!(session.authentication, None);
 }
 
@@ -76,7 +76,7 @@ fn intervals_are_milliseconds_with_three_decimals() {
 
 #[test]
 fn hops_lower_the_accepted_ttl() {
-    let accepted = |lines: &str| good(&format!("neighbor_ip 192.0.2.1\n{lines}")).accepted_ttl;
+    let accepted = |lines: &str| good(&format!("neighbor_ip 192.0.2.1\n{lines}")).ends.accepted_ttl;
     assert_eq!(accepted("max_hops 5"), Some(250));
     assert_eq!(accepted("ttl 64\nmax_hops 64"), Some(0));
     assert_eq!(accepted("hoplimit 64\nmax_hops -1"), None);
@@ -89,9 +89,9 @@ fn hops_lower_the_accepted_ttl() {
 #[test]
 fn the_hop_limit_of_2_4_3_is_accepted() {
     let session = good("neighbor_ip 2001:db8::1");
-    assert_eq!((session.ttl, session.accepted_ttl), (255, Some(64)));
+    assert_eq!((session.ends.ttl, session.ends.accepted_ttl), (255, Some(64)));
     let session = good("neighbor_ip 2001:db8::1\nhoplimit 64");
-    assert_eq!((session.ttl, session.accepted_ttl), (64, Some(64)));
+    assert_eq!((session.ends.ttl, session.ends.accepted_ttl), (64, Some(64)));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_session_without_a_usable_neighbor_cannot_run_but_has_a_name() {
 fn only_those_asked_for_are_told() {
     let told = |lines: &str| {
         let session = good(&format!("neighbor_ip 192.0.2.1\n{lines}"));
-        (session.vrrp, session.checker)
+        (session.ends.vrrp, session.ends.checker)
     };
     assert_eq!(told(""), (true, true));
     assert_eq!(told("vrrp"), (true, false));
@@ -236,7 +236,10 @@ auth_key 1 secret
     assert_eq!((parameters.idle_tx, parameters.demand), (Micros(2_000_000), Some(Micros(500_000))));
     assert_eq!((parameters.echo_tx, parameters.echo_rx), (Some(Micros(5000)), Micros(6000)));
     let session = &config.sessions[0];
-    assert_eq!((session.multihop, session.ttl, session.accepted_ttl), (true, 64, Some(61)));
+    assert_eq!(
+        (session.ends.multihop, session.ends.ttl, session.ends.accepted_ttl),
+        (true, 64, Some(61))
+    );
     assert!(session.authentication.is_some());
     assert_eq!(
         said("neighbor_ip 192.0.2.1\nprofile none"),

@@ -29,7 +29,7 @@ impl Engine {
         for ipv6 in [false, true] {
             let family = Family::of(ipv6);
             let mut users = config.sessions.iter().filter(|instance| {
-                instance.neighbor.is_ipv6() == ipv6 && instance.parameters.echo_tx.is_some()
+                instance.ends.neighbor.is_ipv6() == ipv6 && instance.parameters.echo_tx.is_some()
             });
             match (users.next().is_some(), self.echoes.remove(&family)) {
                 (true, Some(open)) => {
@@ -75,9 +75,7 @@ impl Engine {
     fn forget_strangers(&mut self, family: Family) {
         let sessions = &self.sessions;
         if let Some((echoes, _)) = self.echoes.get_mut(&family) {
-            echoes.retain(|address| {
-                sessions.values().any(|live| live.instance().neighbor == *address)
-            });
+            echoes.retain(|address| sessions.values().any(|live| live.ends().neighbor == *address));
         }
     }
 
@@ -85,7 +83,7 @@ impl Engine {
     pub(super) fn send_echo(&mut self, id: SessionId) {
         let Some(live) = self.sessions.get_mut(&id) else { return };
         let Some(payload) = live.take_echo() else { return };
-        let neighbor = live.instance().neighbor;
+        let neighbor = live.ends().neighbor;
         let Some((echoes, _)) = self.echoes.get(&Family::of(neighbor.is_ipv6())) else { return };
         if let Err(failure) = echoes.send(neighbor, payload) {
             live.failed(&failure);

@@ -10,8 +10,8 @@ use nix::errno::Errno;
 use runtime::bfd_event::{self, BfdEvent};
 use runtime::sys::random::random;
 
-use crate::auth::{Guard, Rejected};
-use crate::config::Instance;
+use crate::auth::{Authentication, Guard, Rejected};
+use crate::config::{Ends, Instance};
 use crate::echo::Payload;
 use crate::packet::{ControlPacket, Datagram, Diagnostic, State};
 use crate::session::{Action, Event, Pulse, Session};
@@ -20,7 +20,7 @@ use crate::socket::Departure;
 /// A session at work.
 #[derive(Debug)]
 pub(super) struct Live {
-    instance: Instance,
+    ends: Ends,
     session: Session,
     /// In a box, since most sessions have none.
     guard: Option<Box<Guard>>,
@@ -45,14 +45,15 @@ impl Live {
                 _ => {}
             }
         };
-        let session = Session::new(instance.parameters, discriminator, pulse, now);
+        let Instance { ends, parameters, authentication } = instance;
+        let session = Session::new(parameters, discriminator, pulse, now);
         let number = random()?;
-        let guard = instance.authentication.clone().map(|auth| Box::new(Guard::new(auth, number)));
-        Ok(Self { instance, session, guard, socket: None, failing: false, echo: None })
+        let guard = authentication.map(|auth| Box::new(Guard::new(auth, number)));
+        Ok(Self { ends, session, guard, socket: None, failing: false, echo: None })
     }
 
-    pub(super) fn instance(&self) -> &Instance {
-        &self.instance
+    pub(super) fn ends(&self) -> &Ends {
+        &self.ends
     }
 
     pub(super) fn session(&self) -> &Session {
@@ -88,27 +89,21 @@ impl Live {
         self.session.deadline()
     }
 
-    /// Whether `instance` is this session under new settings perhaps: both ends are the same.
-    pub(super) fn is(&self, instance: &Instance) -> bool {
-        let Instance { name, neighbor, source, multihop, ttl, .. } = &self.instance;
-        (name, neighbor, source) == (&instance.name, &instance.neighbor, &instance.source)
-            && (multihop, ttl) == (&instance.multihop, &instance.ttl)
-    }
-
     /// Takes over settings that the session itself does not know.
-    pub(super) fn adopt(&mut self, instance: Instance) -> io::Result<()> {
+    pub(super) fn adopt(
+        &mut self,
+        ends: Ends,
+        authentication: Option<Authentication>,
+    ) -> io::Result<()> {
         let number = random()?;
-        self.guard = match (self.guard.take(), &instance.authentication) {
-            (Some(mut guard), Some(authentication)) => {
+        self.guard = authentication.map(|authentication| match self.guard.take() {
+            Some(mut guard) => {
                 guard.adopt(authentication);
-                Some(guard)
+                guard
             }
-            (None, Some(authentication)) => {
-                Some(Box::new(Guard::new(authentication.clone(), number)))
-            }
-            (_, None) => None,
-        };
-        self.instance = instance;
+            None => Box::new(Guard::new(authentication, number)),
+        });
+        self.ends = ends;
         Ok(())
     }
 
@@ -136,7 +131,7 @@ impl Live {
 
     /// Opens the socket; `false` when it cannot be had now.
     pub(super) fn open(&mut self) -> bool {
-        let Instance { name, neighbor, source, multihop, ttl, .. } = &self.instance;
+        let Ends { name, neighbor, source, multihop, ttl, .. } = &self.ends;
         let port = u16::try_from(self.discriminator() & 0xffff).unwrap_or_default();
         match Departure::open(*neighbor, *source, *multihop, *ttl, port) {
             Ok(socket) => self.socket = Some(socket),
@@ -171,14 +166,14 @@ impl Live {
                     self.log_entry(state, from, diagnostic);
                 }
                 Action::Expired { after, overdue } => {
-                    let (name, overdue) = (&self.instance.name, overdue.as_micros());
+                    let (name, overdue) = (&self.ends.name, overdue.as_micros());
                     let after = after.as_millis();
                     warn!("({name}) Expired after {after} ms ({overdue} usec overdue)");
                 }
-                Action::Poll => debug!("({}) Starting poll sequence", self.instance.name),
+                Action::Poll => debug!("({}) Starting poll sequence", self.ends.name),
                 Action::Intervals => {
                     if log_enabled!(Level::Debug) {
-                        let table = self.session.interval_table(&self.instance.name);
+                        let table = self.session.interval_table(&self.ends.name);
                         table.iter().for_each(|line| debug!("{line}"));
                     }
                 }
@@ -192,8 +187,8 @@ impl Live {
     pub(super) fn report(&self) -> Option<BfdEvent> {
         Some(BfdEvent {
             up: self.session.verdict()?,
-            name: self.instance.name.clone(),
-            neighbor: self.instance.neighbor,
+            name: self.ends.name.clone(),
+            neighbor: self.ends.neighbor,
             silent: self.session.is_silent(),
             sent: bfd_event::now(),
         })
@@ -201,7 +196,7 @@ impl Live {
 
     fn send(&mut self, packet: &[u8]) {
         let Some(socket) = &self.socket else { return };
-        match socket.send(packet) {
+        match socket.send(packet, self.ends.neighbor) {
             Ok(()) => self.failing = false,
             Err(failure) => self.failed(&failure),
         }
@@ -212,12 +207,12 @@ impl Live {
         if !std::mem::replace(&mut self.failing, true) {
             let reason = Errno::from_raw(failure.raw_os_error().unwrap_or_default()).desc();
             error!("sendto() error ({reason})");
-            error!("({}) Error sending packet", self.instance.name);
+            error!("({}) Error sending packet", self.ends.name);
         }
     }
 
     fn log_entry(&self, state: State, from: State, diagnostic: Diagnostic) {
-        let name = &self.instance.name;
+        let name = &self.ends.name;
         match state {
             State::Up => info!("({name}) Entering Up state"),
             State::Init => trace!("({name}) Entering Init state"),
@@ -233,7 +228,7 @@ impl Live {
     }
 
     fn log_detection_time(&self, now: Duration, before: Duration) {
-        let indent = " ".repeat(self.instance.name.len() + 3);
+        let indent = " ".repeat(self.ends.name.len() + 3);
         info!("{indent}Detection time is {} us (was {} us)", now.as_micros(), before.as_micros());
     }
 }

@@ -51,17 +51,17 @@ impl Dumping for Engine {
         }
         out.heading("BFD Topology");
         for live in self.sessions.values() {
-            out.field("BFD Instance", &live.instance().name);
+            out.field("BFD Instance", &live.ends().name);
             out.inside(|out| report_session(live, out));
         }
     }
 }
 
 fn report_session(live: &Live, out: &mut Report) {
-    let instance = live.instance();
-    let parameters = &instance.parameters;
-    out.field("Neighbor IP", instance.neighbor);
-    out.field_if_any("Source IP", instance.source);
+    let ends = live.ends();
+    let parameters = live.session().parameters();
+    out.field("Neighbor IP", ends.neighbor);
+    out.field_if_any("Source IP", ends.source);
     for (name, interval) in [
         ("Required min RX interval", parameters.min_rx),
         ("Desired min TX interval", parameters.min_tx),
@@ -70,16 +70,16 @@ fn report_session(live: &Live, out: &mut Report) {
         out.field(name, format_args!("{} us", interval.0));
     }
     out.field("Detection multiplier", parameters.multiplier);
-    let ttl = if instance.neighbor.is_ipv4() { "TTL" } else { "hoplimit" };
-    out.field(ttl, instance.ttl);
-    match instance.max_hops {
+    let ttl = if ends.neighbor.is_ipv4() { "TTL" } else { "hoplimit" };
+    out.field(ttl, ends.ttl);
+    match ends.max_hops {
         Some(hops) => out.field("max_hops", hops),
         None => out.field("max_hops", -1),
     }
     out.field("passive", parameters.passive);
     let yes_no = |is| if is { "Yes" } else { "No" };
-    out.field("send event to VRRP process", yes_no(instance.vrrp));
-    out.field("send event to checker process", yes_no(instance.checker));
+    out.field("send event to VRRP process", yes_no(ends.vrrp));
+    out.field("send event to checker process", yes_no(ends.checker));
     if !out.shows_state() {
         return;
     }

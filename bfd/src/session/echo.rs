@@ -30,11 +30,6 @@ impl Echo {
         self.expiry = later.or(self.expiry);
     }
 
-    /// Ends, and forgets what is under way.
-    pub(super) fn stop(&mut self) {
-        (self.next, self.expiry, self.forborne) = (None, None, false);
-    }
-
     /// Whether nothing has come back for too long.
     pub(super) fn has_expired(&self, now: Instant) -> bool {
         self.expiry.is_some_and(|at| at <= now)
@@ -59,7 +54,7 @@ impl Echo {
     /// is missing any more: whoever stands still then, and sends none, need not wait for any.
     pub(super) fn came_back(&mut self, number: u32, window: u8, now: Instant, patience: Duration) {
         let age = self.number.wrapping_sub(number);
-        if self.next.is_some() && age < u32::from(window) {
+        if age < u32::from(window) {
             self.expiry = (age > 0).then_some(now + patience);
             self.forborne = false;
         }

@@ -164,7 +164,7 @@ impl World {
                     let silence = self.now - end.heard.unwrap();
                     let demand = before.demands();
                     let awaited = if demand {
-                        before.poll_began.map(|at| self.now - at)
+                        before.demand.as_ref().and_then(|d| d.poll_began).map(|at| self.now - at)
                     } else {
                         Some(silence)
                     };
