@@ -9,7 +9,7 @@ use log::{error, info};
 
 use crate::child::{ChildEnd, Received, ToChild, ToParent};
 use crate::options::Options;
-use crate::process::Promotion;
+use crate::process::{self, Promotion};
 use crate::reactor::{Reactor, Readiness};
 use crate::signals::{Signal, Signals};
 
@@ -152,6 +152,7 @@ pub trait EventLoop {
     /// The parent has spoken, or is gone.
     fn hear_parent(&mut self, now: Instant) -> io::Result<()> {
         while let Some(memory) = self.lead().next_configuration() {
+            process::lift_real_time_limit();
             self.reload(memory, now)?;
         }
         Ok(())

@@ -14,7 +14,9 @@ use crate::global::Processes;
 use crate::sys::process as sys;
 
 pub use crate::sys::process::{Side, pidfd_open, trim_memory};
-pub use scheduling::{Promotion, RealTime, allow_core_dumps, allow_files, restore, schedule};
+pub use scheduling::{
+    Promotion, RealTime, allow_core_dumps, allow_files, lift_real_time_limit, restore, schedule,
+};
 
 /// The longest name that the kernel keeps for a process.
 pub const NAME_LIMIT: usize = 15;

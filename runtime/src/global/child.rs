@@ -19,7 +19,8 @@ pub struct Child {
     pub priority: i8,
     /// Real-time priority (SCHED_RR).
     pub realtime: Option<u8>,
-    /// Limit of CPU time without a blocking call while real-time; `None` is no limit.
+    /// Limit of CPU time without a blocking call while real-time; `None` is no limit. The default is none at which a process
+    /// would be killed.
     pub realtime_limit: Option<Duration>,
     /// The CPUs that it may use; empty leaves what is set.
     pub cpus: Vec<u16>,
@@ -164,7 +165,7 @@ const fn limit(name: &'static str) -> Keyword<Draft> {
     keyword(
         name,
         CPU_TIME,
-        "limit of CPU time while real-time",
+        "limit of CPU time while real-time (default: warning after 5 ms, end after 1 s)",
         |draft: &mut Draft, value, statement, _| set_limit(draft, value, statement),
     )
 }

@@ -20,6 +20,9 @@ const SELF: Pid = Pid::from_raw(0);
 const LEAST_REAL_TIME: Duration = Duration::from_micros(2);
 /// The lowest priority of SCHED_RR.
 const LEAST_PRIORITY: u8 = 1;
+/// How long a process may compute where nobody has chosen a limit. The kernel counts ticks, and those of a processor that is
+/// taken away from the machine meanwhile too: the limit of 10 ms is three of them, and not a sign of anything.
+const RUNAWAY: Duration = Duration::from_secs(1);
 /// So much of the stack is made present before memory is locked.
 const STACK: usize = 32 * 1024;
 const LIMITS: [Resource; 3] =
@@ -83,6 +86,15 @@ pub fn restore() {
     set_cpus(original);
     for (limit, &before) in LIMITS.into_iter().zip(&original.limits) {
         set_limit(limit, before);
+    }
+}
+
+/// Lets a real-time process compute for as long as it takes until it is [scheduled](schedule) again: a large configuration
+/// is no runaway.
+pub fn lift_real_time_limit() {
+    if setrlimit(Resource::RLIMIT_RTTIME, RLIM_INFINITY, RLIM_INFINITY).is_err() {
+        // That takes a capability, and without real time there is no limit.
+        unschedule_to(original());
     }
 }
 
@@ -176,9 +188,14 @@ impl Promotion {
 fn set_real_time(priority: u8, limit: Option<Duration>) -> io::Result<()> {
     original();
     sys::Scheduling::real_time(priority).set()?;
-    let Some(limit) = limit else { return Ok(()) };
-    let hard = u64::try_from(limit.max(LEAST_REAL_TIME).as_micros()).unwrap_or(u64::MAX);
-    Ok(setrlimit(Resource::RLIMIT_RTTIME, hard / 2, hard)?)
+    let Some(limit) = limit.map(|limit| limit.max(LEAST_REAL_TIME)) else { return Ok(()) };
+    let is_default = Child::default().realtime_limit == Some(limit);
+    let hard = if is_default { RUNAWAY } else { limit };
+    let [soft, hard] =
+        [limit / 2, hard].map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+    // The kernel has counted since the last blocking call, and a shorter one would not block.
+    std::thread::sleep(Duration::from_micros(100));
+    Ok(setrlimit(Resource::RLIMIT_RTTIME, soft, hard)?)
 }
 
 fn set_affinity(cpus: &[u16]) -> io::Result<()> {
@@ -227,6 +244,9 @@ fn set_limit(limit: Resource, before: Option<(u64, u64)>) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
+    use nix::sys::signal::{SigSet, Signal};
     use nix::unistd::getuid;
 
     use super::*;
@@ -296,6 +316,36 @@ mod tests {
             let (soft, hard) = before.limits[2];
             let refused = setrlimit(Resource::RLIMIT_RTTIME, soft, hard).is_err();
             limited && ended && (state() == before || refused)
+        });
+    }
+
+    /// Computes for so long, without a blocking call.
+    fn compute(time: Duration) {
+        let begun = Instant::now();
+        while begun.elapsed() < time {}
+    }
+
+    #[test]
+    fn a_real_time_process_is_not_killed_by_a_default_nor_for_a_reload() {
+        const LONG: Duration = Duration::from_millis(80);
+        in_a_process(|| {
+            let warned = SigSet::from(Signal::SIGXCPU);
+            warned.thread_block().unwrap();
+            if !schedule(&Child { realtime: Some(3), ..Child::default() }).is_empty() {
+                // Not everybody may be real-time.
+                return true;
+            }
+            let limited = getrlimit(Resource::RLIMIT_RTTIME) == Ok((5_000, 1_000_000));
+            compute(LONG);
+            let chosen = Some(Duration::from_millis(40));
+            let child = Child { realtime: Some(3), realtime_limit: chosen, ..Child::default() };
+            schedule(&child);
+            lift_real_time_limit();
+            compute(LONG);
+            let failures = schedule(&child);
+            compute(Duration::from_millis(10));
+            let again = getrlimit(Resource::RLIMIT_RTTIME) == Ok((20_000, 40_000));
+            limited && again && failures.is_empty()
         });
     }
 

@@ -3,10 +3,13 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::hash::Hash;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Entries that do not count any more are cleared out when they outnumber the others by so many.
 const SLACK: usize = 64;
+
+/// So long before the first timer nothing is due.
+const PAST: Duration = Duration::from_secs(60);
 
 /// Named timers. A timer that is moved to later, as a backup does with each advert, costs no queue operation: its old
 /// entry stays, and is put back with the new deadline when it comes up.
@@ -15,6 +18,8 @@ const SLACK: usize = 64;
 /// together again and again keep their order, and with it their distances.
 #[derive(Debug)]
 pub(super) struct Timers<T> {
+    /// What times are counted from here, in nanoseconds: there can be many, and an [`Instant`] is twice as large.
+    start: Instant,
     queue: BinaryHeap<Reverse<Entry<T>>>,
     armed: HashMap<T, Armed>,
     /// Counts the entries.
@@ -23,16 +28,18 @@ pub(super) struct Timers<T> {
 
 #[derive(Clone, Copy, Debug)]
 struct Armed {
-    /// When it expires; `None` while it is disarmed and its entry has not come up yet.
-    deadline: Option<Instant>,
+    /// When it expires; [`NEVER`] while it is disarmed and its entry has not come up yet.
+    deadline: u64,
     /// The entry that counts.
-    queued: Instant,
+    queued: u64,
 }
+
+const NEVER: u64 = u64::MAX;
 
 /// An entry of the queue, ordered by its time, and then by its age.
 #[derive(Clone, Copy, Debug)]
 struct Entry<T> {
-    at: Instant,
+    at: u64,
     serial: u64,
     timer: T,
 }
@@ -59,16 +66,21 @@ impl<T> Ord for Entry<T> {
 
 impl<T> Default for Timers<T> {
     fn default() -> Self {
-        Self { queue: BinaryHeap::new(), armed: HashMap::new(), serial: 0 }
+        // A deadline may have come before there was anything to wait for it.
+        let now = Instant::now();
+        let start = now.checked_sub(PAST).unwrap_or(now);
+        Self { start, queue: BinaryHeap::new(), armed: HashMap::new(), serial: 0 }
     }
 }
 
 impl<T: Copy + Eq + Hash> Timers<T> {
     pub(super) fn arm(&mut self, timer: T, at: Instant) {
-        let earlier = Armed { deadline: Some(at), queued: at };
+        let at = at.saturating_duration_since(self.start).as_nanos();
+        let at = u64::try_from(at).unwrap_or(NEVER);
+        let earlier = Armed { deadline: at, queued: at };
         match self.armed.get_mut(&timer) {
             Some(armed) if armed.queued <= at => {
-                armed.deadline = Some(at);
+                armed.deadline = at;
                 return;
             }
             Some(armed) => *armed = earlier,
@@ -85,7 +97,7 @@ impl<T: Copy + Eq + Hash> Timers<T> {
         }
     }
 
-    fn push(&mut self, at: Instant, timer: T) {
+    fn push(&mut self, at: u64, timer: T) {
         let serial = self.serial;
         self.serial += 1;
         self.queue.push(Reverse(Entry { at, serial, timer }));
@@ -93,18 +105,23 @@ impl<T: Copy + Eq + Hash> Timers<T> {
 
     pub(super) fn disarm(&mut self, timer: T) {
         if let Some(armed) = self.armed.get_mut(&timer) {
-            armed.deadline = None;
+            armed.deadline = NEVER;
         }
     }
 
     pub(super) fn armed(&self, timer: T) -> Option<Instant> {
-        self.armed.get(&timer)?.deadline
+        let armed = self.armed.get(&timer).filter(|armed| armed.deadline != NEVER)?;
+        Some(self.instant(armed.deadline))
+    }
+
+    fn instant(&self, at: u64) -> Instant {
+        self.start + Duration::from_nanos(at)
     }
 
     /// The deadline of the timer that expires first.
     pub(super) fn next(&mut self) -> Option<Instant> {
         self.settle();
-        self.queue.peek().map(|Reverse(entry)| entry.at)
+        self.queue.peek().map(|Reverse(entry)| self.instant(entry.at))
     }
 
     /// Takes the first timer out if it is due.
@@ -123,15 +140,15 @@ impl<T: Copy + Eq + Hash> Timers<T> {
                 continue;
             };
             match armed.deadline {
-                Some(deadline) if deadline == at => return,
-                Some(deadline) => {
+                NEVER => {
+                    self.armed.remove(&timer);
+                    self.queue.pop();
+                }
+                deadline if deadline == at => return,
+                deadline => {
                     armed.queued = deadline;
                     self.queue.pop();
                     self.push(deadline, timer);
-                }
-                None => {
-                    self.armed.remove(&timer);
-                    self.queue.pop();
                 }
             }
         }

@@ -56,6 +56,20 @@ bfd_no_swap";
     assert!(!locked.contains(&"0 kB".to_owned()), "{locked:?}");
 }
 
+/// The limits of computing in real time, soft and hard.
+fn limit(child: &Process) -> String {
+    let limit = line(child, "limits", "Max realtime timeout");
+    limit.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_limit_that_nobody_has_chosen_kills_only_what_has_run_away() {
+    let lan = Lan::new(1);
+    let lines = "vrrp_rt_priority 7\nbfd_rt_priority 9";
+    let daemon = start(&lan, &(globals(lines) + SESSION + &instance("web", 51, "priority 255")));
+    assert_eq!(children(&daemon).each_ref().map(limit), ["5000 1000000"; 2]);
+}
+
 #[test]
 fn each_child_has_its_real_time_priority_and_limit() {
     let lan = Lan::new(1);
@@ -68,16 +82,13 @@ fn each_child_has_its_real_time_priority_and_limit() {
         let daemon = start(&lan, &config);
         let children = children(&daemon);
         assert_eq!(children.each_ref().map(|child| stat(child, REAL_TIME_PRIORITY)), [7, 9]);
-        let limits = children.each_ref().map(|child| {
-            let limit = line(child, "limits", "Max realtime timeout");
-            limit.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
-        });
+        let limits = children.each_ref().map(limit);
         // The warning comes at half the time.
         assert_eq!(limits, ["61728 123456", "117283 234567"]);
-        for (child, name, limit) in [(&children[0], "VRRP", "vrrp"), (&children[1], "BFD", "bfd")] {
+        for (child, name, stem) in [(&children[0], "VRRP", "vrrp"), (&children[1], "BFD", "bfd")] {
             child.signal(Signal::SIGXCPU);
             let warning = format!(
-                "{name} process has used too much CPU time, {limit}_rlimit_rttime may need to be increased"
+                "{name} process has used too much CPU time, {stem}_rlimit_rttime may need to be increased"
             );
             daemon.await_log(Mark::default(), &warning);
         }
