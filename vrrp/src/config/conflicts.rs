@@ -26,7 +26,8 @@ enum Wire<'c> {
 }
 
 fn check_vrids(config: &Config, places: &[Place], context: &mut Context<'_>) {
-    let mut seen: HashMap<(Family, Vrid, Wire<'_>), Vec<usize>> = HashMap::new();
+    let mut seen: HashMap<(Family, Vrid, Wire<'_>), Vec<usize>> =
+        HashMap::with_capacity(config.instances.len());
     for (index, instance) in config.instances.iter().enumerate() {
         let Some(wire) = wire_of(instance, context) else { continue };
         let others = seen.entry((instance.family, instance.vrid, wire)).or_default();

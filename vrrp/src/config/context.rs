@@ -162,7 +162,7 @@ impl<'a> Context<'a> {
 
     /// Whether an interface stands on another one and shares its wire.
     pub(super) fn is_vmac(&self, name: &str) -> bool {
-        self.link(name).is_some_and(|link| matches!(link.kind.as_str(), "macvlan" | "ipvlan"))
+        self.link(name).is_some_and(shares_wire)
     }
 
     /// The interface whose wire `name` uses: the parent of a VMAC, otherwise itself.
@@ -170,7 +170,7 @@ impl<'a> Context<'a> {
     where
         'a: 'n,
     {
-        let link = self.link(name).filter(|_| self.is_vmac(name));
+        let link = self.link(name).filter(|link| shares_wire(link));
         let parent = link.and_then(|link| link.parent);
         let parent = parent.and_then(|index| self.by_index.get(&index)).copied();
         parent.map_or(name, |link| link.name.as_str())
@@ -187,4 +187,8 @@ impl<'a> Context<'a> {
         *next = next.saturating_sub(1);
         priority
     }
+}
+
+fn shares_wire(link: &Link) -> bool {
+    matches!(link.kind.as_str(), "macvlan" | "ipvlan")
 }

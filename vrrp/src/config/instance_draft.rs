@@ -1,6 +1,6 @@
 //! What a `vrrp_instance` block says, before it is held against the machine and the rest of the configuration.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -92,9 +92,9 @@ pub(super) struct UnicastDraft {
 /// The addresses of an instance so far, to find repetitions.
 #[derive(Clone, Debug, Default)]
 struct SeenAddresses {
-    virtual_anywhere: HashSet<IpAddr>,
-    virtual_on: HashSet<(IpAddr, Option<String>)>,
-    excluded_on: HashSet<(IpAddr, Option<String>)>,
+    /// Those that adverts carry, each on its interface.
+    carried: HashMap<IpAddr, Option<String>>,
+    excluded: HashSet<(IpAddr, Option<String>)>,
 }
 
 /// Whether adverts carry an address.
@@ -189,6 +189,20 @@ impl InstanceDraft {
         self.wants_master == Some(true) && self.priority == Some(Priority::OWNER)
     }
 
+    /// Makes room for so many more addresses.
+    pub(super) fn expect_addresses(&mut self, count: usize, carried: Carried) {
+        match carried {
+            Carried::Yes => {
+                self.addresses.reserve(count);
+                self.seen.carried.reserve(count);
+            }
+            Carried::No => {
+                self.excluded.reserve(count);
+                self.seen.excluded.reserve(count);
+            }
+        }
+    }
+
     /// Adds an address, unless it is of the wrong family or a repetition, which is reported then.
     pub(super) fn add_address(
         &mut self,
@@ -225,25 +239,22 @@ impl InstanceDraft {
 impl SeenAddresses {
     /// Notes an address; an error names what it repeats. The adverts cannot carry an address twice, but an excluded one
     /// may be on another interface.
-    fn insert(&mut self, address: &AddressDraft, carried: Carried) -> Result<(), &'static str> {
-        let key = (address.address, address.device().map(str::to_owned));
-        let repeats_virtual = match carried {
-            Carried::Yes => self.virtual_anywhere.contains(&address.address),
-            Carried::No => self.virtual_on.contains(&key),
-        };
-        if repeats_virtual {
+    fn insert(&mut self, draft: &AddressDraft, carried: Carried) -> Result<(), &'static str> {
+        let (address, device) = (draft.address, draft.device().map(str::to_owned));
+        let repeats = |known: &Option<String>| carried == Carried::Yes || *known == device;
+        if self.carried.get(&address).is_some_and(repeats) {
             return Err("a VIP");
         }
-        if self.excluded_on.contains(&key) {
+        let excluded = (address, device);
+        if !self.excluded.is_empty() && self.excluded.contains(&excluded) {
             return Err("an excluded VIP");
         }
         match carried {
             Carried::Yes => {
-                self.virtual_anywhere.insert(address.address);
-                self.virtual_on.insert(key);
+                self.carried.insert(address, excluded.1);
             }
             Carried::No => {
-                self.excluded_on.insert(key);
+                self.excluded.insert(excluded);
             }
         }
         Ok(())

@@ -464,6 +464,7 @@ fn add_addresses(
     statement: &Statement,
     diagnostics: &mut Diagnostics,
 ) {
+    draft.expect_addresses(statement.lines().len(), carried);
     for line in statement.lines() {
         if let Some(address) = AddressDraft::parse(line, Owner::Instance, diagnostics) {
             draft.add_address(address, carried, diagnostics);

@@ -1,5 +1,7 @@
 //! The VRRP keywords of the top level.
 
+use std::collections::HashSet;
+
 use conf_parser::{
     Args, Class, Diagnostics, Line, Place, Spanned, Statement, Table, Value, keyword,
 };
@@ -28,7 +30,7 @@ pub struct Draft {
     pub(super) linkbeat: Vec<Line>,
     pub(super) delays: Vec<Line>,
     pub(super) wanted: bool,
-    names: std::collections::HashSet<String>,
+    names: HashSet<(&'static str, String)>,
 }
 
 /// The VRRP keywords of the top level.
@@ -175,13 +177,12 @@ impl Draft {
     /// Whether this is the first block of its kind and name; another one is reported.
     fn is_new(
         &mut self,
-        kind: &str,
+        kind: &'static str,
         name: &str,
         place: Place,
         diagnostics: &mut Diagnostics,
     ) -> bool {
-        // A name cannot hold a NUL, so kinds do not mix.
-        let new = self.names.insert(format!("{kind}\0{name}"));
+        let new = self.names.insert((kind, name.to_owned()));
         if !new {
             diagnostics.report(
                 Class::GeneralError,

@@ -130,6 +130,9 @@ impl Twice<'_, '_> {
 /// An interface must be seen to be down before the other routers take over: its delay stays below the time that they
 /// wait, less one interval.
 pub(super) fn limit_delays(config: &mut Config, context: &mut Context<'_>) {
+    if config.delays.is_empty() {
+        return;
+    }
     let mut limits: HashMap<&str, (Duration, &Instance)> = HashMap::new();
     for instance in &config.instances {
         let Some(interface) = &instance.interface else { continue };

@@ -142,9 +142,8 @@ impl Trackables {
         context: &mut Context<'_>,
     ) -> Trackers {
         let mut trackers = self.of_group(&draft.track, draft.name(), context);
-        let own = interface.map(|name| context.base_of(name).to_owned());
         trackers.interfaces.retain(|tracker| {
-            let is_own = own.as_ref() == Some(&tracker.what);
+            let is_own = interface.is_some_and(|name| context.base_of(name) == tracker.what);
             if is_own {
                 let text = format!(
                     "({}) Ignoring track_interface {} since own interface",
