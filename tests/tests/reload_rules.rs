@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use lab::{Binary, Daemon, Mark, Namespace, PATIENCE, Scratch, await_file};
+use lab::{Binary, Daemon, Mark, Namespace, PATIENCE, Router, Scratch, await_file};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::signal::Signal;
 
@@ -65,6 +65,45 @@ fn a_file_that_cannot_be_used_changes_nothing() {
     daemon.await_log(mark, KEPT);
     assert_eq!(daemon.process().children()[0].pid(), child);
     assert_alive(&daemon);
+}
+
+/// The original takes it where the interface was there before, and has the instance in FAULT; it does not start with it.
+#[test]
+fn an_interface_that_has_vanished_refuses_a_reload() {
+    let instance = |name: &str, interface: &str, vrid: u8, address: &str| {
+        format!(
+            "vrrp_instance {name} {{\n interface {interface}\n virtual_router_id {vrid}\n version 3\n \
+             advert_int 0.1\n virtual_ipaddress {{\n {address}/24\n }}\n}}\n"
+        )
+    };
+    let gone = instance("shop", "inner0", 52, "10.8.0.100");
+    let mut router = Router::start(&(instance("web", "eth0", 51, "10.9.0.100") + &gone));
+    router.await_addresses(&["10.9.0.100", "10.8.0.100"], true);
+    router.change("link del inner0\n", "(shop) Entering FAULT STATE");
+    let other = instance("web", "eth0", 51, "10.9.0.101");
+    let log = reload(&router.daemon, &(other.clone() + &gone), KEPT);
+    let complaint = "WARNING - interface inner0 for vrrp_instance shop doesn't exist";
+    assert!(log.iter().any(|line| line.ends_with(complaint)), "{log:#?}");
+    assert!(!log.iter().any(|line| line == "Reloading"), "a child was told: {log:#?}");
+    assert_eq!(router.holder("10.9.0.100"), "eth0");
+    // Where it is back, or not named, or may come and go, the reload is taken.
+    router
+        .namespace()
+        .ip("link add inner0 type veth peer name inner1\nlink set inner1 up\nlink set inner0 up\n\
+         addr add 10.8.0.1/24 dev inner0\n");
+    reload(&router.daemon, &(other.clone() + &gone), "Reload complete");
+    router.await_addresses(&["10.9.0.101", "10.8.0.100"], true);
+    router.change("link del inner0\n", "(shop) Entering FAULT STATE");
+    reload(&router.daemon, &instance("web", "eth0", 51, "10.9.0.102"), "Reload complete");
+    router.await_addresses(&["10.9.0.102"], true);
+    router.stop();
+    let dynamic = globals(" dynamic_interfaces\n");
+    let first = instance("web", "eth0", 51, "10.9.0.100") + &gone;
+    let router = Router::start(&(dynamic.clone() + &first));
+    router.await_addresses(&["10.9.0.100", "10.8.0.100"], true);
+    router.change("link del inner0\n", "(shop) Entering FAULT STATE");
+    reload(&router.daemon, &(dynamic + &other + &gone), "Reload complete");
+    router.await_addresses(&["10.9.0.101"], true);
 }
 
 #[test]
