@@ -41,6 +41,7 @@ mod tables;
 mod timeline;
 mod transcript;
 mod tshark;
+mod waits;
 mod wire;
 
 pub use addresses::{AddressEvent, AddressWatch};
@@ -75,6 +76,7 @@ pub use tables::TableWatch;
 pub use timeline::{Mark, Timeline};
 pub use transcript::{Scene, Transcript};
 pub use tshark::{judge, judge_sessions};
+pub use waits::Waits;
 pub use wire::Wire;
 
 use std::time::Duration;

@@ -107,15 +107,29 @@ impl Process {
 
     /// The processor time that it has used, by the scheduler's own account.
     pub fn processor_time(&self) -> Duration {
-        time_in(&format!("/proc/{}/schedstat", self.pid))
+        time_in(&self.account())
+    }
+
+    /// Where the scheduler's account of it is.
+    pub(crate) fn account(&self) -> String {
+        format!("/proc/{}/schedstat", self.pid)
     }
 }
 
 /// The processor time in an account of the scheduler.
 pub(crate) fn time_in(file: &str) -> Duration {
+    word_in(file, 0)
+}
+
+/// The time in an account of the scheduler for which there was no processor.
+pub(crate) fn wait_in(file: &str) -> Duration {
+    word_in(file, 1)
+}
+
+fn word_in(file: &str, place: usize) -> Duration {
     let account = fs::read_to_string(file).unwrap_or_default();
-    let used = account.split_whitespace().next().and_then(|used| used.parse().ok());
-    Duration::from_nanos(used.unwrap_or(0))
+    let word = account.split_whitespace().nth(place).and_then(|word| word.parse().ok());
+    Duration::from_nanos(word.unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -3,13 +3,16 @@
 
 use std::time::{Duration, SystemTime};
 
-use lab::{Binary, Captured, Daemon, Dump, Float, Flood, Lan, Mark, Namespace, PATIENCE, Pair};
+use lab::{
+    Binary, Captured, Daemon, Dump, Float, Flood, Lan, Mark, Namespace, PATIENCE, Pair, Waits,
+};
 use serde_json::Value;
 
 const OLD: &str = "key 1 0123456789abcdef0123456789abcdef";
 const NEW: &str = "key 2 hex:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
-/// No advert may be later than this after the one before, on a loaded machine. The interval is half of it.
+/// No advert may be later than this after the one before, but for what the machine has kept the process waiting. The
+/// interval is half of it.
 const LATEST: Duration = Duration::from_millis(400);
 
 fn config(priority: u8, keys: &str) -> String {
@@ -67,10 +70,12 @@ fn await_adverts(pair: &Pair, float: &Float) {
 
 /// Nobody but the first node has spoken as a master since `mark`, and it never fell silent.
 #[track_caller]
-fn assert_undisturbed(pair: &Pair, float: &Float, mark: Mark) {
+fn assert_undisturbed(pair: &Pair, float: &Float, waits: &Waits, mark: Mark) {
     for adverts in signed(pair.lan(), float, Some(0), mark).windows(2) {
-        let gap = adverts[1].0.duration_since(adverts[0].0).unwrap_or_default();
-        assert!(gap < LATEST, "{gap:?} without an advert{}", pair.logs());
+        let (from, to) = (adverts[0].0, adverts[1].0);
+        let gap = to.duration_since(from).unwrap_or_default();
+        let in_time = gap < LATEST || gap < LATEST + waits.between(from, to);
+        assert!(in_time, "{gap:?} without an advert{}", pair.logs());
     }
     assert_eq!(signed(pair.lan(), float, Some(1), mark), [], "{}", pair.logs());
     pair.assert_held(float, 0);
@@ -90,6 +95,7 @@ fn routers_move_to_a_new_key_one_after_the_other() {
     pair.start(0);
     pair.start(1);
     pair.await_master(&float, 0);
+    let waits = Waits::of(&pair.daemon(0).vrrp().expect("it is a master"));
 
     let before = counters(pair.daemon(1));
     let mark = pair.lan().capture().frames().mark();
@@ -103,7 +109,7 @@ fn routers_move_to_a_new_key_one_after_the_other() {
     }
     let sent = signed(pair.lan(), &float, Some(0), mark);
     let after = counters(pair.daemon(1));
-    assert_undisturbed(&pair, &float, mark);
+    assert_undisturbed(&pair, &float, &waits, mark);
     let mut used: Vec<u8> = sent.iter().map(|(_, key)| *key).collect();
     used.dedup();
     assert_eq!(used, [1, 2]);
@@ -154,7 +160,7 @@ fn routers_move_to_a_new_key_one_after_the_other() {
     }
     drop(flood);
     drop(old);
-    assert_undisturbed(&pair, &float, mark);
+    assert_undisturbed(&pair, &float, &waits, mark);
 
     // The new key is as good as the old one was.
     let mark = frames.mark();
