@@ -9,6 +9,7 @@ mod client;
 mod encap;
 mod error;
 mod event;
+mod family;
 pub mod ipset;
 mod link;
 mod message;

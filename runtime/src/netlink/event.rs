@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::attribute::{Attribute, Attributes};
 use super::message::Message;
-use super::{route, rule};
+use super::{family, route, rule};
 use crate::machine::{
     Address, AddressFlags, Hardware, IfIndex, Ipvlan, Link, LinkFlags, Route, Rule,
 };
@@ -182,6 +182,5 @@ fn address(payload: &[u8]) -> Option<Address> {
     // The address attribute holds the peer where there is one; IPv6 has the local attribute only then.
     found.local = local.or(other)?;
     found.peer = other.filter(|&other| other != found.local);
-    let family_of_local = if found.local.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
-    (i32::from(family) == family_of_local).then_some(found)
+    (family == family::number(found.local.is_ipv6())).then_some(found)
 }

@@ -9,6 +9,7 @@ use nix::sys::socket::SockProtocol;
 
 use super::attribute_writer::AttributeWriter;
 use super::error::NetlinkError;
+use super::family;
 use super::message::{HEADER_LEN, Message};
 use super::nftables::Family;
 use super::socket::{Received, Socket};
@@ -183,14 +184,6 @@ impl Ipset {
     }
 }
 
-fn number(family: Family) -> u8 {
-    let number = match family {
-        Family::Ip => libc::AF_INET,
-        Family::Ip6 => libc::AF_INET6,
-    };
-    u8::try_from(number).expect("families are small numbers")
-}
-
 fn encode(change: &SetChange, sequence: u32, out: &mut Vec<u8>) {
     let mut attributes = AttributeWriter::default();
     attributes.put_u8(IPSET_ATTR_PROTOCOL, IPSET_PROTOCOL);
@@ -204,7 +197,7 @@ fn encode(change: &SetChange, sequence: u32, out: &mut Vec<u8>) {
             attributes.put_text(IPSET_ATTR_TYPENAME, kind);
             // The first revision is known to every kernel and every `ipset`.
             attributes.put_u8(IPSET_ATTR_REVISION, 0);
-            attributes.put_u8(IPSET_ATTR_FAMILY, number(*family));
+            attributes.put_u8(IPSET_ATTR_FAMILY, family.number());
             attributes.nest(IPSET_ATTR_DATA | NESTED, |_| {});
             (IPSET_CMD_CREATE, NLM_F_CREATE)
         }
@@ -229,14 +222,13 @@ fn encode(change: &SetChange, sequence: u32, out: &mut Vec<u8>) {
         }
     };
     let attributes = attributes.octets();
-    let family = number(Family::Ip);
     let length = HEADER_LEN + 4 + attributes.len();
     out.extend(u32::try_from(length).expect("a request is short").to_ne_bytes());
     out.extend(u16::from_be_bytes([NFNL_SUBSYS_IPSET, command]).to_ne_bytes());
     out.extend((NLM_F_REQUEST | NLM_F_ACK | flags).to_ne_bytes());
     out.extend(sequence.to_ne_bytes());
     out.extend([0; 4]);
-    out.extend([family, 0, 0, 0]);
+    out.extend([family::INET, 0, 0, 0]);
     out.extend(attributes);
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::attribute_writer::AttributeWriter;
+use super::family;
 use crate::machine::IfIndex;
 
 /// The numbers of `linux/if_link.h` that libc does not have.
@@ -117,7 +118,7 @@ pub(super) fn changed(index: IfIndex, change: &LinkChange) -> Vec<u8> {
         LinkChange::Group(group) => body.put_u32(libc::IFLA_GROUP, *group),
         LinkChange::Vrf(vrf) => body.put_u32(libc::IFLA_MASTER, vrf.map_or(0, |vrf| vrf.0)),
         LinkChange::NoGeneratedAddress => body.nest(IFLA_AF_SPEC, |spec| {
-            spec.nest(family(libc::AF_INET6), |inet6| {
+            spec.nest(family::INET6.into(), |inet6| {
                 inet6.put_u8(IFLA_INET6_ADDR_GEN_MODE, GENERATE_NONE);
             });
         }),
@@ -129,7 +130,7 @@ pub(super) fn changed(index: IfIndex, change: &LinkChange) -> Vec<u8> {
 pub(super) fn ipv4_configured(index: IfIndex, number: u16, value: u32) -> Vec<u8> {
     let mut body = body(Some(index), 0);
     body.nest(IFLA_AF_SPEC, |spec| {
-        spec.nest(family(libc::AF_INET), |inet| {
+        spec.nest(family::INET.into(), |inet| {
             inet.nest(IFLA_INET_CONF, |conf| conf.put_u32(number, value));
         });
     });
@@ -162,10 +163,6 @@ fn kind(body: &mut AttributeWriter, kind: LinkKind) {
             }
         });
     });
-}
-
-fn family(family: libc::c_int) -> u16 {
-    u16::try_from(family).expect("address families are small numbers")
 }
 
 /// The header of a request about an interface. `flags` are to be set, the others stay as they are.

@@ -13,6 +13,7 @@ use nix::errno::Errno;
 use nix::sys::socket::SockProtocol;
 
 use super::error::NetlinkError;
+use super::family;
 use super::message::{Answer, Message};
 use super::socket::{Received, Socket};
 use crate::global::NetlinkBuffer;
@@ -35,6 +36,13 @@ pub enum Family {
     Ip,
     /// IPv6.
     Ip6,
+}
+
+impl Family {
+    /// As messages carry it.
+    pub(super) fn number(self) -> u8 {
+        family::number(self == Family::Ip6)
+    }
 }
 
 impl fmt::Display for Family {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::attribute::{Attribute, Attributes};
 use super::attribute_writer::AttributeWriter;
-use super::encap;
+use super::{encap, family};
 use crate::machine::IfIndex;
 use crate::machine::route::{AddMode, Hop, Metrics, Prefix, Route};
 
@@ -70,7 +70,7 @@ pub(super) fn removed(route: &Route) -> Vec<u8> {
 /// What a request for all routes of `protocol` has behind its header.
 pub(super) fn all_of(ipv6: bool, protocol: u8) -> [u8; HEADER_LEN] {
     let mut header = [0; HEADER_LEN];
-    header[0] = family(ipv6);
+    header[0] = family::number(ipv6);
     header[PROTOCOL_AT] = protocol;
     header
 }
@@ -84,16 +84,11 @@ const RTA_VIA: u16 = 18;
 const RTA_EXPIRES: u16 = 23;
 const RTA_TTL_PROPAGATE: u16 = 26;
 
-fn family(ipv6: bool) -> u8 {
-    let family = if ipv6 { libc::AF_INET6 } else { libc::AF_INET };
-    u8::try_from(family).expect("both are below 256")
-}
-
 fn header(route: &Route, scope: u8) -> [u8; HEADER_LEN] {
     let onlink = matches!(&route.hops[..], [hop] if hop.onlink);
     let [f0, f1, f2, f3] = if onlink { RTNH_F_ONLINK } else { 0 }.to_ne_bytes();
     [
-        family(route.is_ipv6()),
+        family::number(route.is_ipv6()),
         route.destination.len,
         route.from.map_or(0, |from| from.len),
         route.tos,
@@ -148,7 +143,7 @@ fn put_hop(hop: &Hop, ipv6: bool, writer: &mut AttributeWriter, whole: bool) {
             writer.put_address(libc::RTA_GATEWAY, gateway);
         }
         Some(gateway) => {
-            let mut via = u16::from(family(gateway.is_ipv6())).to_ne_bytes().to_vec();
+            let mut via = u16::from(family::number(gateway.is_ipv6())).to_ne_bytes().to_vec();
             match gateway {
                 IpAddr::V4(gateway) => via.extend(gateway.octets()),
                 IpAddr::V6(gateway) => via.extend(gateway.octets()),
@@ -170,11 +165,7 @@ pub(super) fn decode(payload: &[u8]) -> Option<Route> {
     let (header, rest) = payload.split_first_chunk::<HEADER_LEN>()?;
     let &[family, destination_len, source_len, tos, table, protocol, scope, kind, f0, f1, f2, f3] =
         header;
-    let ipv6 = match i32::from(family) {
-        libc::AF_INET => false,
-        libc::AF_INET6 => true,
-        _ => return None,
-    };
+    let ipv6 = family::is_ipv6(family)?;
     let everywhere = Prefix::everywhere(ipv6);
     let destination = Prefix { len: destination_len, ..everywhere };
     let plain = Route::plain(destination, Vec::new());

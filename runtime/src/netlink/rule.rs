@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use super::attribute::{Attribute, Attributes};
 use super::attribute_writer::AttributeWriter;
+use super::family;
 use crate::machine::route::Prefix;
 use crate::machine::rule::{Rule, RuleAction};
 
@@ -98,8 +99,7 @@ pub(super) fn encode(rule: &Rule) -> Vec<u8> {
 }
 
 fn header(rule: &Rule) -> [u8; HEADER_LEN] {
-    let family = if rule.ipv6 { libc::AF_INET6 } else { libc::AF_INET };
-    let family = u8::try_from(family).expect("both are below 256");
+    let family = family::number(rule.ipv6);
     let [f0, f1, f2, f3] = if rule.invert { FIB_RULE_INVERT } else { 0 }.to_ne_bytes();
     let len = |prefix: Option<Prefix>| prefix.map_or(0, |prefix| prefix.len);
     let (table, action) = match rule.action {
@@ -115,11 +115,7 @@ fn header(rule: &Rule) -> [u8; HEADER_LEN] {
 pub(super) fn decode(payload: &[u8]) -> Option<Rule> {
     let (&[family, to_len, from_len, tos, table, _, _, action, f0, f1, f2, f3], rest) =
         payload.split_first_chunk::<HEADER_LEN>()?;
-    let ipv6 = match i32::from(family) {
-        libc::AF_INET => false,
-        libc::AF_INET6 => true,
-        _ => return None,
-    };
+    let ipv6 = family::is_ipv6(family)?;
     let action = match action {
         FR_ACT_TO_TBL => RuleAction::Table(table.into()),
         FR_ACT_GOTO => RuleAction::Goto(0),

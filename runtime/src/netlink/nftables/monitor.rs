@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::sys::socket::SockProtocol;
 
 use super::transaction::{NFNL_SUBSYS_NFTABLES, NFT_MSG_DELTABLE};
-use super::{Family, Nftables, Table};
+use super::{Family, Nftables, Table, family};
 use crate::global::NetlinkBuffer;
 use crate::netlink::Drained;
 use crate::netlink::attribute::Attributes;
@@ -71,11 +71,7 @@ fn removed(message: &Message<'_>) -> Option<Table> {
         return None;
     }
     let (&[family, _, _, _], attributes) = message.payload.split_first_chunk()?;
-    let family = match i32::from(family) {
-        libc::AF_INET => Family::Ip,
-        libc::AF_INET6 => Family::Ip6,
-        _ => return None,
-    };
+    let family = if family::is_ipv6(family)? { Family::Ip6 } else { Family::Ip };
     let name = Attributes(attributes).find(|attribute| attribute.kind == NFTA_TABLE_NAME)?;
     Some(Table { family, name: name.text() })
 }

@@ -223,15 +223,10 @@ struct Message {
 
 impl Message {
     fn new(kind: u8, flags: u16, family: Family, attributes: AttributeWriter) -> Self {
-        let family = match family {
-            Family::Ip => libc::AF_INET,
-            Family::Ip6 => libc::AF_INET6,
-        };
-        let family = u8::try_from(family).expect("families are small numbers");
         Self {
             kind: u16::from_be_bytes([NFNL_SUBSYS_NFTABLES, kind]),
             flags,
-            header: [family, 0, 0, 0],
+            header: [family.number(), 0, 0, 0],
             attributes,
             sequence: 0,
         }
