@@ -104,6 +104,10 @@ struct Content {
 }
 
 impl Content {
+    fn set(&mut self, name: &str, kind: SetKind, entries: impl Iterator<Item = Entry>) {
+        self.sets.insert(name.to_owned(), (kind, entries.collect()));
+    }
+
     fn is_empty(&self) -> bool {
         self.head.is_empty() && self.tail.is_empty()
     }

@@ -1,6 +1,6 @@
 //! The rules and sets of one IP version, in the words of `iptables-save` and in the order of the original.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use runtime::netlink::ipset::{Entry, SetKind};
@@ -91,75 +91,99 @@ fn with_sets(
     shape: Shape,
 ) -> Content {
     let mut content = Content::default();
-    let mut set = |name: &String, kind, entries: Vec<Entry>| {
-        content.sets.insert(name.clone(), (kind, BTreeSet::from_iter(entries)));
-    };
-    let vmacs = || vmacs(family, desired);
-    let on_all = |any: IpAddr| -> Vec<Entry> {
-        vmacs().map(|vmac| Entry::OnInterface(any, 0, vmac.name.clone())).collect()
-    };
-    let addresses = blocked(family, desired).filter_map(|blocked| match blocked {
-        Blocked::Anywhere(address) => Some(Entry::Address(*address)),
-        Blocked::OnLink(..) => None,
-    });
-    let (kind, on) = (SetKind::Addresses, SetKind::NetworksOnInterfaces);
     if let Some(output) = settings.output.as_ref().filter(|_| shape.vmacs) {
-        match family {
-            Family::Ip => {
-                set(&names.igmp, on, on_all(Ipv4Addr::UNSPECIFIED.into()));
-                let found = format!("-m set --match-set {} dst,dst", names.igmp);
-                content.head.push(format!("{output} -p igmp {found} -j DROP"));
-            }
-            Family::Ip6 => {
-                set(&names.mld, on, on_all(Ipv6Addr::UNSPECIFIED.into()));
-                let shared = vmacs().filter_map(|vmac| {
-                    Some(Entry::OnInterface(vmac.link_local?.into(), 128, vmac.name.clone()))
-                });
-                set(&names.vmac_nd, on, shared.collect());
-                let drop = |set: &str, directions: &str, icmp| {
-                    let found = format!("-m set --match-set {set} {directions} ");
-                    format!("{output} {} -j DROP", icmpv6(&found, icmp))
-                };
-                content.head.extend([
-                    drop(&names.mld, "dst,dst", MLD2_LISTENER_REPORT),
-                    drop(&names.mld, "dst,dst", MLD_LISTENER_REPORT),
-                    drop(&names.vmac_nd, "src,dst", NEIGHBOUR_ADVERT),
-                ]);
-            }
-        }
+        keep_reports(family, desired, output, names, &mut content);
     }
-    let mut set = |name: &String, kind, entries: Vec<Entry>| {
-        content.sets.insert(name.clone(), (kind, BTreeSet::from_iter(entries)));
-    };
-    if shape.addresses && family == Family::Ip {
-        set(&names.address, kind, addresses.collect());
-        content.tail.extend(ends(settings).map(
-            |End { chain, directions: (address, _), .. }| {
-                format!("{chain} -m set --match-set {} {address} -j DROP", names.address)
-            },
-        ));
-    } else if shape.addresses {
-        set(&names.address6, kind, addresses.collect());
-        let links = blocked(family, desired).filter_map(|blocked| match blocked {
-            Blocked::OnLink(address, link) => {
-                Some(Entry::OnInterface((*address).into(), 128, link.name.clone()))
-            }
-            Blocked::Anywhere(_) => None,
-        });
-        set(&names.address_interface6, on, links.collect());
-        for End { chain, directions: (address, with_interface), .. } in ends(settings) {
-            let sets = [(&names.address_interface6, with_interface), (&names.address6, address)];
-            for (set, directions) in sets {
-                let found = format!("-m set --match-set {set} {directions} ");
-                content.tail.extend(all_but_discovery(chain, "", &found));
-            }
+    if shape.addresses {
+        match family {
+            Family::Ip => keep_addresses(desired, settings, names, &mut content),
+            Family::Ip6 => keep_addresses6(desired, settings, names, &mut content),
         }
     }
     content
 }
 
+/// What VMACs would tell of groups and of themselves does not leave.
+fn keep_reports(
+    family: Family,
+    desired: &Desired,
+    output: &str,
+    names: &SetNames,
+    content: &mut Content,
+) {
+    let on_all = |any: IpAddr| {
+        let vmacs = vmacs(family, desired);
+        vmacs.map(move |vmac| Entry::OnInterface(any, 0, vmac.name.clone()))
+    };
+    match family {
+        Family::Ip => {
+            let all = on_all(Ipv4Addr::UNSPECIFIED.into());
+            content.set(&names.igmp, SetKind::NetworksOnInterfaces, all);
+            let found = format!("-m set --match-set {} dst,dst", names.igmp);
+            content.head.push(format!("{output} -p igmp {found} -j DROP"));
+        }
+        Family::Ip6 => {
+            let all = on_all(Ipv6Addr::UNSPECIFIED.into());
+            content.set(&names.mld, SetKind::NetworksOnInterfaces, all);
+            let shared = vmacs(family, desired).filter_map(|vmac| {
+                Some(Entry::OnInterface(vmac.link_local?.into(), 128, vmac.name.clone()))
+            });
+            content.set(&names.vmac_nd, SetKind::NetworksOnInterfaces, shared);
+            let drop = |set: &str, directions: &str, icmp| {
+                let found = format!("-m set --match-set {set} {directions} ");
+                format!("{output} {} -j DROP", icmpv6(&found, icmp))
+            };
+            content.head.extend([
+                drop(&names.mld, "dst,dst", MLD2_LISTENER_REPORT),
+                drop(&names.mld, "dst,dst", MLD_LISTENER_REPORT),
+                drop(&names.vmac_nd, "src,dst", NEIGHBOUR_ADVERT),
+            ]);
+        }
+    }
+}
+
+/// Packets for addresses that are blocked do not come in, and none leave from them.
+fn keep_addresses(desired: &Desired, settings: &Settings, names: &SetNames, content: &mut Content) {
+    content.set(&names.address, SetKind::Addresses, blocked_anywhere(Family::Ip, desired));
+    for End { chain, directions: (address, _), .. } in ends(settings) {
+        let found = format!("-m set --match-set {} {address}", names.address);
+        content.tail.push(format!("{chain} {found} -j DROP"));
+    }
+}
+
+/// As [`keep_addresses`], but neighbours may still be found.
+fn keep_addresses6(
+    desired: &Desired,
+    settings: &Settings,
+    names: &SetNames,
+    content: &mut Content,
+) {
+    content.set(&names.address6, SetKind::Addresses, blocked_anywhere(Family::Ip6, desired));
+    let on_links = blocked(Family::Ip6, desired).filter_map(|blocked| match blocked {
+        Blocked::OnLink(address, link) => {
+            Some(Entry::OnInterface((*address).into(), 128, link.name.clone()))
+        }
+        Blocked::Anywhere(_) => None,
+    });
+    content.set(&names.address_interface6, SetKind::NetworksOnInterfaces, on_links);
+    for End { chain, directions: (address, with_interface), .. } in ends(settings) {
+        let sets = [(&names.address_interface6, with_interface), (&names.address6, address)];
+        for (set, directions) in sets {
+            let found = format!("-m set --match-set {set} {directions} ");
+            content.tail.extend(all_but_discovery(chain, "", &found));
+        }
+    }
+}
+
+fn blocked_anywhere(family: Family, desired: &Desired) -> impl Iterator<Item = Entry> {
+    blocked(family, desired).filter_map(|blocked| match blocked {
+        Blocked::Anywhere(address) => Some(Entry::Address(*address)),
+        Blocked::OnLink(..) => None,
+    })
+}
+
 fn without_sets(family: Family, desired: &Desired, settings: &Settings) -> Content {
-    let mut content = Content { sets: BTreeMap::new(), ..Content::default() };
+    let mut content = Content::default();
     for vmac in vmacs(family, desired) {
         let Some(output) = &settings.output else { break };
         let leaves = format!("-o {} ", vmac.name);
