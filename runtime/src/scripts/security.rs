@@ -49,34 +49,7 @@ impl<'a> ScriptChecker<'a> {
         let written = script.argv.first()?.clone();
         let name = written.to_string_lossy().into_owned();
         let mut report = |class, text: String| diagnostics.report(class, place, text);
-        let path = if written.as_bytes().contains(&b'/') {
-            PathBuf::from(&written)
-        } else {
-            match search(&written, &script.account) {
-                Ok(found) => {
-                    let text = format!(
-                        "WARNING - script `{name}` resolved by path search to `{}`. Please specify full path.",
-                        found.display()
-                    );
-                    report(Class::Harmless, text);
-                    found
-                }
-                Err(NotFound::Nowhere) => {
-                    report(
-                        Class::Harmless,
-                        format!("Cannot find script {name} in path - disabling"),
-                    );
-                    return None;
-                }
-                Err(NotFound::Forbidden) => {
-                    report(
-                        Class::Harmless,
-                        format!("Permissions failure for script {name} in path - disabling"),
-                    );
-                    return None;
-                }
-            }
-        };
+        let path = locate(&written, &script.account, |text| report(Class::Harmless, text))?;
         let found = as_account(&script.account, || {
             let real = fs::canonicalize(&path)?;
             let metadata = fs::metadata(&real)?;
@@ -141,6 +114,26 @@ impl<'a> ScriptChecker<'a> {
         );
         diagnostics.report_overall(Class::Security, text);
     }
+}
+
+/// Where the program `written` is: there, or where PATH leads. What is to be said of that goes to `report`.
+fn locate(written: &OsStr, account: &Account, report: impl FnOnce(String)) -> Option<PathBuf> {
+    if written.as_bytes().contains(&b'/') {
+        return Some(written.into());
+    }
+    let name = written.to_string_lossy();
+    let found = search(written, account);
+    report(match &found {
+        Ok(found) => format!(
+            "WARNING - script `{name}` resolved by path search to `{}`. Please specify full path.",
+            found.display()
+        ),
+        Err(NotFound::Nowhere) => format!("Cannot find script {name} in path - disabling"),
+        Err(NotFound::Forbidden) => {
+            format!("Permissions failure for script {name} in path - disabling")
+        }
+    });
+    found.ok()
 }
 
 enum NotFound {
