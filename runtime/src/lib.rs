@@ -1,4 +1,9 @@
 //! What every keepalived process needs: reactor, timers, signals, scripts, logging, netlink.
+//!
+//! [`event_loop`] is the shape of a child process: it waits on a [`reactor`], follows its parent ([`child`]), and does
+//! what its settings say ([`global`]). What it has to say goes to an [`audience`] of scripts, FIFOs and recipients of
+//! [`mail`], into dumps ([`mod@dump`], [`report`]), and to SNMP ([`agentx`]) and D-Bus ([`bus`]). [`netlink`] speaks with
+//! the kernel about a [`machine`], which is a value. Only [`sys`] calls the system without a safe wrapper in between.
 
 pub mod agentx;
 pub mod audience;
