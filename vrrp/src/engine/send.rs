@@ -85,21 +85,23 @@ impl Engine {
             let extra = self.extra_targets(instance, &targets);
             self.announcer.replace(id, &instance.config.garp, targets, extra, now);
         }
+        // The log can wait, the neighbours cannot.
         let due = self.announcer.due(now);
+        let sent = due.filter(|&target| self.frames.push(target, &self.interfaces, now));
+        let sent: Vec<Target> = sent.collect();
+        let failures = self.frames.send();
         for (id, target) in self.announcer.take_begun() {
             self.log_begun(id, target);
         }
-        for target in due {
-            if self.frames.push(target, &self.interfaces, now) {
-                debug!(
-                    "Sending {} on {} for {}",
-                    kind(target),
-                    self.interface_name(target.interface),
-                    target.address
-                );
-            }
+        for target in sent {
+            debug!(
+                "Sending {} on {} for {}",
+                kind(target),
+                self.interface_name(target.interface),
+                target.address
+            );
         }
-        for (target, errno) in self.frames.send() {
+        for (target, errno) in failures {
             info!(
                 "cannot announce {} on {}: {}",
                 target.address,
