@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use log::{debug, info};
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
 use nix::unistd::{chdir, getpid};
 use runtime::child::Setup;
 use runtime::global::Global;
@@ -160,22 +161,47 @@ impl Born {
 
 /// The last line of a child's log.
 fn report_end() {
-    match getrusage(UsageWho::RUSAGE_SELF) {
-        Ok(usage) if log::log_enabled!(log::Level::Debug) => {
-            let (user, system) = (usage.user_time(), usage.system_time());
-            debug!(
-                "Stopped - used {}.{:06} user time, {}.{:06} system time",
-                user.tv_sec(),
-                user.tv_usec(),
-                system.tv_sec(),
-                system.tv_usec()
-            );
+    let times = |who| getrusage(who).map(|usage| [usage.user_time(), usage.system_time()]);
+    match (times(UsageWho::RUSAGE_SELF), times(UsageWho::RUSAGE_CHILDREN)) {
+        (Ok(own), Ok(children)) if log::log_enabled!(log::Level::Debug) => {
+            debug!("{}", used(own, children));
         }
         _ => info!("Stopped"),
     }
 }
 
+/// User and system time of a child, and of its scripts where they have used any.
+fn used(own: [TimeVal; 2], children: [TimeVal; 2]) -> String {
+    let seconds = |time: TimeVal| format!("{}.{:06}", time.tv_sec(), time.tv_usec());
+    let ([user, system], [their_user, their_system]) = (own.map(seconds), children.map(seconds));
+    if children[0] == TimeVal::new(0, 0) {
+        return format!("Stopped - used {user} user time, {system} system time");
+    }
+    format!(
+        "Stopped - used (self/children) {user}/{their_user} user time, {system}/{their_system} system time"
+    )
+}
+
 /// How a child logs.
 pub(crate) fn log_settings(kind: Kind, options: &Options, global: &Global) -> logging::Settings {
     log_target::settings(kind.ident(), Some(kind.file_suffix()), options, &global.processes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the original says it.
+    #[test]
+    fn the_time_of_scripts_is_told_where_there_is_any() {
+        let [none, some] = [TimeVal::new(0, 0), TimeVal::new(1, 2178)];
+        assert_eq!(
+            used([some, none], [none, some]),
+            "Stopped - used 1.002178 user time, 0.000000 system time"
+        );
+        assert_eq!(
+            used([none, some], [some, none]),
+            "Stopped - used (self/children) 0.000000/1.002178 user time, 1.002178/0.000000 system time"
+        );
+    }
 }
