@@ -62,8 +62,14 @@ pub struct TableWatch {
 impl TableWatch {
     /// Begins to follow: every change after the return is seen.
     pub fn start(namespace: &Namespace) -> Self {
+        Self::with(namespace, &["rule"])
+    }
+
+    /// Follows routes and `objects`, as `ip monitor` calls them.
+    pub fn with(namespace: &Namespace, objects: &[&str]) -> Self {
         let mut monitor = Command::new("ip")
-            .args(["-n", namespace.name(), "-o", "monitor", "route", "rule"])
+            .args(["-n", namespace.name(), "-o", "monitor", "route"])
+            .args(objects)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

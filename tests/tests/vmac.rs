@@ -2,15 +2,12 @@
 //! that nothing of them is left.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
-use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use lab::{
     Binary, Capture, Captured, Content, Daemon, Dump, Lan, Mark, Namespace, PATIENCE, Router,
-    Scratch, Timeline,
+    Scratch, TableWatch,
 };
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -549,55 +546,16 @@ fn groups_are_joined_and_left_by_the_interface_below() {
     }
 }
 
-/// What `ip monitor link` prints in a namespace.
-struct Listener {
-    child: Child,
-    lines: Timeline<String>,
-}
-
-impl Listener {
-    fn start(namespace: &Namespace) -> Self {
-        let mut child = Command::new("ip")
-            .args(["-n", namespace.name(), "-o", "monitor", "link"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("ip is installed");
-        let output = BufReader::new(child.stdout.take().expect("it was asked for"));
-        let lines = Timeline::default();
-        let record = lines.clone();
-        thread::spawn(move || {
-            output.lines().map_while(Result::ok).for_each(|line| record.push(line))
-        });
-        let listener = Self { child, lines };
-        // It says nothing when it begins to listen, but of the first change that it hears.
-        while listener
-            .lines
-            .wait(Mark::default(), Duration::from_millis(20), |_| Some(()))
-            .is_none()
-        {
-            namespace.ip("link set inner0 group 0\n");
-        }
-        listener
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn listeners_hear_of_the_interface_below() {
     let heard = |form: &str| {
         let lan = Lan::new(1);
-        let listener = Listener::start(lan.nodes()[0].namespace());
+        let watch = TableWatch::with(lan.nodes()[0].namespace(), &["link"]);
         let router = Router::on(lan, &instance("web", 51, form, &["10.9.0.100/24"]));
         router.await_addresses(&["10.9.0.100"], true);
         router.namespace().ip("link set inner1 down\n");
         let mut heard = 0;
-        let end = listener.lines.wait(Mark::default(), PATIENCE, |line| {
+        let end = watch.lines().wait(Mark::default(), PATIENCE, |line| {
             heard += usize::from(line.contains(": eth0@"));
             line.contains(": inner1@").then_some(())
         });
