@@ -51,14 +51,12 @@ pub(crate) fn run(options: Options) -> i32 {
     info!("Starting {}", version::BANNER);
     let mut traces = Traces { core_pattern: core_dump::prepare(&options), ..Traces::default() };
     introduce();
-    match set_up(options, notifier, &mut traces) {
-        Ok(supervisor) => match supervisor.run() {
-            Outcome::Child(born) => {
-                drop(traces);
-                born.live()
-            }
-            Outcome::Exit(status) => finish(traces, status),
-        },
+    match supervise(options, notifier, &mut traces) {
+        Ok(Outcome::Child(born)) => {
+            drop(traces);
+            born.live()
+        }
+        Ok(Outcome::Exit(status)) => finish(traces, status),
         Err(End::AlreadyRunning) => {
             info!("daemon is already running");
             traces.clear();
@@ -72,6 +70,12 @@ pub(crate) fn run(options: Options) -> i32 {
 enum End {
     AlreadyRunning,
     Failed(i32),
+}
+
+/// Runs the parent until it has become something else. By itself, so that a child does not keep the parent's stack.
+#[inline(never)]
+fn supervise(options: Options, notifier: Notifier, traces: &mut Traces) -> Result<Outcome, End> {
+    Ok(set_up(options, notifier, traces)?.run())
 }
 
 /// The service manager talks to this process alone: what it starts must not find its address.

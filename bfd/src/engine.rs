@@ -111,7 +111,7 @@ struct Engine {
     /// So many datagrams can wait in a socket.
     most_waiting: usize,
     /// The settings of the whole daemon.
-    global: Global,
+    global: Box<Global>,
     dumps: Dumps<()>,
 }
 
@@ -170,14 +170,14 @@ impl Engine {
             present: Present::default(),
             received: RecvBatch::new(BATCH, ROOM),
             most_waiting: 0,
-            global: Global::default(),
+            global: Box::default(),
             dumps: Dumps::default(),
         })
     }
 
     /// Puts the configuration in force by difference: sessions that stay are not touched but for their parameters.
     fn load(&mut self) -> io::Result<()> {
-        let (mut global, present, config): (Global, Present, Config) =
+        let (mut global, present, config): (Box<Global>, Present, Config) =
             handover::open(&self.config).map_err(io::Error::other)?;
         // They are for those who track them.
         global.bfd_names = Vec::new();
