@@ -3,6 +3,7 @@
 
 mod far;
 mod others;
+mod upheavals;
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};

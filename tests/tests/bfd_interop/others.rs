@@ -150,8 +150,13 @@ impl<'a, const OURS: bool> Keepalived<'a, OURS> {
         new
     }
 
-    fn daemon(&self) -> &Daemon {
+    pub(crate) fn daemon(&self) -> &Daemon {
         self.daemon.as_ref().expect("it runs")
+    }
+
+    /// Takes the session out of its configuration.
+    pub(crate) fn forget(&self) {
+        self.daemon().reload(&idle_instance(52));
     }
 
     fn config(&self, interval: u32) -> String {
