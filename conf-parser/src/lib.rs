@@ -43,5 +43,6 @@ pub use place::{Extent, FileId, Place, Spanned};
 pub use statement::{Body, Line, Statement, Word};
 pub use suggest::did_you_mean;
 pub use value::{
-    Limits, parse_bool, parse_decimal, parse_int, parse_micros, parse_uint, parse_uint_base,
+    Limits, fitting, parse_bool, parse_decimal, parse_int, parse_micros, parse_uint,
+    parse_uint_base,
 };

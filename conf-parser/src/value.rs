@@ -204,6 +204,12 @@ pub(crate) fn scan(text: &str, base: u32) -> Scanned {
     Scanned { negative, magnitude, junk }
 }
 
+/// As much of the beginning of `text` as fits into `most` bytes.
+pub fn fitting(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
+    end.and_then(|end| text.get(..end)).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -331,5 +337,14 @@ mod tests {
             assert_eq!(run, (None, format!("WARNING - {complaint}")));
             assert_eq!(test, (None, complaint.to_owned()));
         }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_cut_between_characters() {
+        assert_eq!(fitting("name", 4), "name");
+        assert_eq!(fitting("name", 3), "nam");
+        assert_eq!(fitting("naïve", 3), "na");
+        assert_eq!(fitting("ï", 1), "");
+        assert_eq!(fitting("", 0), "");
     }
 }

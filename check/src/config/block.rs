@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use conf_parser::{
-    Args, Class, Diagnostics, Extent, Joined, Keyword, Limits, Statement, Value, keyword,
+    Args, Class, Diagnostics, Extent, Joined, Keyword, Limits, Statement, Value, fitting, keyword,
     parse_uint, report_missing_parameter,
 };
 
@@ -566,8 +566,7 @@ fn engine(
         let text = format!("persistence_name too long, truncating - {given}");
         diagnostics.report(Class::GeneralError, statement.place(), text);
     }
-    let end = (0..=ENGINE_MAX.min(given.len())).rev().find(|&end| given.is_char_boundary(end));
-    draft.engine = Some(given[..end.unwrap_or(0)].to_owned());
+    draft.engine = Some(fitting(given, ENGINE_MAX).to_owned());
 }
 
 fn sorry_server(

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::time::Duration;
 
 use conf_parser::{
-    Args, Class, Diagnostics, Keyword, Limits, Statement, Value, keyword, parse_int,
+    Args, Class, Diagnostics, Keyword, Limits, Statement, Value, fitting, keyword, parse_int,
 };
 use serde::{Deserialize, Serialize};
 
@@ -124,8 +124,7 @@ pub(super) fn process_name(
     }
     let text = format!("Process name {name} more than {NAME_MAX} characters, truncating");
     diagnostics.report(Class::GeneralError, statement.place(), text);
-    let end = (0..=NAME_MAX).rev().find(|&end| name.is_char_boundary(end)).unwrap_or(0);
-    name[..end].to_owned()
+    fitting(name, NAME_MAX).to_owned()
 }
 
 const fn priority(name: &'static str, help: &'static str) -> Keyword<Draft> {

@@ -1,8 +1,8 @@
 //! Which firewall keeps traffic for virtual addresses away, and the names there.
 
 use conf_parser::{
-    Args, Class, Diagnostics, Keyword, Limits, Reload, Statement, Word, keyword, parse_int,
-    parse_uint, report_missing_parameter,
+    Args, Class, Diagnostics, Keyword, Limits, Reload, Statement, Word, fitting, keyword,
+    parse_int, parse_uint, report_missing_parameter,
 };
 use serde::{Deserialize, Serialize};
 
@@ -247,9 +247,8 @@ fn ipsets(statement: &Statement, diagnostics: &mut Diagnostics) -> Ipsets {
 
 /// `base` with `suffix`, cut so that a set may be called so.
 fn with(base: &str, suffix: &str) -> String {
-    let room = SET_MAX + 1 - suffix.len();
-    let end = (0..=room.min(base.len())).rev().find(|&end| base.is_char_boundary(end));
-    format!("{}{suffix}", &base[..end.unwrap_or(0)])
+    let base = fitting(base, SET_MAX + 1 - suffix.len());
+    format!("{base}{suffix}")
 }
 
 fn nftables(

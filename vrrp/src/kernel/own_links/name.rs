@@ -1,5 +1,7 @@
 //! Names for interfaces that have none in the configuration.
 
+use conf_parser::fitting;
+
 use crate::packet::Family;
 
 /// The longest name of an interface.
@@ -18,9 +20,8 @@ pub(super) fn free(
     let numbers = (1u32..).filter(|&n| family == Family::V4 || n != 6).map(|n| n.to_string());
     let mut names = plain.chain(sixth).chain(numbers).map(|number| {
         let end = format!("{number}.{vrid}");
-        let room = LONGEST.saturating_sub(end.len());
-        let cut = (0..=room.min(prefix.len())).rev().find(|&at| prefix.is_char_boundary(at));
-        format!("{}{end}", &prefix[..cut.unwrap_or(0)])
+        let prefix = fitting(prefix, LONGEST.saturating_sub(end.len()));
+        format!("{prefix}{end}")
     });
     names.find(|name| !is_taken(name)).expect("numbers do not end before interfaces do")
 }
