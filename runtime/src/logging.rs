@@ -23,6 +23,10 @@ use syslog::Syslog;
 
 pub use syslog::Facility;
 
+/// So many lines wait for each reader that is slow or away: with `-D`, a takeover of hundreds of addresses is told in no
+/// time.
+const WAITING: usize = 2000;
+
 /// Where a process logs to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {

@@ -7,10 +7,8 @@ use std::os::fd::AsFd;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::WAITING;
 use super::line::Clock;
-
-/// So many lines wait: the start of hundreds of sessions is told in no time.
-const WAITING: usize = 1000;
 
 #[derive(Debug)]
 pub(super) struct Console<W = Stderr> {

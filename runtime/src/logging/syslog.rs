@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 
 use log::Level;
 
+use super::WAITING;
 use super::line::Clock;
 
 const SOCKET: &str = "/dev/log";
-/// So many lines wait for a daemon that is away or slow.
-const WAITING: usize = 250;
 /// Whoever writes many lines asks for a daemon that is away no more often than this.
 const AGAIN: Duration = Duration::from_millis(20);
 
@@ -104,6 +103,8 @@ impl Syslog {
             };
             self.away = None;
         }
+        // A burst is over; room for it is not kept.
+        self.waiting.shrink_to(WAITING / 10);
         false
     }
 
