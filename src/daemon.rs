@@ -44,6 +44,12 @@ struct Traces {
 
 /// Runs the daemon; returns the exit status of the parent, of a child, or of the process that started them.
 pub(crate) fn run(options: Options) -> i32 {
+    let status = live(options);
+    logging::finish();
+    status
+}
+
+fn live(options: Options) -> i32 {
     let notifier = take_environment();
     restore_crashes();
     hold_early_signals();

@@ -1,4 +1,4 @@
-//! Logging to syslog, to the console and to a file, without ever waiting for any of them.
+//! Logging to syslog, to the console and to a file, without ever waiting for any of them but at the end.
 //!
 //! Code logs by the macros of the `log` crate. `info!` is what everybody sees, `debug!` what `-D` adds, `trace!` what a
 //! second `-D` adds; all three are informational for syslog, as in the original. `error!` is an alert, `warn!` a warning.
@@ -13,6 +13,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use log::{LevelFilter, Log, Metadata, Record};
 
@@ -26,6 +28,8 @@ pub use syslog::Facility;
 /// So many lines wait for each reader that is slow or away: with `-D`, a takeover of hundreds of addresses is told in no
 /// time.
 const WAITING: usize = 2000;
+/// How long the end of a process may take for lines that wait.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Where a process logs to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,6 +99,14 @@ pub(crate) fn is_behind() -> bool {
         LOGGER.flush();
     }
     LOGGER.behind.load(Ordering::Relaxed)
+}
+
+/// The process ends: readers that are behind are given a moment for what still waits.
+pub fn finish() {
+    let deadline = Instant::now() + LAST_WORDS;
+    while is_behind() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 impl Log for Logger {

@@ -35,8 +35,8 @@ const EVENTS_PER_CALL: usize = 256;
 /// The reactor's own source.
 const CLOCK: Token = Token(usize::MAX);
 
-/// How long a syslog daemon that has fallen behind is left alone.
-const LOG_AGAIN: Duration = Duration::from_millis(50);
+/// How long a syslog daemon that has fallen behind is left alone. Some systems queue no more than ten lines for it.
+const LOG_AGAIN: Duration = Duration::from_millis(10);
 
 /// What to be told about a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
