@@ -57,6 +57,20 @@ fn a_group_in_fault_stays_so_when_a_vmac_is_made_again() {
     router.stop();
 }
 
+/// In the original the instance stays in FAULT.
+#[test]
+fn an_address_for_adverts_may_come_after_the_start() {
+    let lan = Lan::new(1);
+    lan.nodes()[0].namespace().ip("addr del fe80::ff:fe00:1/64 dev eth0\n");
+    let lines = "use_vmac\n    vmac_xmit_base";
+    let mut router = Router::on(lan, &instance("web", "eth0", 51, lines, "fe80::100/64"));
+    let fault = "(web) entering FAULT state (no IPv6 address for interface)";
+    router.daemon.await_log(Mark::default(), fault);
+    router.change("addr add fe80::ff:fe00:1/64 dev eth0 nodad\n", "(web) Entering BACKUP STATE");
+    router.await_on("fe80::100", "vrrp.51");
+    router.stop();
+}
+
 /// The original shows what it has set itself.
 #[test]
 fn dumps_tell_what_the_settings_were_before() {
