@@ -15,7 +15,7 @@ use nix::sys::socket::{
 };
 use nix::sys::time::TimeSpec;
 
-use crate::{Frame, Namespace, Timeline};
+use crate::{Frame, Namespace, PATIENCE, Timeline};
 
 /// A frame, when it passed, and where it came in.
 #[derive(Clone, Debug)]
@@ -62,6 +62,22 @@ impl Capture {
     /// What was recorded, as it grows.
     pub fn frames(&self) -> &Timeline<Captured> {
         &self.frames
+    }
+
+    /// Asserts that adverts go on for `more`, and that none since the beginning was later than `latest` after the one
+    /// before.
+    #[track_caller]
+    pub fn assert_steady(&self, more: Duration, latest: Duration) {
+        let at = |captured: &Captured| captured.frame.advert().map(|_| captured.at);
+        let end = SystemTime::now() + more;
+        let last = self.frames.wait(self.frames.mark(), more + PATIENCE, |captured| {
+            at(captured).filter(|&at| at >= end)
+        });
+        assert!(last.is_some(), "no more adverts");
+        let times: Vec<SystemTime> = self.frames.all().iter().filter_map(at).collect();
+        let gaps = times.windows(2).filter_map(|pair| pair[1].duration_since(pair[0]).ok());
+        let longest = gaps.max().unwrap_or_default();
+        assert!(longest < latest, "an advert was {longest:?} after the one before");
     }
 
     /// Writes what was recorded where tshark can read it: a classic pcap file of Ethernet frames.

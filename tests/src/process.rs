@@ -105,6 +105,13 @@ impl Process {
         line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
     }
 
+    /// The memory that it shares with no other, in kB.
+    pub fn own_memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        line.and_then(|line| line.split_whitespace().next()?.parse().ok()).expect("it is told")
+    }
+
     /// The processor time that it has used, by the scheduler's own account.
     pub fn processor_time(&self) -> Duration {
         time_in(&self.account())

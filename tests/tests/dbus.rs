@@ -5,9 +5,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use lab::{Binary, Bus, Capture, Captured, Content, Daemon, Mark, Namespace, PATIENCE, linked};
+use lab::{Binary, Bus, Capture, Content, Daemon, Mark, Namespace, PATIENCE, linked};
 use nix::sys::signal::Signal;
 
 const ROOT: &str = "/org/keepalived/Vrrp1";
@@ -19,6 +19,9 @@ const NOWHERE: &str = "/org/keepalived/Vrrp1/Instance/none/3/IPv4";
 const INSTANCE: &str = "org.keepalived.Vrrp1.Instance";
 const INTROSPECT: &str = "org.freedesktop.DBus.Introspectable.Introspect";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+
+/// No advert may be later than this after the one before, which is due after 100 ms.
+const LATEST: Duration = Duration::from_millis(250);
 
 const DBUS: &str = "global_defs {\n enable_dbus\n}\n";
 
@@ -364,36 +367,14 @@ fn neither_a_stuck_bus_nor_a_flood_of_calls_delays_an_advert() {
     let daemon = Daemon::start(&bus.with(Binary::under_test()), &namespace, &config);
     bus.await_signal(Mark::default(), &format!("VrrpStatusChange {ONE} 2"));
     let child = daemon.vrrp().expect("it runs");
-    let before = own_memory(child.pid());
+    let before = child.own_memory();
     let wire = Capture::start(&other, None);
-    let late = longest_gap(&wire, Duration::from_millis(500));
-    assert!(late < Duration::from_millis(250), "an advert was {late:?} after the one before");
+    wire.assert_steady(Duration::from_millis(500), LATEST);
     bus.flood(ONE, INTROSPECT, Duration::from_secs(1));
     bus.signal(Signal::SIGSTOP);
-    let late = longest_gap(&wire, Duration::from_secs(1));
-    assert!(late < Duration::from_millis(250), "an advert was {late:?} after the one before");
+    wire.assert_steady(Duration::from_secs(1), LATEST);
     bus.signal(Signal::SIGCONT);
     assert!(property(&bus, ONE, "State").contains("Master"));
-    let grown = own_memory(child.pid()).saturating_sub(before);
+    let grown = child.own_memory().saturating_sub(before);
     assert!(grown < 2 * 1024, "{grown} kB more");
-}
-
-/// The memory that a process shares with no other, in kB.
-fn own_memory(pid: i32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("it is told");
-    line.split_whitespace().next().and_then(|word| word.parse().ok()).expect("it is a number")
-}
-
-/// The longest time between two adverts of those that were seen, and are for so long.
-fn longest_gap(wire: &Capture, more: Duration) -> Duration {
-    let at = |captured: &Captured| captured.frame.advert().map(|_| captured.at);
-    let end = SystemTime::now() + more;
-    let last = wire.frames().wait(wire.frames().mark(), more + PATIENCE, |captured| {
-        at(captured).filter(|&at| at >= end)
-    });
-    assert!(last.is_some(), "no more adverts");
-    let times: Vec<SystemTime> = wire.frames().all().iter().filter_map(at).collect();
-    let gaps = times.windows(2).filter_map(|pair| pair[1].duration_since(pair[0]).ok());
-    gaps.max().unwrap_or_default()
 }

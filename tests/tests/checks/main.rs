@@ -556,9 +556,7 @@ fn reloads_leave_nothing_behind() {
             }
         }
         // What it shares with scripts that are just being started is not counted twice, or by half.
-        let own = line(checker.pid(), "status", "RssAnon:");
-        let own: u64 = own.trim_end_matches(" kB").parse().expect("it is a number");
-        (checker.descriptors().len(), own)
+        (checker.descriptors().len(), checker.own_memory())
     };
     let seen = [reload(6), reload(16), reload(16)];
     // Which attempts are under way is chance, and where memory has gaps; what a reload left behind would be there as often as
