@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use lab::{Advert, Binary, Capture, Captured, Daemon, Forged, Lan, Mark, PATIENCE};
+use lab::{Advert, Binary, Capture, Captured, Daemon, Forged, Lan, LogLine, Mark, PATIENCE};
 
 use crate::{announces, await_frames, await_masters, between, globals, instance, start};
 
@@ -43,11 +43,9 @@ vrrp_garp_master_refresh_repeat 2",
     assert_eq!(announcements(&lan, Mark::default(), "10.9.0.51", 8), [3, 3, 2]);
     assert_eq!(announcements(&lan, Mark::default(), "10.9.0.52", 9), [1, 4, 4]);
     // The log tells of each burst.
-    let said = daemon.log().all();
-    let said = said
-        .iter()
-        .filter(|line| line.text == "(own) Sending/queueing gratuitous ARPs on eth0 for 10.9.0.52");
-    assert!(said.count() >= 3, "{}", daemon.log_text());
+    let burst = "(own) Sending/queueing gratuitous ARPs on eth0 for 10.9.0.52";
+    let told = |lines: &[LogLine]| lines.iter().filter(|line| line.text == burst).count() >= 3;
+    assert!(daemon.log().wait_until(PATIENCE, told), "{}", daemon.log_text());
 }
 
 #[test]
