@@ -75,16 +75,17 @@ impl Bird {
         self.ask(&["configure"]);
     }
 
-    /// Waits until it says this of all its sessions.
+    /// Waits until all its sessions are up, or none is. One that is not may be Down or Init, and change between the two.
     #[track_caller]
-    pub fn await_state(&self, state: &str) {
+    pub fn await_up(&self, up: bool) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let sessions = self.ask(&["show", "bfd", "sessions"]);
-            if sessions.matches(state).count() == self.sessions.ends.len() {
+            let wanted = if up { self.sessions.ends.len() } else { 0 };
+            if sessions.matches("Up").count() == wanted {
                 return;
             }
-            assert!(Instant::now() < deadline, "not {state}: {sessions}");
+            assert!(Instant::now() < deadline, "up is not {up}: {sessions}");
             // It tells nobody of changes.
             std::thread::sleep(Duration::from_millis(50));
         }

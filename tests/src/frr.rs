@@ -141,17 +141,17 @@ impl Frr {
         sessions[0].clone()
     }
 
-    /// Waits until its sessions have this `status`: `up`, `down` or `shutdown`.
+    /// Waits until all its sessions are up, or none is. One that is not may be Down or Init, and change between the two.
     #[track_caller]
-    pub fn await_state(&self, status: &str) {
+    pub fn await_up(&self, up: bool) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let sessions = self.sessions();
-            let fitting = sessions.iter().filter(|session| session["status"] == status);
+            let fitting = sessions.iter().filter(|session| (session["status"] == "up") == up);
             if fitting.count() == self.peers.len() {
                 return;
             }
-            assert!(Instant::now() < deadline, "not {status}: {sessions:?}");
+            assert!(Instant::now() < deadline, "up is not {up}: {sessions:?}");
             // It tells nobody of changes.
             std::thread::sleep(Duration::from_millis(50));
         }

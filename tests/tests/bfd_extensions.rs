@@ -61,7 +61,7 @@ mod better_than_the_original {
         drop(daemon);
         let daemon = start(&lan, 0, [own, other], &right);
         daemon.await_log(Mark::default(), UP);
-        bird.await_state("Up");
+        bird.await_up(true);
         let frames = lan.capture().frames().mark();
         one_second(&lan, frames);
         assert!(!say(&daemon, mark, DOWN), "{}", daemon.log_text());
@@ -141,7 +141,7 @@ mod better_than_the_original {
         let bird = Bird::start(lan.nodes()[1].namespace(), [other, own], 50, "");
         let daemon = start(&lan, 0, [own, other], "demand 400");
         daemon.await_log(Mark::default(), UP);
-        bird.await_state("Up");
+        bird.await_up(true);
         let frames = lan.capture().frames();
         // Whatever was on its way has arrived by then.
         one_second(&lan, frames.mark());
@@ -218,7 +218,7 @@ mod better_than_the_original {
         let second = lan.nodes()[1].namespace();
         reflect(second);
         let _frr = Frr::start(second, [other, own], 300, "  echo receive-interval 20");
-        let daemon = start(&lan, 0, [own, other], "echo_tx 20");
+        let daemon = start(&lan, 0, [own, other], "echo_tx 20\n    multiplier 10");
         echoes_are_missed(&lan, &daemon);
     }
 
@@ -228,7 +228,7 @@ mod better_than_the_original {
         let [own, other] = ends(false);
         let [first, second] = [0, 1].map(|node: usize| lan.nodes()[node].namespace());
         reflect(first);
-        let more = "  echo-mode\n  echo transmit-interval 20";
+        let more = "  echo-mode\n  echo transmit-interval 20\n  detect-multiplier 10";
         let frr = Frr::start(second, [other, own], 300, more);
         let daemon = start(&lan, 0, [own, other], "echo_rx 20");
         daemon.await_log(Mark::default(), UP);
@@ -251,7 +251,7 @@ mod better_than_the_original {
         let second = lan.nodes()[1].namespace();
         reflect(second);
         let _second = start(&lan, 1, [other, own], "echo_rx 20");
-        let daemon = start(&lan, 0, [own, other], "echo_tx 10");
+        let daemon = start(&lan, 0, [own, other], "echo_tx 10\n    multiplier 20");
         echoes_are_missed(&lan, &daemon);
     }
 

@@ -30,11 +30,12 @@ fn ends(node: usize, is_v6: bool) -> [IpAddr; 2] {
     [far(node, is_v6), far(0, is_v6)]
 }
 
-/// A session over one hop between the first node and `node`, as `node` sees it or as the first does.
+/// A session over one hop between the first node and `node`, as `node` sees it or as the first does. It must not
+/// fall while others do, nor when the machine stands still for a moment.
 fn near(name: &str, node: usize, is_first: bool) -> String {
     let address = |node: usize| IpAddr::from([10, 9, 0, u8::try_from(node + 1).expect("few")]);
     let [own, other] = if is_first { [0, node] } else { [node, 0] };
-    session(name, [address(own), address(other)], "")
+    session(name, [address(own), address(other)], "multiplier 20")
 }
 
 /// Five nodes whose far addresses reach each other by way of the last one.

@@ -82,7 +82,7 @@ impl Other for BirdSide<'_> {
     }
 
     fn await_up(&self, up: bool) {
-        self.bird().await_state(if up { "Up" } else { "Down" });
+        self.bird().await_up(up);
     }
 }
 
@@ -130,7 +130,7 @@ impl Other for FrrSide<'_> {
     }
 
     fn await_up(&self, up: bool) {
-        self.frr().await_state(if up { "up" } else { "down" });
+        self.frr().await_up(up);
     }
 }
 
