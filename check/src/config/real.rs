@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use conf_parser::{
-    Args, Class, Diagnostics, Joined, Keyword, Statement, Word, keyword, parse_address, parse_port,
-    report_missing_parameter,
+    Args, Class, Diagnostics, Joined, Keyword, Statement, Value, Word, keyword, parse_address,
+    parse_port, report_missing_parameter,
 };
 use runtime::global::{Global, Script};
 use serde::{Deserialize, Serialize};
@@ -339,111 +339,16 @@ pub(super) fn snmp_name(
 }
 
 const CHECKS: &[Keyword<Draft>] = &[
-    keyword(
-        "TCP_CHECK",
-        Args::Block("", &TCP_CHECK),
-        "a connection can be made",
-        |server, _, statement, diagnostics| {
-            server.check(&TCP_CHECK, statement, diagnostics, |(), _, _| Some(KindDraft::Tcp));
-        },
-    ),
-    keyword(
-        "HTTP_GET",
-        Args::Block("", &HTTP_GET),
-        "pages are served",
-        |server, _, statement, diagnostics| {
-            server.check(
-                &HTTP_GET,
-                statement,
-                diagnostics,
-                |http: HttpDraft, statement, diagnostics| {
-                    http.finish(false, statement, diagnostics)
-                        .map(|http| KindDraft::Http(Box::new(http)))
-                },
-            );
-        },
-    ),
-    keyword(
-        "SSL_GET",
-        Args::Block("", &SSL_GET),
-        "pages are served over TLS",
-        |server, _, statement, diagnostics| {
-            server.check(
-                &SSL_GET,
-                statement,
-                diagnostics,
-                |http: HttpDraft, statement, diagnostics| {
-                    http.finish(true, statement, diagnostics)
-                        .map(|http| KindDraft::Http(Box::new(http)))
-                },
-            );
-        },
-    ),
-    keyword(
-        "SMTP_CHECK",
-        Args::Block("", &SMTP_CHECK),
-        "a mail server greets",
-        |server, _, statement, diagnostics| {
-            server.smtp(statement, diagnostics);
-        },
-    ),
-    keyword(
-        "DNS_CHECK",
-        Args::Block("", &DNS_CHECK),
-        "a name server answers",
-        |server, _, statement, diagnostics| {
-            server.check(&DNS_CHECK, statement, diagnostics, |dns: DnsDraft, _, _| {
-                Some(KindDraft::Dns(Box::new(dns.finish())))
-            });
-        },
-    ),
-    keyword(
-        "UDP_CHECK",
-        Args::Block("", &UDP_CHECK),
-        "a datagram is answered",
-        |server, _, statement, diagnostics| {
-            server.check(
-                &UDP_CHECK,
-                statement,
-                diagnostics,
-                |udp: UdpDraft, statement, diagnostics| {
-                    Some(KindDraft::Udp(Box::new(udp.finish(statement, diagnostics))))
-                },
-            );
-        },
-    ),
-    keyword(
-        "PING_CHECK",
-        Args::Block("", &PING_CHECK),
-        "an echo request is answered",
-        |server, _, statement, diagnostics| {
-            server.check(&PING_CHECK, statement, diagnostics, |(), _, _| Some(KindDraft::Ping));
-        },
-    ),
-    keyword(
-        "MISC_CHECK",
-        Args::Block("", &MISC_CHECK),
-        "a script says so",
-        |server, _, statement, diagnostics| {
-            server.misc(statement, diagnostics);
-        },
-    ),
-    keyword(
-        "FILE_CHECK",
-        Args::Block("", &FILE_CHECK),
-        "a tracked file says so",
-        |server, _, statement, diagnostics| {
-            server.file(statement, diagnostics);
-        },
-    ),
-    keyword(
-        "BFD_CHECK",
-        Args::Block("", &BFD_CHECK),
-        "a BFD session is up",
-        |server, _, statement, diagnostics| {
-            server.bfd(statement, diagnostics);
-        },
-    ),
+    keyword("TCP_CHECK", Args::Block("", &TCP_CHECK), "a connection can be made", Draft::tcp),
+    keyword("HTTP_GET", Args::Block("", &HTTP_GET), "pages are served", Draft::http),
+    keyword("SSL_GET", Args::Block("", &SSL_GET), "pages are served over TLS", Draft::https),
+    keyword("SMTP_CHECK", Args::Block("", &SMTP_CHECK), "a mail server greets", Draft::smtp),
+    keyword("DNS_CHECK", Args::Block("", &DNS_CHECK), "a name server answers", Draft::dns),
+    keyword("UDP_CHECK", Args::Block("", &UDP_CHECK), "a datagram is answered", Draft::udp),
+    keyword("PING_CHECK", Args::Block("", &PING_CHECK), "an echo request is answered", Draft::ping),
+    keyword("MISC_CHECK", Args::Block("", &MISC_CHECK), "a script says so", Draft::misc),
+    keyword("FILE_CHECK", Args::Block("", &FILE_CHECK), "a tracked file says so", Draft::file),
+    keyword("BFD_CHECK", Args::Block("", &BFD_CHECK), "a BFD session is up", Draft::bfd),
 ];
 
 type Plain = checker::Draft<()>;
@@ -469,18 +374,59 @@ impl Draft {
         table: &Joined<checker::Draft<K>>,
         statement: &Statement,
         diagnostics: &mut Diagnostics,
-        finish: fn(K, &Statement, &mut Diagnostics) -> Option<KindDraft>,
+        finish: impl FnOnce(K, &mut Diagnostics) -> Option<KindDraft>,
     ) {
         let mut draft = checker::Draft::<K>::default();
         draft.common.target = Some(self.address);
         table.fill(&mut draft, statement, diagnostics);
-        let Some(kind) = finish(draft.special, statement, diagnostics) else { return };
+        let Some(kind) = finish(draft.special, diagnostics) else { return };
         if draft.common.check(self.address, statement.extent(), diagnostics) {
             self.add(draft.common, kind);
         }
     }
 
-    fn misc(&mut self, statement: &Statement, diagnostics: &mut Diagnostics) {
+    fn tcp(&mut self, _: Value<'_>, statement: &Statement, diagnostics: &mut Diagnostics) {
+        self.check(&TCP_CHECK, statement, diagnostics, |(), _| Some(KindDraft::Tcp));
+    }
+
+    fn ping(&mut self, _: Value<'_>, statement: &Statement, diagnostics: &mut Diagnostics) {
+        self.check(&PING_CHECK, statement, diagnostics, |(), _| Some(KindDraft::Ping));
+    }
+
+    fn http(&mut self, _: Value<'_>, statement: &Statement, diagnostics: &mut Diagnostics) {
+        self.pages(&HTTP_GET, false, statement, diagnostics);
+    }
+
+    fn https(&mut self, _: Value<'_>, statement: &Statement, diagnostics: &mut Diagnostics) {
+        self.pages(&SSL_GET, true, statement, diagnostics);
+    }
+
+    fn pages(
+        &mut self,
+        table: &Joined<checker::Draft<HttpDraft>>,
+        tls: bool,
+        statement: &Statement,
+        diagnostics: &mut Diagnostics,
+    ) {
+        self.check(table, statement, diagnostics, |http, diagnostics| {
+            let http = http.finish(tls, statement, diagnostics)?;
+            Some(KindDraft::Http(Box::new(http)))
+        });
+    }
+
+    fn dns(&mut self, _: Value<'_>, statement: &Statement, diagnostics: &mut Diagnostics) {
+        self.check(&DNS_CHECK, statement, diagnostics, |dns: DnsDraft, _| {
+            Some(KindDraft::Dns(Box::new(dns.finish())))
+        });
+    }
+
+    fn udp(&mut self, _: Value<'_>, statement: &Statement, diagnostics: &mut Diagnostics) {
+        self.check(&UDP_CHECK, statement, diagnostics, |udp: UdpDraft, diagnostics| {
+            Some(KindDraft::Udp(Box::new(udp.finish(statement, diagnostics))))
+        });
+    }
+
+    fn misc(&mut self, _: Value<'_>, statement: &Statement, diagnostics: &mut Diagnostics) {
         let mut draft = checker::Draft::<MiscDraft>::default();
         MISC_CHECK.fill(&mut draft, statement, diagnostics);
         let scripts = &self.global.scripts;
@@ -489,7 +435,7 @@ impl Draft {
         }
     }
 
-    fn file(&mut self, statement: &Statement, diagnostics: &mut Diagnostics) {
+    fn file(&mut self, _: Value<'_>, statement: &Statement, diagnostics: &mut Diagnostics) {
         let mut draft = FileDraft::new(&self.global);
         FILE_CHECK.fill(&mut draft, statement, diagnostics);
         if let Some(file) = draft.finish(statement.extent(), diagnostics) {
@@ -497,7 +443,7 @@ impl Draft {
         }
     }
 
-    fn bfd(&mut self, statement: &Statement, diagnostics: &mut Diagnostics) {
+    fn bfd(&mut self, _: Value<'_>, statement: &Statement, diagnostics: &mut Diagnostics) {
         let mut draft = checker::Draft::<BfdDraft>::default();
         BFD_CHECK.fill(&mut draft, statement, diagnostics);
         let (names, watched) = (draft.special, &self.sessions);
@@ -511,7 +457,7 @@ impl Draft {
 
     /// Reads a block of SMTP_CHECK. The blocks in it are checks of their own, which have the timing of the outer one where
     /// they say nothing; the outer one is a check itself if it says where to connect, or if it is alone.
-    fn smtp(&mut self, statement: &Statement, diagnostics: &mut Diagnostics) {
+    fn smtp(&mut self, _: Value<'_>, statement: &Statement, diagnostics: &mut Diagnostics) {
         let mut draft = checker::Draft::<SmtpDraft>::default();
         SMTP_CHECK.fill(&mut draft, statement, diagnostics);
         let helo = draft.special.helo.unwrap_or_else(|| DEFAULT_HELO.to_owned());
