@@ -4,7 +4,7 @@
 use std::fs;
 
 use lab::objects::{await_master, instance, master};
-use lab::{Binary, Daemon, Lan, Mark, PATIENCE, TableWatch};
+use lab::{Binary, Daemon, Dump, Lan, Mark, PATIENCE, TableWatch};
 
 const STATIC: &str = "static_ipaddress {
     10.7.0.1/24 dev inner0
@@ -83,6 +83,26 @@ fn what_somebody_deletes_is_put_back() {
     assert_eq!((namespace.routes().len(), namespace.rules().len()), (3, 1));
     let log = daemon.log_text();
     assert_eq!(log.matches("Entering MASTER STATE").count(), 1, "{log}");
+}
+
+#[test]
+fn an_interface_that_the_kernel_has_found_is_told() {
+    let lan = Lan::new(1);
+    let namespace = lan.nodes()[0].namespace();
+    let config = "static_routes {\n 10.72.0.0/16 via 10.9.0.9\n}\n".to_owned() + &instance("");
+    let line = "prepend 10.72.0.0/16 via inet 10.9.0.9 proto 18 [dev eth0]";
+    let mut daemon = master(&lan, &config);
+    let watch = TableWatch::start(namespace);
+    // The second one finds the route there.
+    for _ in 0..2 {
+        assert!(daemon.dump(Dump::State).contains(&format!(" {line}\n")), "{}", daemon.log_text());
+        let (mark, seen) = (daemon.log().mark(), watch.lines().mark());
+        namespace.ip("route del 10.72.0.0/16\n");
+        daemon.await_log(mark, &format!("Restoring deleted static route {line}"));
+        watch.wait(seen, "10.72.0.0/16", true);
+        daemon.kill();
+        daemon = master(&lan, &config);
+    }
 }
 
 #[test]

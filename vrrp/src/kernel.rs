@@ -155,6 +155,11 @@ impl Ledger {
         self.rules.take_lost()
     }
 
+    /// What the kernel has shown of a lost route when it went.
+    pub fn last_seen(&self, route: &Route) -> Option<&Route> {
+        self.routes.last_seen(route)
+    }
+
     /// Leaves a lost route to whoever has taken it away.
     pub fn give_up_route(&mut self, route: &Route) {
         self.routes.give_up(route);

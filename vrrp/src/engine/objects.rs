@@ -212,8 +212,7 @@ impl Engine {
         if !masters.is_empty() {
             self.fall_back(masters, now);
         } else if let Some(route) = self.config.static_routes.iter().find(is_lost) {
-            let text = report::route(route, self.track_group(route.track_group));
-            info!("Restoring deleted static route {text}");
+            info!("Restoring deleted static route {}", self.lost_route_line(route, lost));
             self.dirty = true;
         } else {
             self.ledger.give_up_route(lost);

@@ -53,6 +53,8 @@ struct Entry<T> {
     object: T,
     presence: Presence,
     wanted: bool,
+    /// As the kernel has shown it when somebody took it away.
+    last_seen: Option<Box<T>>,
     /// Why the kernel did not do what it was asked for, which has been told.
     refusal: Option<Errno>,
     serial: u64,
@@ -95,6 +97,7 @@ impl<T: Object> Objects<T> {
                 object: object.clone(),
                 presence: Presence::Absent,
                 wanted: false,
+                last_seen: None,
                 refusal: None,
                 serial: self.serial,
             };
@@ -130,6 +133,7 @@ impl<T: Object> Objects<T> {
         let entry = self.entries.get_mut(&object.key())?;
         entry.serial = self.serial;
         entry.object = object;
+        entry.last_seen = None;
         match &outcome {
             Ok(()) | Err(NetlinkError::Refused { errno: Errno::EEXIST, .. }) => {
                 entry.presence = Presence::Present;
@@ -176,6 +180,12 @@ impl<T: Object> Objects<T> {
             Presence::Present | Presence::Stale => Presence::Doubtful,
             known => known,
         };
+        entry.last_seen = Some(Box::new(shown.clone()));
+    }
+
+    /// What the kernel has shown of one that somebody has taken away.
+    pub(super) fn last_seen(&self, object: &T) -> Option<&T> {
+        self.entries.get(&object.key())?.last_seen.as_deref()
     }
 
     /// Something has happened after which the kernel may have removed, or does not hold any more, those that `concerns`
@@ -239,6 +249,7 @@ impl<T: Object> Objects<T> {
                 object: object.clone(),
                 presence: if complete { Presence::Present } else { Presence::Stale },
                 wanted: false,
+                last_seen: None,
                 refusal: None,
                 serial: self.serial,
             };

@@ -85,24 +85,33 @@ impl Engine {
 
     /// A route as dumps show it, with the interface that the kernel has found for it.
     pub(super) fn route_line(&self, route: &Route) -> String {
-        let text = report::route(route, self.track_group(route.track_group));
         let shown = self.shown_routes.get().and_then(|shown| {
             let placed = self.left_to_the_kernel(route)?;
             shown.iter().find(|shown| Ledger::is_shown_as(&placed, shown))
         });
+        self.route_text(route, shown)
+    }
+
+    /// A route that somebody has taken away, with the interface that the kernel had found for it.
+    pub(in crate::engine) fn lost_route_line(
+        &self,
+        route: &Route,
+        lost: &machine::Route,
+    ) -> String {
+        self.route_text(route, self.ledger.last_seen(lost).filter(|_| is_left(route)))
+    }
+
+    fn route_text(&self, route: &Route, shown: Option<&machine::Route>) -> String {
+        let text = report::route(route, self.track_group(route.track_group));
         match shown.and_then(|shown| shown.hops.first()?.interface) {
             Some(index) => format!("{text} [dev {}]", self.interface_name(index)),
             None => text,
         }
     }
 
-    /// A route that is there, and of which the kernel has had to find out the interface. It is only known which one that
-    /// is where the metric is what the configuration says: the kernel gives IPv6 routes without one 1024.
+    /// A route that is there, and of which the kernel has had to find out the interface.
     fn left_to_the_kernel(&self, route: &Route) -> Option<machine::Route> {
-        let Route { interface, next_hops, tracked, metric, .. } = route;
-        let is_known = route.family == Family::V4 || metric.is_some_and(|metric| metric != 0);
-        let is_left = interface.is_none() && next_hops.is_empty() && *tracked && is_known;
-        let placed = is_left.then(|| self.place_route(route)).flatten();
+        let placed = is_left(route).then(|| self.place_route(route)).flatten();
         placed.filter(|placed| self.ledger.holds_route(placed))
     }
 
@@ -162,4 +171,12 @@ fn section(title: &str, lines: impl Iterator<Item = String>, out: &mut Report) {
     }
     out.heading(title);
     out.inside(|out| out.inside(|out| lines.for_each(|line| out.line(line))));
+}
+
+/// Whether the kernel has to find out the interface of a route. It is only known which route that is where the metric is
+/// what the configuration says: the kernel gives IPv6 routes without one 1024.
+fn is_left(route: &Route) -> bool {
+    let Route { interface, next_hops, tracked, metric, .. } = route;
+    let is_known = route.family == Family::V4 || metric.is_some_and(|metric| metric != 0);
+    interface.is_none() && next_hops.is_empty() && *tracked && is_known
 }
