@@ -43,6 +43,5 @@ pub use place::{Extent, FileId, Place, Spanned};
 pub use statement::{Body, Line, Statement, Word};
 pub use suggest::did_you_mean;
 pub use value::{
-    Limits, fitting, parse_bool, parse_decimal, parse_int, parse_micros, parse_uint,
-    parse_uint_base,
+    Limits, c_number, fitting, parse_bool, parse_decimal, parse_int, parse_micros, parse_uint,
 };

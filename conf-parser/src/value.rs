@@ -55,21 +55,10 @@ pub fn parse_uint(
     limits: Limits<u64>,
     diagnostics: &mut Diagnostics,
 ) -> Option<u64> {
-    parse_uint_base(word, 10, limits, diagnostics)
-}
-
-/// An unsigned number within its limits, in base 8, 10 or 16, or in base 0: that of its prefix, `0x` or `0`. Anything else
-/// is reported and `None`.
-pub fn parse_uint_base(
-    word: Word<'_>,
-    base: u32,
-    limits: Limits<u64>,
-    diagnostics: &mut Diagnostics,
-) -> Option<u64> {
     let text = word.text;
     let Limits { min, max, strict } = limits;
     let wide = u32::try_from(max).is_err();
-    let scanned = scan(text, base);
+    let scanned = scan(text, 10);
     let value = scanned.unsigned();
     let fits = (min..=max).contains(&value);
     let warn = warning(strict, diagnostics);
@@ -174,7 +163,14 @@ impl Scanned {
     }
 }
 
-/// Reads an integer in base 8, 10 or 16, or in base 0: that of its prefix.
+/// A number as C writes it: decimal, hexadecimal after `0x`, octal after `0`; nothing else may stand there.
+pub fn c_number(text: &str) -> Option<u64> {
+    let scanned = scan(text, 0);
+    let is_number = !text.is_empty() && !scanned.negative && !scanned.junk;
+    scanned.magnitude.filter(|_| is_number)
+}
+
+/// Reads an integer in base 10, or in base 0: that of its prefix.
 pub(crate) fn scan(text: &str, base: u32) -> Scanned {
     let bytes = text.as_bytes();
     let blank = bytes.iter().take_while(|byte| is_space(**byte)).count();
@@ -186,7 +182,7 @@ pub(crate) fn scan(text: &str, base: u32) -> Scanned {
     };
     let (base, digits) = match digits {
         [b'0', b'x' | b'X', rest @ ..]
-            if matches!(base, 0 | 16) && rest.first().is_some_and(u8::is_ascii_hexdigit) =>
+            if base == 0 && rest.first().is_some_and(u8::is_ascii_hexdigit) =>
         {
             (16, rest)
         }
@@ -295,16 +291,24 @@ mod tests {
     }
 
     #[test]
-    fn other_bases() {
-        let based = |text, base| {
-            let limits = Limits { min: 0, max: 0o7777, strict: true };
-            both(text, |word, found| parse_uint_base(word, base, limits, found))[0].0
-        };
-        assert_eq!(based("022", 8), Some(0o22));
-        assert_eq!(based("0x1f", 0), Some(0x1f));
-        assert_eq!(based("010", 0), Some(8));
-        assert_eq!(based("9", 8), None);
-        assert_eq!(based("0x", 0), None);
+    fn numbers_of_c() {
+        for (text, value) in [
+            ("0", Some(0)),
+            ("42", Some(42)),
+            ("0x1F", Some(31)),
+            ("010", Some(8)),
+            (" +7", Some(7)),
+            ("", None),
+            ("0x", None),
+            ("09", None),
+            ("-1", None),
+            ("++1", None),
+            ("1 ", None),
+            ("main", None),
+            ("99999999999999999999", None),
+        ] {
+            assert_eq!(c_number(text), value, "{text:?}");
+        }
     }
 
     #[test]

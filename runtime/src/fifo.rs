@@ -106,7 +106,7 @@ impl Fifo {
     }
 
     /// The reader has ended; it is not started again.
-    pub fn reader_ended(&mut self) {
+    pub(crate) fn reader_ended(&mut self) {
         info!("{}notify fifo script terminated", self.kind);
         self.reader = None;
     }

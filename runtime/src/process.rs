@@ -110,7 +110,7 @@ pub fn reap() -> io::Result<Option<(Pid, Ending)>> {
 
 /// How `pid`, a child of this process, ended; `None` while it runs. It is an error when there is no such child, as when
 /// [`reap`] has met it before.
-pub fn reap_one(pid: Pid) -> io::Result<Option<Ending>> {
+pub(crate) fn reap_one(pid: Pid) -> io::Result<Option<Ending>> {
     Ok(reap_from(Some(pid))?.map(|(_, ending)| ending))
 }
 

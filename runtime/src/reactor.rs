@@ -109,18 +109,6 @@ impl<S: Copy, T: Copy + Eq + Hash> Reactor<S, T> {
         Ok(Registration(token))
     }
 
-    /// Changes what is reported about a source.
-    pub fn reregister(
-        &mut self,
-        fd: &impl AsFd,
-        registration: &Registration,
-        readiness: Readiness,
-    ) -> io::Result<()> {
-        let raw = fd.as_fd().as_raw_fd();
-        let interest = readiness.interest();
-        self.poll.registry().reregister(&mut SourceFd(&raw), registration.0, interest)
-    }
-
     /// Forgets a source. An event of it that was already on its way is dropped.
     pub fn deregister(&mut self, fd: &impl AsFd, registration: Registration) -> io::Result<()> {
         self.sources.remove(&registration.0);

@@ -26,7 +26,7 @@ impl Report {
     }
 
     /// A report on what was configured, for the log: without what changes while the daemon runs.
-    pub fn of_configuration() -> Self {
+    pub(crate) fn of_configuration() -> Self {
         Self { text: String::new(), depth: 0, shows_state: false }
     }
 

@@ -95,7 +95,7 @@ pub fn start<A: AsRef<OsStr>>(script: &Script, arguments: &[A]) -> io::Result<Ru
 }
 
 /// The file whose opening is all that a "script" of the form `</path` tests.
-pub fn file_to_open(script: &Script) -> Option<&OsStr> {
+pub(crate) fn file_to_open(script: &Script) -> Option<&OsStr> {
     let rest = script.argv.first()?.as_bytes().strip_prefix(b"<")?;
     let path = rest.trim_ascii_start();
     path.starts_with(b"/").then(|| OsStr::from_bytes(path))

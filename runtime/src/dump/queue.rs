@@ -34,7 +34,7 @@ impl<W: std::marker::Copy + PartialEq> Dumps<W> {
     }
 
     /// What is to be written next, if nothing is being written. It then counts as begun.
-    pub fn take_next(&mut self) -> Option<W> {
+    pub(crate) fn take_next(&mut self) -> Option<W> {
         if self.writing.is_some() || self.waiting.is_empty() {
             return None;
         }
@@ -70,7 +70,7 @@ impl<W: std::marker::Copy + PartialEq> Dumps<W> {
     }
 
     /// Whether something is being written.
-    pub fn is_writing(&self) -> bool {
+    pub(crate) fn is_writing(&self) -> bool {
         self.writing.is_some()
     }
 

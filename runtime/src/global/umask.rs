@@ -1,6 +1,6 @@
 //! The file creation mask: a number, or names of bits.
 
-use conf_parser::{Class, Diagnostics, Statement, report_missing_parameter};
+use conf_parser::{Class, Diagnostics, Statement, c_number, report_missing_parameter};
 
 /// Reads the mask that follows the keyword; `None` where there is none that could be used, which has been reported then.
 pub(super) fn umask(statement: &Statement, diagnostics: &mut Diagnostics) -> Option<u32> {
@@ -21,15 +21,8 @@ pub(super) fn umask(statement: &Statement, diagnostics: &mut Diagnostics) -> Opt
     mask.map_err(|text| diagnostics.report(Class::GeneralError, word.place, text)).ok()
 }
 
-/// Octal with a leading 0, hexadecimal with 0x, otherwise decimal.
 fn mask_number(text: &str) -> Option<u32> {
-    let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(digits) => (digits, 16),
-        None if text.starts_with('0') => (text, 8),
-        None => (text, 10),
-    };
-    let digits_only = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let mask = u32::from_str_radix(digits, radix).ok().filter(|_| digits_only)?;
+    let mask = c_number(text).and_then(|mask| u32::try_from(mask).ok())?;
     (mask <= 0o777).then_some(mask)
 }
 

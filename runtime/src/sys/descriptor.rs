@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 
 /// Marks all descriptors from `first` on as closed by `exec` (Linux 5.11).
-pub fn close_on_exec_from(first: u32) -> io::Result<()> {
+pub(crate) fn close_on_exec_from(first: u32) -> io::Result<()> {
     const CLOSE_RANGE_CLOEXEC: libc::c_uint = 1 << 2;
     // SAFETY: three integers go in; descriptors are only marked, none is closed under its owner.
     let ret = unsafe {
@@ -20,7 +20,7 @@ pub fn close_on_exec_from(first: u32) -> io::Result<()> {
 
 /// Closes all descriptors from `first` on. Only for a copy of a process that uses none of them any more and leaves by
 /// [`exit_now`](super::process::exit_now), so that nothing closes them again.
-pub fn close_from(first: u32) {
+pub(crate) fn close_from(first: u32) {
     // SAFETY: three integers go in. The caller promises that nobody uses what is closed.
     unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) };
 }

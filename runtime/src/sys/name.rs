@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::ptr;
 
 /// The canonical name that the resolver has for `node`. It may ask a name server, and wait for it.
-pub fn canonical_name(node: &CStr) -> Option<String> {
+pub(crate) fn canonical_name(node: &CStr) -> Option<String> {
     // SAFETY: all-zero bytes are valid hints: integers and null pointers.
     let mut hints: libc::addrinfo = unsafe { MaybeUninit::zeroed().assume_init() };
     hints.ai_flags = libc::AI_CANONNAME;

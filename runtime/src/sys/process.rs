@@ -26,7 +26,7 @@ pub fn fork() -> io::Result<Side> {
 
 /// Ends this process at once, without whatever its libraries would do at an orderly end: in a fork that would be done
 /// twice.
-pub fn exit_now(status: i32) -> ! {
+pub(crate) fn exit_now(status: i32) -> ! {
     // SAFETY: an integer goes in, and nothing comes back.
     unsafe { libc::_exit(status) }
 }
@@ -103,7 +103,7 @@ impl Scheduling {
 }
 
 /// Sets the nice value of the calling process, -20 to 19.
-pub fn set_nice(value: i32) -> io::Result<()> {
+pub(crate) fn set_nice(value: i32) -> io::Result<()> {
     // SAFETY: integers only.
     if unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, value) } < 0 {
         return Err(io::Error::last_os_error());
@@ -112,7 +112,7 @@ pub fn set_nice(value: i32) -> io::Result<()> {
 }
 
 /// The nice value of the calling process.
-pub fn nice() -> io::Result<i32> {
+pub(crate) fn nice() -> io::Result<i32> {
     // -1 is a nice value as well as the sign of a failure.
     Errno::clear();
     // SAFETY: integers only.
@@ -125,7 +125,7 @@ pub fn nice() -> io::Result<i32> {
 
 /// Locks what the process uses, and will use, into memory. Pages are locked when they are first touched, so libraries
 /// that are never used cost nothing.
-pub fn lock_memory() -> io::Result<()> {
+pub(crate) fn lock_memory() -> io::Result<()> {
     let flags = libc::MCL_CURRENT | libc::MCL_FUTURE | libc::MCL_ONFAULT;
     // SAFETY: an integer goes in; memory is only pinned.
     if unsafe { libc::mlockall(flags) } < 0 {
@@ -135,7 +135,7 @@ pub fn lock_memory() -> io::Result<()> {
 }
 
 /// Undoes [`lock_memory`].
-pub fn unlock_memory() -> io::Result<()> {
+pub(crate) fn unlock_memory() -> io::Result<()> {
     // SAFETY: memory is only unpinned.
     if unsafe { libc::munlockall() } < 0 {
         return Err(io::Error::last_os_error());

@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 use nix::sys::signal::{SigSet, Signal};
 
 /// The set of these signals. Numbers that the system does not know are left out.
-pub fn signal_set(numbers: &[i32]) -> SigSet {
+pub(crate) fn signal_set(numbers: &[i32]) -> SigSet {
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: `sigemptyset` initialises the set, `sigaddset` changes an initialised one or refuses the number.
     unsafe {
@@ -42,7 +42,7 @@ pub fn set_disposition(number: i32, disposition: Disposition) -> io::Result<()> 
 }
 
 /// Lets this process take every signal as the system has it.
-pub fn reset_dispositions() {
+pub(crate) fn reset_dispositions() {
     let (_, last) = real_time_range();
     for number in 1..=last {
         // KILL, STOP and the C library's own refuse, and are as they should be.

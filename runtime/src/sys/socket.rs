@@ -16,7 +16,7 @@ pub fn open_raw(ipv6: bool, protocol: u8) -> Result<OwnedFd> {
 }
 
 /// Opens a non-blocking socket of the netlink connector.
-pub fn open_connector() -> Result<OwnedFd> {
+pub(crate) fn open_connector() -> Result<OwnedFd> {
     open(libc::AF_NETLINK, libc::SOCK_DGRAM, libc::NETLINK_CONNECTOR)
 }
 

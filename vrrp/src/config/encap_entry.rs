@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use conf_parser::Word;
+use conf_parser::{Word, c_number};
 use runtime::machine::route::{Encap, EncapIp};
 
 use super::address_entry::parse_host;
 use super::context::Context;
-use super::entry::{Reported, Words, c_number, refuse, unsigned};
+use super::entry::{Reported, Words, refuse, unsigned};
 use super::iproute_names::Kind;
 use crate::packet::Family;
 

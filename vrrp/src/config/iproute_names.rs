@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::entry::c_number;
+use conf_parser::c_number;
 
 /// What a name stands for. Each has a file of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,12 +1,12 @@
 //! Entries of `virtual_routes` and `static_routes`.
 
-use conf_parser::{Diagnostics, Line, Word};
+use conf_parser::{Diagnostics, Line, Word, c_number};
 use runtime::machine::route::{AddMode, Prefix};
 
 use super::address_entry::{Owner, find_track_group, owned, parse_host, parse_prefix};
 use super::context::Context;
 use super::encap_entry::read_encap;
-use super::entry::{Reported, Words, c_number, refuse, unsigned};
+use super::entry::{Reported, Words, refuse, unsigned};
 use super::iproute_names::{Kind, Names};
 use super::route::{Metrics, NextHop, Route};
 use super::route_metrics::read_metric;

@@ -3,12 +3,12 @@
 use std::fs;
 use std::ops::RangeInclusive;
 
-use conf_parser::{Limits, Line, Word, parse_uint};
+use conf_parser::{Limits, Line, Word, c_number, parse_uint};
 use runtime::machine::rule::RuleAction;
 
 use super::address_entry::{Owner, find_track_group, owned};
 use super::context::Context;
-use super::entry::{Reported, Words, c_number, refuse, unsigned};
+use super::entry::{Reported, Words, refuse, unsigned};
 use super::iproute_names::Kind;
 use super::route_entry::{PROTOCOL, Range, find_kind, parse_realms};
 use super::rule::Rule;
