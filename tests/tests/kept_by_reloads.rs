@@ -153,29 +153,69 @@ fn a_run_of_a_script_goes_on_over_a_reload() {
     assert!(lines.iter().all(|line| !line.text.contains("(two) Entering")), "a success is a fault");
 }
 
-#[test]
-fn a_backup_that_was_not_run_in_time_believes_in_its_master() {
-    let configs = [150, 100].map(|priority| instance("web", 51, priority, ""));
+/// A master, and a backup that knows it.
+fn master_and_backup(lines: &str) -> (Pair, Float) {
+    let configs = [150, 100].map(|priority| instance("web", 51, priority, lines));
     let mut pair = Pair::new([Binary::under_test(), Binary::under_test()], configs);
     let float = Float::new(51, &["10.9.0.51"]);
     pair.start(0);
     pair.await_addresses(&float, 0, true);
     pair.start(1);
     pair.await_master(&float, 0);
-    let backup = pair.daemon(1).vrrp().expect("it runs");
-    let mark = pair.lan().capture().frames().mark();
-    backup.signal(Signal::SIGSTOP);
-    // The master goes on for longer than the backup would have waited.
+    (pair, float)
+}
+
+/// Waits until the master has sent adverts for so long, and has just sent another one.
+fn await_adverts(pair: &Pair, float: &Float, time: Duration) {
     let mut first = None;
-    pair.lan().capture().frames().wait(mark, PATIENCE, |captured| {
+    let frames = pair.lan().capture().frames();
+    frames.wait(frames.mark(), PATIENCE, |captured| {
         float.advert(&captured.frame)?;
         let first = *first.get_or_insert(captured.at);
-        (captured.at.duration_since(first).ok()? > Duration::from_millis(1500)).then_some(())
+        (captured.at.duration_since(first).ok()? > time).then_some(())
     });
-    backup.signal(Signal::SIGCONT);
-    pair.await_master(&float, 0);
+}
+
+#[track_caller]
+fn assert_believes(pair: &Pair, float: &Float) {
+    pair.await_master(float, 0);
     let log = pair.daemon(1).log().all();
     assert!(log.iter().all(|line| !line.text.contains("Entering MASTER")), "{}", pair.logs());
+}
+
+#[test]
+fn a_backup_that_was_not_run_in_time_believes_in_its_master() {
+    let (pair, float) = master_and_backup("");
+    let backup = pair.daemon(1).vrrp().expect("it runs");
+    backup.signal(Signal::SIGSTOP);
+    // The master goes on for longer than the backup would have waited.
+    await_adverts(&pair, &float, Duration::from_millis(1500));
+    backup.signal(Signal::SIGCONT);
+    assert_believes(&pair, &float);
+}
+
+#[test]
+fn a_backup_that_could_not_hear_while_it_stood_still_awaits_its_master() {
+    let (pair, float) = master_and_backup("    advert_int 0.5");
+    let backup = pair.daemon(1).vrrp().expect("it runs");
+    let stand_still = || {
+        backup.signal(Signal::SIGSTOP);
+        pair.lan().cut(1);
+        await_adverts(&pair, &float, Duration::from_millis(2300));
+    };
+    stand_still();
+    let mark = pair.daemon(1).log().mark();
+    pair.lan().mend(1);
+    backup.signal(Signal::SIGCONT);
+    pair.daemon(1).await_log(mark, "waiting one more interval for the master");
+    await_adverts(&pair, &float, Duration::from_millis(1300));
+    assert_believes(&pair, &float);
+    // Nobody speaks.
+    stand_still();
+    let mark = pair.daemon(1).log().mark();
+    backup.signal(Signal::SIGCONT);
+    pair.daemon(1).await_log(mark, "waiting one more interval for the master");
+    pair.daemon(1).await_log(mark, "(web) Entering MASTER STATE");
 }
 
 #[test]

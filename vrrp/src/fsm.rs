@@ -25,6 +25,8 @@ use crate::packet::{Priority, Version};
 
 /// How many own adverts another address owner is given to give in.
 const RIVAL_ADVERTS: u8 = 2;
+/// A backup that is later than this part of an interval was not run, and may have missed what was sent meanwhile.
+const PUNCTUAL: u32 = 10;
 /// How long an address owner takes to become master: at once, but through its timer like all others.
 const AT_ONCE: Duration = Duration::from_micros(1);
 
@@ -161,6 +163,8 @@ enum Expecting {
     Ownership,
     /// We were master ourselves a moment ago, and have left it to whoever is there.
     Return,
+    /// We were not run when the silence was long enough, and cannot tell whether there was one.
+    FirstWord,
 }
 
 /// What a master knows about another address owner.

@@ -116,6 +116,8 @@ pub enum Note {
     Resuming,
     /// The master down timer expired.
     Timeout,
+    /// The master down timer expired so long ago, while we were not run.
+    StoodStill(Duration),
     /// BACKUP heard the master leave.
     BackupHeardStop,
     /// MASTER heard another one leave.
@@ -198,6 +200,7 @@ impl Note {
             | Note::PreemptDelayStarted(_)
             | Note::PreemptDelayStopped => true,
             Note::Resuming
+            | Note::StoodStill(_)
             | Note::LowerDiscarded(..)
             | Note::LowerHeard { .. }
             | Note::HigherHeard { .. }
@@ -235,6 +238,12 @@ impl fmt::Display for Note {
         match self {
             Note::Resuming => f.write_str("was master when it was killed, resuming"),
             Note::Timeout => f.write_str("Receive advertisement timeout"),
+            Note::StoodStill(late) => write!(
+                f,
+                "ran late by {}.{:03} s, waiting one more interval for the master",
+                late.as_secs(),
+                late.subsec_millis()
+            ),
             Note::BackupHeardStop => f.write_str("Backup received priority 0 advertisement"),
             Note::MasterHeardStop => f.write_str("Master received priority 0 message"),
             Note::MasterIs { before: None, now } => write!(f, "master set to {now}"),

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::{Action, Cause, Expecting, Fault, Heard, Note, Preempt, Router, State};
+use super::{Action, Cause, Expecting, Fault, Heard, Note, PUNCTUAL, Preempt, Router, State};
 use crate::packet::Priority;
 
 impl Router {
@@ -46,7 +46,8 @@ impl Router {
     /// As if the master had taken its leave: several backups agree by their skew times, a single one waits for nobody.
     /// An advert that still comes has the last word.
     pub(super) fn master_gone(&mut self, source: IpAddr, only_backup: bool, now: Instant) {
-        if self.master() != Some(source) || self.expecting != Expecting::Silence {
+        let silent = matches!(self.expecting, Expecting::Silence | Expecting::FirstWord);
+        if self.master() != Some(source) || !silent {
             return;
         }
         let wait = if only_backup { Duration::ZERO } else { self.skew() };
@@ -79,11 +80,16 @@ impl Router {
     }
 
     pub(super) fn backup_due(&mut self, may_lead: bool, now: Instant, out: &mut Vec<Action>) {
-        if self.deadline.is_none_or(|deadline| deadline > now) {
+        let Some(late) = self.deadline.and_then(|deadline| now.checked_duration_since(deadline))
+        else {
             return;
-        }
+        };
         if self.is_delayed(now) {
             self.arm(now, Duration::ZERO);
+            return;
+        }
+        if self.expecting == Expecting::Silence && late > self.master_interval / PUNCTUAL {
+            self.await_first_word(late, now, out);
             return;
         }
         out.push(Action::Note(Note::Timeout));
@@ -93,7 +99,7 @@ impl Router {
             return;
         }
         let cause = match self.expecting {
-            Expecting::Silence => {
+            Expecting::Silence | Expecting::FirstWord => {
                 let since = self.silent_since.unwrap_or(now);
                 Cause::Silence(now.saturating_duration_since(since))
             }
@@ -104,6 +110,14 @@ impl Router {
             Expecting::Return => Cause::Unclaimed,
         };
         self.become_master(cause, now, out);
+    }
+
+    /// What was sent to a machine that stood still may be lost. A master that is there speaks within its interval, so that
+    /// much longer is waited, once in each silence.
+    fn await_first_word(&mut self, late: Duration, now: Instant, out: &mut Vec<Action>) {
+        out.push(Action::Note(Note::StoodStill(late)));
+        self.expecting = Expecting::FirstWord;
+        self.arm(now, self.master_interval + self.skew());
     }
 
     /// The advert goes first, so that the old master has taken the addresses away when we announce them.

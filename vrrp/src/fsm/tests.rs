@@ -148,6 +148,30 @@ fn a_late_wake_up_does_not_shift_the_beat() {
 }
 
 #[test]
+fn who_stood_still_waits_for_the_first_word_of_its_master_once() {
+    let late = Duration::from_millis(101);
+    let patience = SECOND + DOWN - 3 * SECOND;
+    let mut bench = Bench::backup(settings(100));
+    bench.take(heard(200, HIGHER)).wait(DOWN + late);
+    bench.out.clear();
+    bench.take(DUE);
+    assert_eq!(bench.notes(), [Note::StoodStill(late)]);
+    assert_eq!((bench.wanted(), bench.left()), (vec![], patience));
+    // It speaks: the next silence is one as any other.
+    bench.wait(SECOND).take(heard(200, HIGHER));
+    assert_eq!((bench.wanted(), bench.left()), (vec![], DOWN));
+    bench.wait(DOWN + late).take(DUE);
+    // It does not, and standing still again is no excuse.
+    bench.wait(patience + late).take(DUE);
+    let cause = Cause::Silence(DOWN + late + patience + late);
+    assert_eq!(bench.wanted()[2], entering(State::Backup, State::Master, cause));
+    // A little late is not late.
+    let mut bench = Bench::backup(settings(100));
+    bench.wait(DOWN + SECOND / 10).take(DUE);
+    assert_eq!(bench.router.state(), State::Master);
+}
+
+#[test]
 fn a_backup_obeys_its_equal_and_better() {
     for priority in [100, 200] {
         let mut bench = Bench::backup(settings(100));
