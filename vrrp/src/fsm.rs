@@ -25,8 +25,10 @@ use crate::packet::{Priority, Version};
 
 /// How many own adverts another address owner is given to give in.
 const RIVAL_ADVERTS: u8 = 2;
-/// A backup that is later than this part of an interval was not run, and may have missed what was sent meanwhile.
+/// A backup that is later than this part of an interval, and than what a busy machine makes of it, stood still, and may have
+/// missed what was sent meanwhile.
 const PUNCTUAL: u32 = 10;
+const BUSY: Duration = Duration::from_millis(20);
 /// How long an address owner takes to become master: at once, but through its timer like all others.
 const AT_ONCE: Duration = Duration::from_micros(1);
 

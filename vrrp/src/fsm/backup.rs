@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::{Action, Cause, Expecting, Fault, Heard, Note, PUNCTUAL, Preempt, Router, State};
+use super::{Action, BUSY, Cause, Expecting, Fault, Heard, Note, PUNCTUAL, Preempt, Router, State};
 use crate::packet::Priority;
 
 impl Router {
@@ -88,7 +88,8 @@ impl Router {
             self.arm(now, Duration::ZERO);
             return;
         }
-        if self.expecting == Expecting::Silence && late > self.master_interval / PUNCTUAL {
+        let punctual = late <= BUSY.max(self.master_interval / PUNCTUAL);
+        if self.expecting == Expecting::Silence && !punctual {
             self.await_first_word(late, now, out);
             return;
         }
