@@ -5,6 +5,7 @@ use runtime::json::Json;
 use runtime::report::{Moment, command};
 
 use super::super::instance::Instance;
+use super::super::tracking::TrackedProcess;
 use super::super::{Engine, own_links};
 use super::instance::wanted;
 use super::trackers::Shown;
@@ -115,39 +116,41 @@ impl Engine {
     fn json_processes(&self, json: &mut Json) {
         json.array(|json| {
             for (_, process) in self.tracked.processes.iter() {
-                let (config, census) = (process.config(), process.census());
-                let shown = Shown::of(&config.pattern);
-                json.object(|json| {
-                    json.name("process").string(&config.name);
-                    if let Some(parameters) = &shown.parameters {
-                        json.name("parameters").string(parameters);
-                    }
-                    let comparison = match config.comparison {
-                        None => "none",
-                        Some(Parameters::Exact) => "exact",
-                        Some(Parameters::Partial) => "partial",
-                        Some(Parameters::Initial) => "initial",
-                    };
-                    json.name("param_match").string(comparison);
-                    let quorum = &config.quorum;
-                    json.name("min_processes").plain(quorum.least);
-                    if quorum.most != u32::MAX {
-                        json.name("max_processes").plain(quorum.most);
-                    }
-                    json.name("current_processes").plain(census.count());
-                    json.name("have_quorum").plain(census.holds());
-                    let sign = if config.weighting.reverse { -1 } else { 1 };
-                    json.name("weight").plain(sign * config.weighting.weight);
-                    let delay = quorum.terminate_delay.as_secs_f64();
-                    json.name("terminate_delay").number(delay);
-                    json.name("fork_delay").number(quorum.fork_delay.as_secs_f64());
-                    json.name("fork_delay_timer_running").plain(census.waits_for_fork());
-                    json.name("terminate_delay_timer_running").plain(census.waits_for_exit());
-                    json.name("full_command").plain(shown.full_command);
-                });
+                json.object(|json| json_process(process, json));
             }
         });
     }
+}
+
+fn json_process(process: &TrackedProcess, json: &mut Json) {
+    let (config, census) = (process.config(), process.census());
+    let shown = Shown::of(&config.pattern);
+    json.name("process").string(&config.name);
+    if let Some(parameters) = &shown.parameters {
+        json.name("parameters").string(parameters);
+    }
+    let comparison = match config.comparison {
+        None => "none",
+        Some(Parameters::Exact) => "exact",
+        Some(Parameters::Partial) => "partial",
+        Some(Parameters::Initial) => "initial",
+    };
+    json.name("param_match").string(comparison);
+    let quorum = &config.quorum;
+    json.name("min_processes").plain(quorum.least);
+    if quorum.most != u32::MAX {
+        json.name("max_processes").plain(quorum.most);
+    }
+    json.name("current_processes").plain(census.count());
+    json.name("have_quorum").plain(census.holds());
+    let sign = if config.weighting.reverse { -1 } else { 1 };
+    json.name("weight").plain(sign * config.weighting.weight);
+    let delay = quorum.terminate_delay.as_secs_f64();
+    json.name("terminate_delay").number(delay);
+    json.name("fork_delay").number(quorum.fork_delay.as_secs_f64());
+    json.name("fork_delay_timer_running").plain(census.waits_for_fork());
+    json.name("terminate_delay_timer_running").plain(census.waits_for_exit());
+    json.name("full_command").plain(shown.full_command);
 }
 
 fn json_announcements(instance: &Instance, json: &mut Json) {
