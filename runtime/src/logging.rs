@@ -7,6 +7,7 @@ mod console;
 mod line;
 mod syslog;
 
+use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 use log::{LevelFilter, Log, Metadata, Record};
 
 use crate::options::Detail;
+use crate::process;
 use console::Console;
 pub(crate) use line::Clock;
 use syslog::Syslog;
@@ -28,6 +30,15 @@ pub use syslog::Facility;
 /// So many lines wait for each reader that is slow or away: with `-D`, a takeover of hundreds of addresses is told in no
 /// time.
 const WAITING: usize = 2000;
+
+/// What waited has been written. If that was a burst, room for it is not kept.
+fn give_room_back(waiting: &mut VecDeque<Vec<u8>>) {
+    const KEPT: usize = WAITING / 10;
+    if waiting.capacity() > KEPT {
+        waiting.shrink_to(KEPT);
+        process::trim_memory();
+    }
+}
 /// How long the end of a process may take for lines that wait.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 

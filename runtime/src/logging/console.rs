@@ -7,8 +7,8 @@ use std::os::fd::AsFd;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::WAITING;
 use super::line::Clock;
+use super::{WAITING, give_room_back};
 
 #[derive(Debug)]
 pub(super) struct Console<W = Stderr> {
@@ -57,6 +57,7 @@ impl<W: Write + AsFd> Console<W> {
             let _ = self.to.write_all(part);
             self.waiting.pop_front();
         }
+        give_room_back(&mut self.waiting);
         false
     }
 }
@@ -92,6 +93,7 @@ mod tests {
         read_on(&mut console);
         console.write(&clock, &"x".repeat(10_000));
         read_on(&mut console);
+        assert!(console.waiting.capacity() < WAITING / 2, "{}", console.waiting.capacity());
         drop(console);
         reader.read_to_string(&mut text).unwrap();
         let lines: Vec<&str> = text.lines().map(|line| line.split_once("6: ").unwrap().1).collect();

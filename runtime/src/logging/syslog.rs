@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use log::Level;
 
-use super::WAITING;
 use super::line::Clock;
+use super::{WAITING, give_room_back};
 
 const SOCKET: &str = "/dev/log";
 /// Whoever writes many lines asks for a daemon that is away no more often than this.
@@ -103,8 +103,7 @@ impl Syslog {
             };
             self.away = None;
         }
-        // A burst is over; room for it is not kept.
-        self.waiting.shrink_to(WAITING / 10);
+        give_room_back(&mut self.waiting);
         false
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BinaryHeap, HashMap};
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-/// Entries that do not count any more are cleared out when they outnumber the others by so many.
+/// Entries that do not count any more are cleared out when they are half as many as there are timers, and so many more.
 const SLACK: usize = 64;
 
 /// So long before the first timer nothing is due.
@@ -89,7 +89,7 @@ impl<T: Copy + Eq + Hash> Timers<T> {
             }
         }
         self.push(at, timer);
-        if self.queue.len() > 2 * self.armed.len() + SLACK {
+        if self.queue.len() > self.armed.len() + self.armed.len() / 2 + SLACK {
             let armed = &self.armed;
             self.queue.retain(|Reverse(Entry { at, timer, .. })| {
                 armed.get(timer).is_some_and(|armed| armed.queued == *at)
