@@ -136,6 +136,7 @@ pub fn run(setup: Setup) -> i32 {
         Ok(()) => EXIT_OK,
         Err(failure) => {
             error!("BFD event loop: {failure}");
+            engine.stop();
             child::LOOP_FAILED
         }
     }
