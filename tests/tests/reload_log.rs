@@ -46,7 +46,9 @@ fn routes_and_rules_that_go_are_told() {
     let fewer = config(fixed_routes[0], fixed_rules[0], &routes, kept_rule);
     let router = Router::on(Lan::new(1), &all);
     router.await_addresses(&["10.9.0.100"], true);
+    // Either process has said what it has to say of the start.
     router.daemon.await_log(Mark::default(), "Startup complete");
+    router.daemon.await_log(Mark::default(), "(web) setting Virtual Rules");
     let said = |config: &str| -> Vec<String> {
         let mark = router.daemon.log().mark();
         router.daemon.reload(config);

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use log::info;
+use log::{debug, info};
 use runtime::agentx::Offering;
 use runtime::audience::Audience;
 use runtime::bfd_event::Receiver;
@@ -57,8 +57,12 @@ impl Engine {
         let promotion = schedule(&global);
         // What changes between the snapshot and the first turn is heard.
         let monitor = Monitor::open(global.vrrp.netlink_monitor)?;
+        debug!("Registering Kernel netlink reflector");
         let mut netlink = Client::open(global.vrrp.netlink_command)?;
+        debug!("Registering Kernel netlink command channel");
         let machine = netlink.machine()?;
+        let frames = Frames::open()?;
+        debug!("Registering gratuitous ARP shared channel");
         let (note, mut left) = Note::open(setup.note.with_extension("remains"));
         let mut reactor = Reactor::new()?;
         let bfd_events = setup.links.bfd_events.map(Receiver::new);
@@ -87,7 +91,7 @@ impl Engine {
             batch: RecvBatch::new(BATCH, 0),
             chatter: Chatter::default(),
             announcer: Announcer::new(Pacing::default()),
-            frames: Frames::open()?,
+            frames,
             entered: Vec::new(),
             changed: Vec::new(),
             tracked: Tracked::default(),
