@@ -339,7 +339,8 @@ impl Session {
         }
         let next = self.pulse.next(now, self.echo_interval(), self.parameters.multiplier);
         let patience = self.echo_patience();
-        if let Some(number) = self.echo.as_mut().and_then(|e| e.take_due(now, next, patience)) {
+        if let Some(number) = self.echo.as_mut().and_then(|echo| echo.take_due(now, next, patience))
+        {
             out.push(Action::Echo(number));
         }
         self.settle(now);

@@ -117,7 +117,8 @@ impl Departure {
         Ok(Self { socket: opened, port: (!connected).then_some(port) })
     }
 
-    /// Sends a packet to the neighbor that it was opened for. An answer that nobody listens concerns an earlier one: this one is sent all the same.
+    /// Sends a packet to the neighbor that it was opened for. An answer that nobody listens concerns an earlier one: this one
+    /// is sent all the same.
     pub fn send(&self, packet: &[u8], neighbor: IpAddr) -> io::Result<()> {
         let (descriptor, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_NOSIGNAL);
         let attempt = || match self.port {
