@@ -10,6 +10,7 @@ mod dbus;
 mod dropped;
 mod duplicates;
 mod firewall;
+mod grid;
 mod identity;
 mod instance;
 mod links;
@@ -36,7 +37,7 @@ use std::cell::OnceCell;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use log::{error, info};
 use runtime::agentx::Offering;
@@ -57,6 +58,7 @@ use runtime::sys::receive::RecvBatch;
 use self::dbus::Service;
 use self::duplicates::Duplicates;
 use self::firewall::{Firewall, TableWatch};
+use self::grid::Grid;
 use self::instance::Instance;
 use self::links::Links;
 use self::notify::News;
@@ -84,11 +86,6 @@ use crate::socket::Sender;
 const OK: i32 = 0;
 /// Exit status when the process cannot work; the parent does not start it again.
 const FATAL: i32 = 1;
-
-/// Adverts of a master leave on a grid of this width, so that those of many instances leave together.
-const GRID: Duration = Duration::from_millis(1);
-/// Faster adverts than this keep their own time.
-const GRID_FROM: Duration = Duration::from_millis(100);
 
 /// How often a socket that has more is read before a deadline is served.
 const LAST_LOOKS: usize = 16;
@@ -230,6 +227,7 @@ struct Engine {
     instances: Table<InstanceId, Instance>,
     groups: Table<GroupId, RunningGroup>,
     started: Instant,
+    grid: Grid,
     /// The end of the start-up delay.
     delayed_until: Option<Instant>,
     /// Those who are told of states.
@@ -297,16 +295,11 @@ impl Engine {
             self.reactor.disarm(timer);
             return;
         };
-        let steady = instance.router.state() == State::Master
-            && instance.config.advert_interval >= GRID_FROM;
-        self.reactor.arm(timer, if steady { self.on_grid(deadline) } else { deadline });
-    }
-
-    /// The first point of the grid that is not before `at`.
-    fn on_grid(&self, at: Instant) -> Instant {
-        let since = at.saturating_duration_since(self.started).as_nanos();
-        let late = since.next_multiple_of(GRID.as_nanos()) - since;
-        at + Duration::from_nanos(u64::try_from(late).unwrap_or(0))
+        let at = match instance.router.state() {
+            State::Master => self.grid.place(id, deadline, instance.config.advert_interval),
+            _ => deadline,
+        };
+        self.reactor.arm(timer, at);
     }
 
     /// Whether nothing is to be sent or heard yet.

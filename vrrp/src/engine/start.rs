@@ -24,6 +24,7 @@ use runtime::sys::receive::RecvBatch;
 use super::dbus::Service;
 use super::duplicates::Duplicates;
 use super::firewall::Firewall;
+use super::grid::Grid;
 use super::instance::Instance;
 use super::links::Links;
 use super::receive::BATCH;
@@ -103,6 +104,7 @@ impl Engine {
             instances: Table::default(),
             groups: Table::default(),
             started: now,
+            grid: Grid::new(now),
             delayed_until: None,
             audience: Audience::default(),
             dumps: Dumps::default(),
