@@ -94,9 +94,12 @@ fn split(text: &[u8], resolve: bool) -> Result<Vec<Vec<u8>>, Problem> {
     let mut words = Vec::new();
     let mut word: Option<Vec<u8>> = None;
     let mut quote = None;
+    // A quote that has not been closed matters only once something stands in it: 2.4.3 passes over one at the end of a line.
+    let mut is_open = false;
     let mut rest = text;
     while let Some((&byte, tail)) = rest.split_first() {
         rest = tail;
+        is_open = false;
         match byte {
             b'\\' => {
                 let word = word.get_or_insert_default();
@@ -118,16 +121,17 @@ fn split(text: &[u8], resolve: bool) -> Result<Vec<Vec<u8>>, Problem> {
             _ if is_space(byte) && quote.is_none() => {
                 words.extend(word.take());
             }
-            _ => word.get_or_insert_default().push(byte),
+            _ => {
+                word.get_or_insert_default().push(byte);
+                is_open = quote.is_some();
+            }
         }
     }
-    match quote {
-        Some(quote) => Err(Problem::Unterminated(quote)),
-        None => {
-            words.extend(word);
-            Ok(words.into_iter().map(until_nul).collect())
-        }
+    if let Some(quote) = quote.filter(|_| is_open) {
+        return Err(Problem::Unterminated(quote));
     }
+    words.extend(word);
+    Ok(words.into_iter().map(until_nul).collect())
 }
 
 /// A program cannot be given a NUL: the word ends there.
@@ -229,6 +233,17 @@ mod tests {
             diagnostics.items()[0].message,
             "String 'notify \"/bin/x': missing terminating \""
         );
+    }
+
+    #[test]
+    fn a_quote_at_the_end_quotes_nothing() {
+        for text in ["notify /bin/x'", "notify /bin/x\"", "notify \"/bin/x'\""] {
+            let (command, diagnostics) = command(text);
+            assert_eq!(command.expect("it is well formed").argv, ["/bin/x"], "{text}");
+            assert!(diagnostics.items().is_empty(), "{text}");
+        }
+        // What a backslash keeps from ending the quote is not looked behind, either.
+        assert_eq!(split(br#""a\""#, true), Ok(vec![b"a\"".to_vec()]));
     }
 
     #[test]

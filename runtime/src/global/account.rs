@@ -88,20 +88,17 @@ impl Scripts {
     }
 }
 
-/// What `script_user` says; without it the account made for the purpose, or else the daemon's own unless script security
+/// What the last `script_user` says; without any the account made for the purpose, or else the daemon's own unless script security
 /// asks for a lesser one.
 pub(super) fn default_account(
-    script_user: Option<&Statement>,
+    script_users: &[Statement],
     scripts: &Scripts,
     diagnostics: &mut Diagnostics,
 ) -> Option<Account> {
-    if let Some(statement) = script_user {
-        let user = statement.arg(0)?.text;
-        let group = statement.arg(1).map(|word| word.text);
-        let account = find_account(user, group, scripts, statement.place(), diagnostics);
-        if account.is_none() {
-            let text = "Error setting global script uid/gid";
-            diagnostics.report(Class::GeneralError, statement.place(), text);
+    if !script_users.is_empty() {
+        let mut account = None;
+        for statement in script_users {
+            account = script_user(statement, scripts, diagnostics);
         }
         return account;
     }
@@ -110,6 +107,21 @@ pub(super) fn default_account(
         _ if scripts.security => None,
         _ => Some(Account { uid: getuid().as_raw(), gid: getgid().as_raw(), groups: Vec::new() }),
     }
+}
+
+fn script_user(
+    statement: &Statement,
+    scripts: &Scripts,
+    diagnostics: &mut Diagnostics,
+) -> Option<Account> {
+    let user = statement.arg(0)?.text;
+    let group = statement.arg(1).map(|word| word.text);
+    let account = find_account(user, group, scripts, statement.place(), diagnostics);
+    if account.is_none() {
+        let text = "Error setting global script uid/gid";
+        diagnostics.report(Class::GeneralError, statement.place(), text);
+    }
+    account
 }
 
 /// The account of `user`, with its own group or the one given. A `:` before the group, or alone, adds the user's

@@ -54,7 +54,8 @@ pub struct Fifo {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Draft {
     settings: Scripts,
-    user: Option<Statement>,
+    /// The last one counts, and each must be somebody.
+    users: Vec<Statement>,
     startup: Option<Statement>,
     shutdown: Option<Statement>,
     fifos: [FifoDraft; 3],
@@ -73,7 +74,7 @@ pub(super) const KEYWORDS: &[Keyword<All>] = &[
         Args::Words("USER [[:]GROUP]"),
         "whom scripts run as that name no user",
         |draft: &mut All, _, statement, diagnostics| match statement.arg(0) {
-            Some(_) => draft.scripts.user = Some(statement.clone()),
+            Some(_) => draft.scripts.users.push(statement.clone()),
             None => {
                 let text = "No script username specified";
                 diagnostics.report(Class::GeneralError, statement.place(), text);
@@ -224,8 +225,8 @@ impl Draft {
     /// Looks up the accounts and makes the scripts. What a script may do depends on settings that may stand behind it.
     pub(super) fn finish(self, diagnostics: &mut Diagnostics) -> Scripts {
         let mut scripts = self.settings;
-        scripts.user_given = self.user.is_some();
-        scripts.account = default_account(self.user.as_ref(), &scripts, diagnostics);
+        scripts.user_given = !self.users.is_empty();
+        scripts.account = default_account(&self.users, &scripts, diagnostics);
         scripts.startup = script(self.startup, "startup", &scripts, diagnostics);
         scripts.shutdown = script(self.shutdown, "shutdown", &scripts, diagnostics);
         let [all, vrrp, lvs] = self.fifos;

@@ -299,6 +299,10 @@ fn an_unknown_user_runs_nothing() {
     assert!(said.contains(&"Script user 'no-such-user' does not exist"), "{said:?}");
     assert!(said.contains(&"Error setting global script uid/gid"), "{said:?}");
     assert!(said.contains(&"Invalid startup script"), "{said:?}");
+    // One that is replaced by another is a mistake as well.
+    let (global, diagnostics) = defs("script_user no-such-user\nscript_user root");
+    assert_eq!(global.scripts.account.map(|account| account.uid), Some(0));
+    assert!(messages(&diagnostics).contains(&"Error setting global script uid/gid"));
 }
 
 #[test]

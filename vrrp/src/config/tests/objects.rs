@@ -254,6 +254,16 @@ fn a_leading_family_does_not_swallow_the_next_word() {
 }
 
 #[test]
+fn a_default_route_may_stand_behind_its_gateway() {
+    for (behind, before) in [
+        ("via 10.0.0.1 default", "default via 10.0.0.1"),
+        ("via fe80::1 dev eth0 default", "default via fe80::1 dev eth0"),
+    ] {
+        assert_eq!(route(behind), route(before));
+    }
+}
+
+#[test]
 fn routes_have_metrics() {
     let metrics = route(
         "10.1.0.0/16 mtu lock 1400 advmss 1300 rtt 1s rttvar 300ms rto_min 0.5s window 5 cwnd 6 ssthresh 7 initcwnd 8 initrwnd 9 hoplimit 10 reordering 11 quickack 1 fastopen_no_cookie 0 congctl lock cubic features ecn",
