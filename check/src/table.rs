@@ -10,7 +10,6 @@ mod marks;
 mod nftables;
 mod service;
 mod settings;
-mod socket;
 
 use std::collections::{HashMap, HashSet, hash_map};
 use std::fmt;
@@ -20,6 +19,7 @@ use std::time::Duration;
 use ipvs_sys::{Client, Error, Key, Refusal, Request, Service};
 use log::{error, info};
 use runtime::global::{FlushOnStop, Global, IpvsNamespace};
+use runtime::ipvs;
 
 use crate::balance::{Balance, PoolId};
 
@@ -93,7 +93,7 @@ impl Table {
     pub fn open(global: &Global) -> Result<Self, Unusable> {
         info!("Initializing ipvs");
         let namespace = global.processes.ipvs_namespace.clone();
-        let client = socket::open(namespace.as_ref()).map_err(Unusable)?;
+        let client = open(namespace.as_ref()).map_err(Unusable)?;
         Ok(Self {
             client: Some(client),
             namespace,
@@ -335,7 +335,7 @@ impl Table {
     fn client(&mut self) -> Option<Client> {
         match self.client.take() {
             Some(client) => Some(client),
-            None => match socket::open(self.namespace.as_ref()) {
+            None => match open(self.namespace.as_ref()) {
                 Ok(client) => Some(client),
                 Err(failure) => {
                     self.complain(Unusable(failure).to_string());
@@ -369,6 +369,10 @@ impl Table {
             }
         }
     }
+}
+
+fn open(namespace: Option<&IpvsNamespace>) -> Result<Client, Error> {
+    ipvs::open(namespace, Client::open, |error| matches!(error, Error::Missing))
 }
 
 fn read(client: &mut Client, entries: &mut HashMap<Key, Entry>, all: bool) -> Result<(), Error> {

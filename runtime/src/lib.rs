@@ -15,6 +15,7 @@ pub mod event_loop;
 pub mod fifo;
 pub mod global;
 pub mod handover;
+pub mod ipvs;
 pub mod json;
 pub mod line;
 pub mod logging;

@@ -8,7 +8,7 @@ use ipvs_sys::{Client, Error, Key, Statistics};
 use log::debug;
 use runtime::global::IpvsNamespace;
 
-use super::{Table, socket};
+use super::{Table, open};
 use crate::balance::PoolId;
 
 /// Counters, as they were read last.
@@ -78,7 +78,7 @@ impl Figures {
     ) -> Option<T> {
         let opened = match self.client.take() {
             Some(client) => Ok(client),
-            None => socket::open(namespace),
+            None => open(namespace),
         };
         let outcome = opened.and_then(|mut client| {
             let answer = question(&mut client)?;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use log::{error, info};
 use nix::errno::Errno;
 use runtime::global::{Firewall, IpvsNamespace};
+use runtime::ipvs::within;
 use runtime::netlink::nftables::{
     Change, Element, Expression, Family, Hook, KeyType, Meta, Nftables, Payload, Register, Set,
     Table, TableMonitor, Verdict,
@@ -13,7 +14,6 @@ use runtime::netlink::nftables::{
 use runtime::netlink::{Drained, NetlinkError};
 
 use super::marks::{Elements, MAPS};
-use super::socket::within;
 
 const IN: &str = "in";
 const V4_DESTINATION: Payload = Payload::Network { offset: 16, len: 4 };

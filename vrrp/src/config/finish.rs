@@ -221,7 +221,8 @@ fn legacy_sync_daemon(
         daemon = Some(SyncDaemon {
             interface: interface.value.clone(),
             instance: Some(instance.name().to_owned()),
-            id: instance.vrid.map(|vrid| vrid.0),
+            // That of the virtual router is for the global form only.
+            id: Some(0),
             max_length: None,
             port: None,
             ttl: None,

@@ -482,8 +482,10 @@ fn sync_daemon(
     let name = draft.name();
     let text =
         format!("({name}) Specifying lvs_sync_daemon_interface against a vrrp is deprecated.");
-    let hint = "Please use global lvs_sync_daemon";
-    diagnostics.report_with_hint(Class::GeneralError, statement.place(), text, hint);
+    let indent = 6 + name.len().abs_diff(2);
+    let advice = format!("{:indent$}Please use global lvs_sync_daemon", "");
+    diagnostics.report(Class::GeneralError, statement.place(), text);
+    diagnostics.report(Class::GeneralError, statement.place(), advice);
     if let Some(known) = &draft.sync_daemon {
         let text = already_specified(draft.name(), &known.value);
         return diagnostics.report(Class::GeneralError, statement.place(), text);

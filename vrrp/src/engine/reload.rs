@@ -42,6 +42,7 @@ impl Engine {
     /// There is nothing new, but the masters speak at once as after any reload.
     pub(super) fn repeat_configuration(&mut self, now: Instant) {
         info!("Reloading");
+        self.announce_synchronisation(true);
         for id in self.instances.keys() {
             self.reconfigure(id, now);
         }
@@ -67,6 +68,7 @@ impl Engine {
         self.adjust_delay(&global, now);
         self.global = global;
         self.config = config;
+        self.announce_synchronisation(true);
         self.follow_objects();
         let renamed = self.replace_instances(&found);
         self.duplicates.renumber(&found);

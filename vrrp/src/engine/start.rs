@@ -135,6 +135,7 @@ impl Engine {
         now: Instant,
     ) -> Result<(), Box<dyn Error>> {
         self.delay_start(now);
+        self.announce_synchronisation(false);
         let fresh = |config| {
             Instance::new(config, self.global.vrrp.multicast4, self.starts_as_master(config))
         };

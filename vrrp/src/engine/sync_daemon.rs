@@ -1,9 +1,11 @@
 //! The daemon of the kernel that keeps the connections of two IPVS directors in step: it sends while its instance is
 //! master, and listens otherwise (`lvs_sync_daemon`).
 
+use ipvs_sys::Error::Missing;
 use ipvs_sys::{Client, Refusal, Role, SyncDaemon};
 use log::{error, info};
-use runtime::global;
+use runtime::global::IpvsNamespace;
+use runtime::{global, ipvs};
 
 use super::Engine;
 use crate::fsm::State;
@@ -16,14 +18,14 @@ pub(super) struct Synchronisation {
 }
 
 impl Synchronisation {
-    /// Has the kernel run `wanted`, and nothing else.
-    fn run(&mut self, wanted: Option<SyncDaemon>) {
+    /// Has the kernel run `wanted`, and nothing else, in this network namespace.
+    fn run(&mut self, wanted: Option<SyncDaemon>, namespace: Option<&IpvsNamespace>) {
         let wanted: Vec<SyncDaemon> = wanted.into_iter().collect();
         if !self.daemons.differs_from(&wanted) {
             return;
         }
         if self.client.is_none() {
-            match Client::open() {
+            match ipvs::open(namespace, Client::open, |error| matches!(error, Missing)) {
                 Ok(client) => self.client = Some(client),
                 Err(failure) => error!("IPVS: cannot run the sync daemon: {failure}"),
             }
@@ -47,17 +49,27 @@ impl Engine {
     /// Brings the daemon in line with the state of its instance.
     pub(super) fn synchronise(&mut self) {
         let wanted = self.wanted_daemon();
-        self.synchronisation.run(wanted);
+        self.synchronisation.run(wanted, self.global.processes.ipvs_namespace.as_ref());
     }
 
     /// Stops the daemon, if it is ours.
     pub(super) fn stop_synchronisation(&mut self) {
-        self.synchronisation.run(None);
+        self.synchronisation.run(None, self.global.processes.ipvs_namespace.as_ref());
+    }
+
+    /// Says that IPVS is about to be used, as the checker does for virtual servers.
+    pub(super) fn announce_synchronisation(&self, reloads: bool) {
+        if self.configured_daemon().is_some_and(|daemon| daemon.instance.is_some()) {
+            info!("{}nitializing ipvs", if reloads { "Rei" } else { "I" });
+        }
+    }
+
+    fn configured_daemon(&self) -> Option<&global::SyncDaemon> {
+        self.global.lvs.sync_daemon.as_ref().or(self.config.sync_daemon.as_ref())
     }
 
     fn wanted_daemon(&self) -> Option<SyncDaemon> {
-        let configured =
-            self.global.lvs.sync_daemon.as_ref().or(self.config.sync_daemon.as_ref())?;
+        let configured = self.configured_daemon()?;
         let name = configured.instance.as_deref()?;
         let instance = self.instances.iter().find(|instance| instance.name() == name)?;
         let role = match instance.router.state() {

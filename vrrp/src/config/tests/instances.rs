@@ -538,15 +538,19 @@ fn scripts_are_told_about_changes() {
 
 #[test]
 fn old_keywords_name_the_new_ones() {
+    const ADVICE: &str = "       Please use global lvs_sync_daemon";
     let loaded = Loaded::from(&instance("lvs_sync_daemon_interface eth1"));
-    let loaded =
-        loaded.expect_complaints(&["lvs_sync_daemon_interface against a vrrp is deprecated"]);
+    let loaded = loaded
+        .expect_complaints(&["lvs_sync_daemon_interface against a vrrp is deprecated", ADVICE]);
     let daemon = loaded.config.sync_daemon.unwrap();
     assert_eq!((daemon.interface.as_str(), daemon.instance.as_deref()), ("eth1", Some("web")));
+    assert_eq!(daemon.id, Some(0), "the old form never had the number of the virtual router");
     let twice = "lvs_sync_daemon_interface eth1\nlvs_sync_daemon_interface eth0";
     let loaded = Loaded::from(&instance(twice)).expect_complaints(&[
         "against a vrrp is deprecated",
+        ADVICE,
         "against a vrrp is deprecated",
+        ADVICE,
         "(web) lvs_sync_daemon_interface has already been specified as eth1 - ignoring",
     ]);
     assert_eq!(loaded.config.sync_daemon.unwrap().interface, "eth1");

@@ -1,14 +1,14 @@
-//! Opening sockets of the kernel's IPVS family: in another network namespace perhaps, and with the module loaded.
+//! The way to the kernel's IPVS: in another network namespace perhaps, and with the module loaded.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use ipvs_sys::{Client, Error};
 use log::info;
 use nix::sched::{CloneFlags, setns};
-use runtime::global::IpvsNamespace;
+
+use crate::global::IpvsNamespace;
 
 /// Where `ip netns` keeps namespaces.
 const NAMESPACES: &str = "/run/netns";
@@ -18,20 +18,22 @@ const OWN: &str = "/proc/self/ns/net";
 /// Where the kernel says how it loads modules.
 const MODPROBE: &str = "/proc/sys/kernel/modprobe";
 
-/// Opens IPVS. Where the kernel has none, its module is loaded once.
-pub(super) fn open(namespace: Option<&IpvsNamespace>) -> Result<Client, Error> {
-    let attempt = || within(namespace, Client::open);
-    match attempt().map_err(Error::Socket)? {
-        Err(Error::Missing) if load_module() => attempt().map_err(Error::Socket)?,
+/// Opens IPVS by `open`, in the namespace that is configured for it. Where the kernel has none, which `is_missing` finds in
+/// the error, its module is loaded once.
+pub fn open<C, E: From<io::Error>>(
+    namespace: Option<&IpvsNamespace>,
+    open: impl Fn() -> Result<C, E>,
+    is_missing: impl Fn(&E) -> bool,
+) -> Result<C, E> {
+    let attempt = || within(namespace, &open)?;
+    match attempt() {
+        Err(error) if is_missing(&error) && load_module() => attempt(),
         outcome => outcome,
     }
 }
 
 /// Does something in another network namespace. Errors are those of getting there and back.
-pub(super) fn within<T>(
-    namespace: Option<&IpvsNamespace>,
-    action: impl FnOnce() -> T,
-) -> io::Result<T> {
+pub fn within<T>(namespace: Option<&IpvsNamespace>, action: impl FnOnce() -> T) -> io::Result<T> {
     let path = match namespace {
         None => return Ok(action()),
         Some(IpvsNamespace::Default) => PathBuf::from(DEFAULT),
