@@ -73,6 +73,8 @@ struct Pool {
     /// Whether the sorry server is in use.
     sorry_alive: bool,
     servers: Vec<Server>,
+    /// Which entries of its group it had before the last load already, if it was there.
+    kept_entries: Option<Box<[bool]>>,
 }
 
 #[derive(Clone, Debug)]
@@ -181,6 +183,11 @@ impl Balance {
     /// The configuration of a real server.
     pub fn real_server(&self, id: ServerId) -> Option<&RealServer> {
         self.virtual_server(id.pool)?.real_servers.get(id.place)
+    }
+
+    /// Which entries of its group a virtual server had before the last load already; `None` where it was not there.
+    pub fn kept_entries(&self, id: PoolId) -> Option<&[bool]> {
+        self.pools.get(id.0)?.kept_entries.as_deref()
     }
 
     /// Whether a real server should take traffic.

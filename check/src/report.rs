@@ -22,8 +22,6 @@ pub(crate) struct Snapshot {
     pub(crate) marks: Vec<(GroupId, [u32; 3])>,
     /// The numbers in the tracked files, as the configuration has them.
     pub(crate) files: Vec<i64>,
-    /// Whether the configuration has been loaded again.
-    pub(crate) reloaded: bool,
 }
 
 /// What became of a virtual server.
@@ -35,6 +33,8 @@ pub(crate) struct PoolState {
     pub(crate) quorum_up: bool,
     /// Whether it was there before the last reload.
     pub(crate) reloaded: bool,
+    /// Which entries of its group it had then already; none where it was not there.
+    pub(crate) kept_entries: Vec<bool>,
     /// What became of its sorry server.
     pub(crate) sorry: SorryState,
     /// Its real servers, as the configuration has them.

@@ -202,7 +202,8 @@ fn sessions_show_both_sides() {
     compare("sessions.data", &masked(&text[start..], &Scratch::new()));
 }
 
-/// Plays one configuration with virtual servers until `texts` are in the log, and compares its dump.
+/// Plays one configuration with virtual servers until `texts` are in the log, and compares its dump; then another one, to
+/// which it is reloaded, if there is any (`NAME-after.conf`).
 fn dump_virtual_servers(name: &str, texts: &[&str]) {
     let (namespace, scratch) = (Namespace::new(), Scratch::new());
     namespace.ip("link set lo up\n");
@@ -222,6 +223,13 @@ fn dump_virtual_servers(name: &str, texts: &[&str]) {
         daemon.await_log(Mark::default(), &text);
     }
     compare(&format!("{name}.data"), &masked_checks(&daemon.dump(Dump::Checker), &scratch));
+    let after = format!("{name}-after");
+    if recorded(&format!("{after}.conf")).exists() {
+        let mark = daemon.log().mark();
+        daemon.reload(&configuration(&format!("{after}.conf"), &scratch));
+        daemon.await_log(mark, "Activating BFD healthchecker");
+        compare(&format!("{after}.data"), &masked_checks(&daemon.dump(Dump::Checker), &scratch));
+    }
     assert!(daemon.stop().success());
 }
 
@@ -238,6 +246,7 @@ fn masked_checks(text: &str, scratch: &Scratch) -> String {
 fn virtual_servers_look_like_those_of_the_original() {
     lab::on_machine("virtual_servers_look_like_those_of_the_original", || {
         dump_virtual_servers("lvs-groups", &["Activating BFD healthchecker"]);
+        dump_virtual_servers("lvs-families", &["Activating BFD healthchecker"]);
         dump_virtual_servers("lvs-checks", &["Activating BFD healthchecker", "BFD check of"]);
         let concluded = [
             "TCP_CHECK on service [127.0.0.1]:tcp:1 failed",

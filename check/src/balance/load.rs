@@ -147,11 +147,16 @@ impl Balance {
         let id = PoolId(kept.new);
         let config = Rc::clone(&self.config);
         let Some(new) = config.virtual_servers.get(id.0) else { return };
+        let groups = (group_of(old_config, old), group_of(&config, new));
         if let Some(pool) = self.pools.get_mut(id.0) {
             pool.quorum_up = before.quorum_up;
             pool.sorry_alive = before.sorry_alive && same_sorry_server(old, new);
+            pool.kept_entries = Some(match groups {
+                (Some(before), Some(after)) => entries_kept(after, before),
+                _ => Box::default(),
+            });
         }
-        if let (Some(before), Some(after)) = (group_of(old_config, old), group_of(&config, new)) {
+        if let (Some(before), Some(after)) = groups {
             for entry in missing(before, after) {
                 let mark = |mark: u32| mark.to_string();
                 let shown = entry_name(entry, old, mark);
@@ -251,6 +256,11 @@ fn missing<'a>(group: &'a Group, other: &'a Group) -> impl Iterator<Item = &'a E
     addresses.chain(marks).filter(|entry| !other.entries.contains(entry))
 }
 
+/// For each entry of a group whether another one has it.
+fn entries_kept(group: &Group, other: &Group) -> Box<[bool]> {
+    group.entries.iter().map(|entry| other.entries.contains(entry)).collect()
+}
+
 /// What logs call an entry of a group that `server` uses.
 fn entry_name(entry: &Entry, server: &VirtualServer, mark: impl Fn(u32) -> String) -> String {
     match *entry {
@@ -272,7 +282,7 @@ fn same_sorry_server(old: &VirtualServer, new: &VirtualServer) -> bool {
 /// A virtual server of which nothing is known yet.
 fn fresh_pool(server: &VirtualServer) -> Pool {
     let servers = server.real_servers.iter().map(fresh_server).collect();
-    Pool { quorum_up: false, sorry_alive: false, servers }
+    Pool { quorum_up: false, sorry_alive: false, servers, kept_entries: None }
 }
 
 fn fresh_server(server: &RealServer) -> Server {

@@ -86,7 +86,6 @@ fn join(
             report(format!(
                 "{name}: Virtual server {shown} address family cannot be determined, defaulting to IPv4"
             ));
-            server.family = Some(Family::Inet);
         }
         (false, false, Some(_)) | (true, true, None) => {}
     }

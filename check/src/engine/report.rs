@@ -52,7 +52,6 @@ impl Engine {
             .map(|(number, service)| self.pool_state(PoolId(number), service, &mut checks))
             .collect();
         Snapshot {
-            reloaded: pools.iter().any(|pool| pool.reloaded),
             pools,
             marks: self.table.as_ref().map(|table| table.marks(&self.config)).unwrap_or_default(),
             files: self.files.numbers().collect(),
@@ -71,10 +70,12 @@ impl Engine {
             .map(|id| self.server_state(id, checks.remove(&id).unwrap_or_default()))
             .collect();
         let inhibits = |sorry: &SorryServer| sorry.inhibit_on_failure;
+        let kept_entries = self.balance.kept_entries(id);
         PoolState {
             alive: self.table.is_some(),
             quorum_up: self.balance.has_quorum(id),
-            reloaded: servers.iter().any(|server| server.reloaded),
+            reloaded: kept_entries.is_some(),
+            kept_entries: kept_entries.unwrap_or_default().to_vec(),
             sorry: SorryState {
                 // One that is a real server as well is where that is.
                 set: self.balance.sorry_share(id).is_some()

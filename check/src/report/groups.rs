@@ -40,15 +40,16 @@ pub(super) fn report_group(
     };
     out.inside(|out| {
         // Addresses come before marks, whatever their order in the file.
-        let (marks, addresses): (Vec<&Entry>, Vec<&Entry>) =
-            group.entries.iter().partition(|entry| entry.is_mark());
-        for entry in addresses.into_iter().chain(marks) {
-            report_entry(entry, alive, snapshot.reloaded, out);
+        let entries = group.entries.iter().zip(kept_entries(config, snapshot, id, group));
+        let (marks, addresses): (Vec<_>, Vec<_>) =
+            entries.partition(|(entry, _): &(&Entry, bool)| entry.is_mark());
+        for (entry, kept) in addresses.into_iter().chain(marks) {
+            report_entry(entry, alive, kept, out);
         }
     });
 }
 
-fn report_entry(entry: &Entry, alive: Alive, reloaded: bool, out: &mut Report) {
+fn report_entry(entry: &Entry, alive: Alive, kept: bool, out: &mut Report) {
     let counts = match *entry {
         Entry::Mark { mark, family } => {
             let family = match family {
@@ -66,7 +67,7 @@ fn report_entry(entry: &Entry, alive: Alive, reloaded: bool, out: &mut Report) {
     };
     out.inside(|out| {
         out.line(format_args!("Alive: {counts}"));
-        out.field("reloaded", if reloaded { "True" } else { "False" });
+        out.field("reloaded", if kept { "True" } else { "False" });
     });
 }
 
@@ -79,10 +80,27 @@ fn report_range(first: IpAddr, last: IpAddr, port: Option<u16>, out: &mut Report
     }
 }
 
-fn alive(config: &Config, snapshot: &Snapshot, id: GroupId) -> Alive {
+/// The virtual servers that use a group.
+fn members<'a>(
+    config: &'a Config,
+    snapshot: &'a Snapshot,
+    id: GroupId,
+) -> impl Iterator<Item = (&'a VirtualServer, &'a PoolState)> {
     let pools = config.virtual_servers.iter().zip(&snapshot.pools);
-    let members = pools.filter(|(server, _)| server.service == Service::Group(id));
-    members.fold(Alive::default(), |mut alive, (server, state)| {
+    pools.filter(move |(server, _)| server.service == Service::Group(id))
+}
+
+/// For each entry of a group whether some virtual server had it before the last reload.
+fn kept_entries(config: &Config, snapshot: &Snapshot, id: GroupId, group: &Group) -> Vec<bool> {
+    let is_kept = |place: usize| {
+        members(config, snapshot, id)
+            .any(|(_, state)| state.kept_entries.get(place).copied().unwrap_or(false))
+    };
+    (0..group.entries.len()).map(is_kept).collect()
+}
+
+fn alive(config: &Config, snapshot: &Snapshot, id: GroupId) -> Alive {
+    members(config, snapshot, id).fold(Alive::default(), |mut alive, (server, state)| {
         alive.add(server, state);
         alive
     })
@@ -99,8 +117,9 @@ impl Alive {
             None => {}
         }
         match server.family {
-            Some(Family::Inet6) => self.inet6 += count,
-            Some(Family::Inet) | None => self.inet += count,
+            Some(Family::Inet) => self.inet += count,
+            // One of both families, or of an unknown one, is counted as 2.4.3 counts it.
+            Some(Family::Inet6) | None => self.inet6 += count,
         }
     }
 }
