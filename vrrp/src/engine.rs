@@ -282,7 +282,7 @@ impl Engine {
         }
         let may_lead = instance.group.is_none_or(|(group, place)| {
             let members = self.members(group);
-            self.groups.get(group).is_none_or(|running| running.group.may_lead(&members, place))
+            self.groups.get(group).is_none_or(|running| running.group.may_lead(members, place))
         });
         self.take(id, Event::Deadline { may_lead }, now);
     }

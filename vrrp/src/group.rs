@@ -119,12 +119,13 @@ impl Group {
     }
 
     /// Whether the member at `place` may become master: the group is, or all the others want to.
-    pub fn may_lead(&self, members: &[Member], place: usize) -> bool {
-        let mut others = members.iter().enumerate().filter(|&(other, _)| other != place);
+    pub fn may_lead(&self, members: impl Iterator<Item = Member>, place: usize) -> bool {
+        let mut others = members.enumerate().filter(|&(other, _)| other != place);
         self.state == State::Master || others.all(|(_, other)| other.wants == State::Master)
     }
 
-    /// What follows from an event that took the member at `place` from `before` to where it is now.
+    /// What follows from an event that took the member at `place` from `before` to where it is now. Nothing does where
+    /// nothing of it has changed that a group can see, so then there is no need to ask.
     pub fn after(&self, members: &[Member], place: usize, before: State, out: &mut Vec<Step>) {
         let Some(mover) = members.get(place) else { return };
         let reached = match (before, mover.state) {
@@ -193,9 +194,12 @@ fn drive(
 
 /// Tells each member what keeps the others out of service, where it does not know yet.
 fn share(members: &[Member], out: &mut Vec<Step>) {
+    let troubles = || members.iter().map(|member| member.trouble);
+    let most = troubles().max().unwrap_or(Trouble::None);
+    let is_alone = troubles().filter(|&trouble| trouble == most).count() == 1;
+    let rest = troubles().filter(|&trouble| trouble < most).max().unwrap_or(Trouble::None);
     for (place, member) in members.iter().enumerate() {
-        let others = members.iter().enumerate().filter(|&(other, _)| other != place);
-        let trouble = others.map(|(_, other)| other.trouble).max().unwrap_or(Trouble::None);
+        let trouble = if member.trouble == most && is_alone { rest } else { most };
         if trouble == member.told {
             continue;
         }

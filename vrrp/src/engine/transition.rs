@@ -17,20 +17,23 @@ impl Engine {
     /// Gives an instance an event, does what it wants, and then what its sync group makes of it.
     pub(super) fn take(&mut self, id: InstanceId, event: Event, now: Instant) {
         let Some(instance) = self.instances.get(id) else { return };
-        let before = instance.router.state();
-        let lost = event == Event::ObjectLost && before == State::Master;
+        let before = Member::of(&instance.router);
+        let lost = event == Event::ObjectLost && before.state == State::Master;
         self.drive(id, event, now);
-        let Some((group, place)) = self.instances.get(id).and_then(|instance| instance.group)
+        let Some(instance) = self.instances.get(id) else { return };
+        // An advert changes nothing as a rule, and a group may be large.
+        let Some((group, place)) =
+            instance.group.filter(|_| Member::of(&instance.router) != before)
         else {
             return;
         };
-        let members = self.members(group);
+        let members: Vec<Member> = self.members(group).collect();
         let Some(running) = self.groups.get(group) else { return };
         let mut steps = Vec::new();
         if lost {
             running.group.after_loss(&members, place, &mut steps);
         } else {
-            running.group.after(&members, place, before, &mut steps);
+            running.group.after(&members, place, before.state, &mut steps);
         }
         self.perform_steps(group, steps, now);
     }
@@ -79,10 +82,10 @@ impl Engine {
     }
 
     /// What a group sees of its members.
-    pub(super) fn members(&self, group: GroupId) -> Vec<Member> {
+    pub(super) fn members(&self, group: GroupId) -> impl Iterator<Item = Member> {
         let members = self.groups.get(group).map_or(&[][..], |running| &running.config.members);
         let instances = members.iter().filter_map(|&id| self.instances.get(id));
-        instances.map(|instance| Member::of(&instance.router)).collect()
+        instances.map(|instance| Member::of(&instance.router))
     }
 
     fn perform(&mut self, id: InstanceId, action: Action, now: Instant) {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use lab::{Binary, Capture, Daemon, Float, PATIENCE, Pair, Process, Scratch};
 
-use crate::subject::{Network, address, config};
+use crate::subject::{Network, address, config, sync_group};
 
 /// Owners are masters at once.
 const OWNER: u8 = 255;
@@ -59,11 +59,15 @@ pub(crate) fn startup(binary: &Binary, instances: usize) -> Startup {
     }
 }
 
-/// What parent and VRRP child cost while every router sends its adverts.
-pub(crate) fn load(binary: &Binary, instances: usize, interval: &str) -> [Load; 2] {
+/// What parent and VRRP child cost while every router sends its adverts, each for itself or all in one sync group.
+pub(crate) fn load(binary: &Binary, instances: usize, interval: &str, grouped: bool) -> [Load; 2] {
     const PERIOD: Duration = Duration::from_secs(5);
     let network = Network::new(instances);
-    let daemon = Daemon::start_silent(binary, &network.node, &config(instances, interval, OWNER));
+    let mut text = config(instances, interval, OWNER);
+    if grouped {
+        text.push_str(&sync_group(instances));
+    }
+    let daemon = Daemon::start_silent(binary, &network.node, &text);
     let addresses: Vec<IpAddr> = (0..instances).map(address).collect();
     let settled = network.addresses.wait(&addresses, true, 3 * PATIENCE);
     assert!(settled, "not all of {instances} routers have their address");

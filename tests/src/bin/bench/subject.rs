@@ -72,3 +72,10 @@ pub(crate) fn config(instances: usize, interval: &str, priority: u8) -> String {
     }
     text
 }
+
+/// A sync group of the first `instances` routers of [`config`].
+pub(crate) fn sync_group(instances: usize) -> String {
+    let members: String =
+        (0..instances).map(|number| format!("        router{number}\n")).collect();
+    format!("vrrp_sync_group all {{\n    group {{\n{members}    }}\n}}\n")
+}

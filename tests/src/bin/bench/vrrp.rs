@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lab::Binary;
 
-use crate::measures::{Rhythm, Startup, check, failover, load, reload, rhythm, startup};
+use crate::measures::{Load, Rhythm, Startup, check, failover, load, reload, rhythm, startup};
 use crate::table::{ROUNDS, median, middle, percentile, row, time};
 use crate::takeover::{self, Takeover};
 
@@ -34,16 +34,21 @@ pub(crate) fn compare_starts(ours: &Binary, theirs: &Binary) {
 pub(crate) fn compare_loads(ours: &Binary, theirs: &Binary) {
     for interval in ["1", "0.1"] {
         for instances in [1, 50, 255, 1000] {
-            let [ours, theirs] = [ours, theirs].map(|binary| load(binary, instances, interval));
-            for (role, (ours, theirs)) in ["parent", "VRRP"].iter().zip(ours.iter().zip(&theirs)) {
-                let title = format!("{instances} instances, advert_int {interval}, {role}");
-                let processor = [ours.processor, theirs.processor];
-                time(&format!("{title}: processor time in 10 s"), processor);
-                #[expect(clippy::cast_precision_loss, reason = "kilobytes of one process")]
-                let kilobytes = [ours.memory as f64, theirs.memory as f64];
-                row(&format!("{title}: memory (PSS)"), kilobytes, "kB", 0);
-            }
+            let loads = [ours, theirs].map(|binary| load(binary, instances, interval, false));
+            print_loads(&format!("{instances} instances, advert_int {interval}"), &loads);
         }
+    }
+    let loads = [ours, theirs].map(|binary| load(binary, 1000, "1", true));
+    print_loads("sync group of 1000 instances, advert_int 1", &loads);
+}
+
+fn print_loads(title: &str, [ours, theirs]: &[[Load; 2]; 2]) {
+    for (role, (ours, theirs)) in ["parent", "VRRP"].iter().zip(ours.iter().zip(theirs)) {
+        let processor = [ours.processor, theirs.processor];
+        time(&format!("{title}, {role}: processor time in 10 s"), processor);
+        #[expect(clippy::cast_precision_loss, reason = "kilobytes of one process")]
+        let kilobytes = [ours.memory as f64, theirs.memory as f64];
+        row(&format!("{title}, {role}: memory (PSS)"), kilobytes, "kB", 0);
     }
 }
 
