@@ -80,10 +80,9 @@ pub(crate) fn unescape(text: &mut Text) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::FileId;
 
     fn stripped(line: &str) -> String {
-        let mut text = Text::written(line, FileId::default(), 1, 1);
+        let mut text = Text::alone(line);
         strip(line).apply(&mut text);
         unescape(&mut text);
         text.as_str().to_owned()

@@ -9,6 +9,7 @@ use crate::limits::{Budget, MAX_EXPANDED, MAX_NESTING, Spent};
 use crate::sequence::{MAX_NUMBERS, Refusal, Sequence, number_seq, parse_lst, split_seq};
 use crate::source::{Physical, Sources};
 use crate::text::Text;
+use crate::words::has_open_quote;
 use crate::{Class, Diagnostics, FileId, Line, Options, Place};
 
 /// A logical line.
@@ -74,7 +75,7 @@ impl<'o> Expander<'o> {
     pub(crate) fn next(&mut self, diagnostics: &mut Diagnostics) -> Option<Logical> {
         loop {
             let text = self.next_text(diagnostics)?;
-            self.budget.line(text.place(), diagnostics).ok()?;
+            self.budget.line(&text, diagnostics).ok()?;
             if text.is_empty() {
                 continue;
             }
@@ -97,7 +98,7 @@ impl<'o> Expander<'o> {
         }
         loop {
             let physical = self.sources.next_line(&mut self.budget, diagnostics)?;
-            let text = self.strip_physical(&physical, diagnostics);
+            let text = self.strip_physical(physical, diagnostics);
             if !text.is_empty() {
                 return Some(text);
             }
@@ -126,20 +127,14 @@ impl<'o> Expander<'o> {
     }
 
     /// The text of a physical line, without comment and surrounding blanks.
-    fn strip_physical(&mut self, line: &Physical, diagnostics: &mut Diagnostics) -> Text {
-        let stripped = strip(line.as_str());
-        let kept = line.as_str().get(stripped.start..stripped.end).unwrap_or_default();
-        let text = if stripped.backslash.is_some() {
-            let mut text = Text::written(line.as_str(), line.file, line.line, 1);
-            stripped.apply(&mut text);
-            text
-        } else {
-            Text::written(kept, line.file, line.line, stripped.start + 1)
-        };
+    fn strip_physical(&mut self, line: Physical, diagnostics: &mut Diagnostics) -> Text {
+        let Physical { mut text, is_mended } = line;
+        let stripped = strip(text.as_str());
+        stripped.apply(&mut text);
         if stripped.open_quote {
             self.report_open_quote(&text, diagnostics);
         }
-        if line.is_mended && text.as_str().contains(char::REPLACEMENT_CHARACTER) {
+        if is_mended && text.as_str().contains(char::REPLACEMENT_CHARACTER) {
             diagnostics.report(
                 Class::Warning,
                 text.place(),
@@ -213,10 +208,10 @@ impl<'o> Expander<'o> {
         };
         let mut lines = vec![first.trim_end_matches([' ', '\t']).to_owned()];
         while let Some(physical) = self.sources.next_line(&mut self.budget, diagnostics) {
-            if physical.as_str().is_empty() {
+            if physical.text.is_empty() {
                 break;
             }
-            let text = self.strip_physical(&physical, diagnostics);
+            let text = self.strip_physical(physical, diagnostics);
             if text.is_empty() {
                 continue;
             }
@@ -373,13 +368,13 @@ impl<'o> Expander<'o> {
         if text.as_str().contains('\\') {
             unescape(&mut text);
         }
-        let place = text.place();
-        match text.into_line() {
-            Err(line) if self.open_quote != Some((place.file, place.line)) => {
-                Logical::Unmatched(line, place)
+        if has_open_quote(text.as_str()) {
+            let place = text.place();
+            if self.open_quote != Some((place.file, place.line)) {
+                return Logical::Unmatched(Line::new(text), place);
             }
-            Ok(line) | Err(line) => Logical::Line(line),
         }
+        Logical::Line(Line::new(text))
     }
 }
 

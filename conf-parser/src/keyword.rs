@@ -102,7 +102,7 @@ pub struct Entry {
 /// The keywords of a block, whatever type they fill.
 pub trait Schema: Sync {
     /// The keyword called `name`.
-    fn find(&self, name: &str) -> Option<Entry>;
+    fn find(&self, name: &str) -> Option<&'static Entry>;
     /// All keywords, in the order of the table.
     fn entries(&self) -> Vec<Entry>;
 }
@@ -271,7 +271,7 @@ pub struct Table<T: 'static>(pub &'static [Keyword<T>]);
 pub struct Schemas(pub &'static [&'static dyn Schema]);
 
 impl Schema for Schemas {
-    fn find(&self, name: &str) -> Option<Entry> {
+    fn find(&self, name: &str) -> Option<&'static Entry> {
         self.0.iter().find_map(|part| part.find(name))
     }
 
@@ -284,8 +284,8 @@ impl Schema for Schemas {
 pub struct Joined<T: 'static>(pub &'static [&'static [Keyword<T>]]);
 
 impl<T> Schema for Table<T> {
-    fn find(&self, name: &str) -> Option<Entry> {
-        self.0.iter().find(|keyword| keyword.entry.name == name).map(|keyword| keyword.entry)
+    fn find(&self, name: &str) -> Option<&'static Entry> {
+        self.0.iter().find(|keyword| keyword.entry.name == name).map(|keyword| &keyword.entry)
     }
 
     fn entries(&self) -> Vec<Entry> {
@@ -294,8 +294,8 @@ impl<T> Schema for Table<T> {
 }
 
 impl<T> Schema for Joined<T> {
-    fn find(&self, name: &str) -> Option<Entry> {
-        self.keywords().find(|keyword| keyword.entry.name == name).map(|keyword| keyword.entry)
+    fn find(&self, name: &str) -> Option<&'static Entry> {
+        self.keywords().find(|keyword| keyword.entry.name == name).map(|keyword| &keyword.entry)
     }
 
     fn entries(&self) -> Vec<Entry> {

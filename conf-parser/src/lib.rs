@@ -40,7 +40,7 @@ pub use language::{Options, parse, parse_text};
 pub use limits::{MAX_FILES, MAX_LINE, MAX_LINES, MAX_NESTING, MAX_REPLACEMENTS, MAX_TEXT};
 pub use listing::list_keywords;
 pub use place::{Extent, FileId, Place, Spanned};
-pub use statement::{Body, Line, Statement, Word};
+pub use statement::{Body, Line, Statement, Word, Words};
 pub use suggest::did_you_mean;
 pub use value::{
     Limits, c_number, fitting, parse_bool, parse_decimal, parse_int, parse_micros, parse_uint,

@@ -1,5 +1,6 @@
 //! Bounds on what a configuration may ask for, so that none takes unbounded time or memory.
 
+use crate::text::Text;
 use crate::{Class, Diagnostics, Place};
 
 /// The most bytes of text that are read from files, or made by expansions, for one configuration.
@@ -91,14 +92,10 @@ impl Budget {
     }
 
     /// Takes a line into account.
-    pub(crate) fn line(
-        &mut self,
-        place: Place,
-        diagnostics: &mut Diagnostics,
-    ) -> Result<(), Spent> {
+    pub(crate) fn line(&mut self, line: &Text, diagnostics: &mut Diagnostics) -> Result<(), Spent> {
         let Some(lines) = self.lines.checked_sub(1) else {
             let message = format!("configuration expands to more than {MAX_LINES} lines");
-            return self.exhaust(message, Some(place), diagnostics);
+            return self.exhaust(message, Some(line.place()), diagnostics);
         };
         self.lines = lines;
         Ok(())

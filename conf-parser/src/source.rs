@@ -3,7 +3,6 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Read;
-use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -14,6 +13,7 @@ use crate::diagnostic::{Origin, Source};
 use crate::glob::{glob, has_brace};
 use crate::include::{Checks, Problem};
 use crate::limits::{Budget, MAX_LINE, MAX_NESTING, Spent};
+use crate::text::{Text, Whole};
 use crate::{Class, Diagnostics, FileId, Place};
 
 /// The files that are being read, the innermost last.
@@ -42,7 +42,7 @@ struct Files {
 
 /// A file that is being read.
 struct Open {
-    text: Rc<str>,
+    whole: Rc<Whole>,
     at: usize,
     file: FileId,
     line: u32,
@@ -58,23 +58,9 @@ type Identity = (u64, u64);
 
 /// A physical line without its end. Empty where the line is refused.
 pub(crate) struct Physical {
-    text: Rc<str>,
-    range: Range<usize>,
-    pub(crate) file: FileId,
-    pub(crate) line: u32,
+    pub(crate) text: Text,
     /// Whether its file held bytes that are not UTF-8.
     pub(crate) is_mended: bool,
-}
-
-impl Physical {
-    pub(crate) fn as_str(&self) -> &str {
-        self.text.get(self.range.clone()).unwrap_or_default()
-    }
-
-    pub(crate) fn place(&self) -> Place {
-        let length = u32::try_from(self.range.len()).unwrap_or(u32::MAX);
-        Place { file: self.file, line: self.line, column: 1, length }
-    }
 }
 
 impl Sources {
@@ -139,10 +125,10 @@ impl Sources {
         self.push(Vec::new(), None, Checks::of_main());
         let directory = Rc::clone(&self.directory);
         if let Some(files) = self.stack.last_mut() {
-            let text = Rc::from(mended);
+            let whole = Whole::written(mended.into_owned());
             let at = 0;
             files.open =
-                Some(Open { text, at, file, line: 0, is_mended, directory, identity: None });
+                Some(Open { whole, at, file, line: 0, is_mended, directory, identity: None });
         }
     }
 
@@ -245,36 +231,32 @@ impl Files {
 
 impl Open {
     fn next_line(&mut self) -> Option<Physical> {
-        let rest = self.text.get(self.at..).filter(|rest| !rest.is_empty())?;
+        let rest = self.whole.as_str().get(self.at..).filter(|rest| !rest.is_empty())?;
         let length = rest.find('\n').unwrap_or(rest.len());
-        let start = self.at;
+        let range = self.at..self.at + length;
         self.at += (length + 1).min(rest.len());
         self.line = self.line.saturating_add(1);
-        Some(Physical {
-            text: Rc::clone(&self.text),
-            range: start..start + length,
-            file: self.file,
-            line: self.line,
-            is_mended: self.is_mended,
-        })
+        let text = Text::written(&self.whole, range, self.file, self.line);
+        Some(Physical { text, is_mended: self.is_mended })
     }
 }
 
 impl Physical {
     /// The line without carriage returns at its end; empty, and reported, if it cannot be one.
     fn checked(mut self, diagnostics: &mut Diagnostics) -> Self {
-        let text = self.as_str();
+        let text = self.text.as_str();
         let message = if text.len() > MAX_LINE {
             "line too long - ignoring"
         } else if text.contains('\0') {
             "configuration appears to have embedded NULs - ignoring line"
         } else {
-            self.range.end = self.range.start + text.trim_end_matches('\r').len();
+            let end = text.trim_end_matches('\r').len();
+            self.text.keep(0..end);
             return self;
         };
-        let place = Place { length: 0, column: 0, ..self.place() };
+        let place = Place { length: 0, column: 0, ..self.text.place() };
         diagnostics.report(Class::GeneralError, place, message);
-        self.range.end = self.range.start;
+        self.text.keep(0..0);
         self
     }
 }
@@ -399,8 +381,8 @@ impl Opening<'_> {
         let origin = Origin::File(path);
         let file = self.diagnostics.add_source(Source { name: shown.into_owned(), origin });
         let identity = Some(identity);
-        let text = text.into();
-        Ok(Some(Open { text, at: 0, file, line: 0, is_mended, directory, identity }))
+        let whole = Whole::written(text);
+        Ok(Some(Open { whole, at: 0, file, line: 0, is_mended, directory, identity }))
     }
 }
 

@@ -1,6 +1,10 @@
 //! The block tree: statements, their words and their bodies.
 
-use crate::{Extent, FileId, Place};
+use std::ops::Range;
+
+use crate::text::Text;
+use crate::words::Ranges;
+use crate::{Extent, Place};
 
 /// One word of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,67 +16,68 @@ pub struct Word<'a> {
 }
 
 /// A logical line: a keyword line, or an entry of a value block.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Line {
-    raw: Box<str>,
-    words: Box<[Span]>,
-    file: FileId,
-    number: u32,
-}
-
-/// Where a word stands: in the expanded line, and in the line as it was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span {
-    pub(crate) start: u32,
-    pub(crate) end: u32,
-    pub(crate) column: u32,
-    pub(crate) length: u32,
-}
+#[derive(Clone, Debug)]
+pub struct Line(Text);
 
 impl Line {
-    pub(crate) fn new(raw: Box<str>, words: Vec<Span>, file: FileId, number: u32) -> Self {
-        Self { raw, words: words.into(), file, number }
+    pub(crate) fn new(text: Text) -> Self {
+        Self(text)
     }
 
     /// The expanded line before it was split into words; script keywords split it by rules of their own.
     pub fn raw(&self) -> &str {
-        &self.raw
+        self.0.as_str()
     }
 
     /// How many words there are.
     pub fn len(&self) -> usize {
-        self.words.len()
+        Ranges::of(self.raw()).count()
     }
 
     /// Whether there is no word at all.
     pub fn is_empty(&self) -> bool {
-        self.words.is_empty()
+        self.len() == 0
     }
 
     /// The word at `index`, from 0.
     pub fn word(&self, index: usize) -> Option<Word<'_>> {
-        let span = self.words.get(index)?;
-        let range = usize::try_from(span.start).ok()?..usize::try_from(span.end).ok()?;
-        Some(Word { text: self.raw.get(range)?, place: self.place_of(span) })
+        let range = Ranges::of(self.raw()).nth(index)?;
+        self.word_in(range)
     }
 
-    /// All words, in order.
-    pub fn words(&self) -> impl Iterator<Item = Word<'_>> {
-        (0..self.len()).filter_map(|index| self.word(index))
+    fn word_in(&self, range: Range<usize>) -> Option<Word<'_>> {
+        Some(Word { text: self.raw().get(range.clone())?, place: self.0.place_of(range) })
+    }
+
+    /// All words, in order. They are looked for as they are asked for.
+    pub fn words(&self) -> Words<'_> {
+        Words { line: self, ranges: Ranges::of(self.raw()) }
     }
 
     /// Where the line stands: the place of its first word.
     pub fn place(&self) -> Place {
-        self.words.first().map(|span| self.place_of(span)).unwrap_or_default()
+        self.word(0).map(|word| word.place).unwrap_or_default()
     }
+}
 
-    fn place_of(&self, span: &Span) -> Place {
-        Place { file: self.file, line: self.number, column: span.column, length: span.length }
+/// The words of a [`Line`].
+#[derive(Clone, Copy, Debug)]
+pub struct Words<'a> {
+    line: &'a Line,
+    ranges: Ranges<'a>,
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = Word<'a>;
+
+    fn next(&mut self) -> Option<Word<'a>> {
+        let range = self.ranges.next()?;
+        self.line.word_in(range)
     }
 }
 
 /// A keyword with its arguments and what stands in its braces.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Statement {
     /// The keyword line; word 0 is the keyword.
     pub line: Line,
@@ -126,7 +131,7 @@ impl Statement {
 }
 
 /// What stands in the braces of a statement.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub enum Body {
     /// There are no braces.
     #[default]

@@ -1,23 +1,34 @@
 //! Expanded text that still knows where each of its bytes was written.
 
 use std::ops::Range;
+use std::rc::Rc;
 
-use crate::statement::{Line, Span};
-use crate::words::{OpenQuote, split_words};
 use crate::{FileId, Place};
 
 /// A piece of a line. Expansions change it, and what they put in has the place of what they replaced.
+///
+/// Pieces share what they are pieces of, so that nothing is copied of a line that is left as it was written.
 #[derive(Clone, Debug)]
 pub(crate) struct Text {
-    string: String,
+    whole: Rc<Whole>,
+    /// Where it is in the whole.
+    start: u32,
+    end: u32,
+    /// Where the line begins in the whole, if that is as it was written.
+    line_start: u32,
     file: FileId,
     line: u32,
-    /// In order; the first starts at 0.
-    first: Run,
-    /// Further runs; nearly always none.
-    more: Vec<Run>,
     /// Whether definitions are no longer put in, because that went wrong.
     is_settled: bool,
+}
+
+/// What a text is a piece of: a file, or a line that was made.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Whole {
+    string: String,
+    /// Where the parts of a line that was made come from: in order, the first starts at 0. None where all is as it was
+    /// written.
+    runs: Vec<Run>,
 }
 
 /// Bytes with a common origin: all up to the start of the next run.
@@ -29,18 +40,30 @@ struct Run {
     shared: u32,
 }
 
+impl Whole {
+    /// Text as it was written.
+    pub(crate) fn written(string: String) -> Rc<Self> {
+        Rc::new(Self { string, runs: Vec::new() })
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.string
+    }
+}
+
 impl Text {
-    /// Text as it was written, from `column` on.
-    pub(crate) fn written(string: &str, file: FileId, line: u32, column: usize) -> Self {
-        let first = Run { start: 0, column: narrow(column), shared: 0 };
-        Self { string: string.to_owned(), file, line, first, more: Vec::new(), is_settled: false }
+    /// A line as it was written, which is a part of `whole`.
+    pub(crate) fn written(whole: &Rc<Whole>, range: Range<usize>, file: FileId, line: u32) -> Self {
+        let (start, end) = (narrow(range.start), narrow(range.end));
+        let whole = Rc::clone(whole);
+        Self { whole, start, end, line_start: start, file, line, is_settled: false }
     }
 
     /// Text that stands for what was written at `place`.
     pub(crate) fn standing_for(string: &str, place: Place) -> Self {
-        let first = Run { start: 0, column: place.column, shared: place.length.max(1) };
-        let Place { file, line, .. } = place;
-        Self { string: string.to_owned(), file, line, first, more: Vec::new(), is_settled: false }
+        let run = Run { start: 0, column: place.column, shared: place.length.max(1) };
+        let whole = Whole { string: string.to_owned(), runs: vec![run] };
+        Self::written(&Rc::new(whole), 0..string.len(), place.file, place.line)
     }
 
     /// Whether definitions in it are left alone.
@@ -54,112 +77,98 @@ impl Text {
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        &self.string
+        self.whole.string.get(wide(self.start)..wide(self.end)).unwrap_or_default()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.string.is_empty()
+        self.start == self.end
     }
 
     /// Where all of it stands.
     pub(crate) fn place(&self) -> Place {
-        self.place_of(0..self.string.len())
+        self.place_of(0..wide(self.end - self.start))
     }
 
     /// Where a part of it stands.
     pub(crate) fn place_of(&self, range: Range<usize>) -> Place {
-        let (column, length) = self.extent(range);
+        let (column, length) = self.extent(self.within(range));
         Place { file: self.file, line: self.line, column, length }
     }
 
     /// Drops all but a part.
     pub(crate) fn keep(&mut self, range: Range<usize>) {
-        self.string.truncate(range.end);
-        if range.start > 0 {
-            *self = self.tail(range.start);
-        }
+        let kept = self.within(range);
+        (self.start, self.end) = (narrow(kept.start), narrow(kept.end));
     }
 
-    /// A copy of all from `start` on.
+    /// All from `start` on.
     pub(crate) fn tail(&self, start: usize) -> Self {
-        let mut first = self.run_at(start);
-        first = Run { start: 0, column: first.column_at(start), ..first };
-        let later = self.more.iter().filter(|run| run.start > start);
-        Self {
-            string: self.string.get(start..).unwrap_or_default().to_owned(),
-            first,
-            more: later.map(|run| Run { start: run.start - start, ..*run }).collect(),
-            ..*self
-        }
+        let mut tail = self.clone();
+        tail.keep(start..wide(self.end - self.start));
+        tail
     }
 
     /// Puts `with` in the place of a part.
     pub(crate) fn replace(&mut self, range: Range<usize>, with: &str) {
+        self.make_own();
+        let range = self.within(range);
         let (column, length) = self.extent(range.clone());
         let replaced = Run { start: range.start, column, shared: length.max(1) };
-        let after = self.run_at(range.end);
-        let after = Run { start: range.end, column: after.column_at(range.end), ..after };
-
-        let from = self.more.partition_point(|run| run.start < range.start);
-        let to = self.more.partition_point(|run| run.start <= range.end);
-        if range.start == 0 {
-            self.first = replaced;
-            self.more.splice(..to, [after]);
-        } else {
-            self.more.splice(from..to, [replaced, after]);
-        }
-        let moved = self.more.partition_point(|run| run.start < range.end);
-        for run in self.more.iter_mut().skip(moved) {
-            run.start = run.start - range.len() + with.len();
-        }
-        self.string.replace_range(range, with);
+        self.edit(range, with, Some(replaced));
     }
 
     /// Takes a part out.
     pub(crate) fn remove(&mut self, range: Range<usize>) {
-        let rest = self.tail(range.end);
-        self.string.truncate(range.start);
-        self.append(rest);
+        self.make_own();
+        self.edit(self.within(range), "", None);
     }
 
-    fn append(&mut self, other: Text) {
-        let offset = self.string.len();
-        if offset == 0 {
-            *self = other;
-            return;
-        }
-        self.more.retain(|run| run.start < offset);
-        let moved = |run: Run| Run { start: run.start + offset, ..run };
-        self.more.extend(std::iter::once(other.first).chain(other.more).map(moved));
-        self.string.push_str(&other.string);
-    }
-
-    /// Splits it into words. `Err` has the words before a `"` that is not closed.
-    pub(crate) fn into_line(self) -> Result<Line, Line> {
-        // Counting them first costs less than room that is given back.
-        let mut count = 0;
-        let _ = split_words(&self.string, |_, _| count += 1);
-        let mut spans = Vec::with_capacity(count);
-        let split = split_words(&self.string, |start, end| {
-            let (column, length) = self.extent(start..end);
-            spans.push(Span { start: narrow(start), end: narrow(end), column, length });
-        });
-        let line = Line::new(self.string.into(), spans, self.file, self.line);
-        match split {
-            Ok(()) => Ok(line),
-            Err(OpenQuote) => Err(line),
+    /// Makes it a line of its own, which can be changed.
+    fn make_own(&mut self) {
+        if self.whole.runs.is_empty() {
+            let run = Run { start: 0, column: self.column_at(wide(self.start)), shared: 0 };
+            let string = self.as_str().to_owned();
+            self.whole = Rc::new(Whole { string, runs: vec![run] });
+            (self.start, self.end) = (0, self.end - self.start);
         }
     }
 
+    /// Puts `with`, of which the origin is `replaced`, in the place of a part of the whole.
+    fn edit(&mut self, range: Range<usize>, with: &str, replaced: Option<Run>) {
+        let after =
+            Run { start: range.end, column: self.column_at(range.end), ..self.run_at(range.end) };
+        let Whole { string, runs } = Rc::make_mut(&mut self.whole);
+        let from = runs.partition_point(|run| run.start < range.start);
+        let to = runs.partition_point(|run| run.start <= range.end);
+        runs.splice(from..to, replaced.into_iter().chain([after]));
+        let moved = from + usize::from(replaced.is_some());
+        for run in runs.iter_mut().skip(moved) {
+            run.start = run.start - range.len() + with.len();
+        }
+        self.end = narrow(wide(self.end) - range.len() + with.len());
+        string.replace_range(range, with);
+    }
+
+    /// A part of it, as a part of the whole.
+    fn within(&self, range: Range<usize>) -> Range<usize> {
+        wide(self.start) + range.start..wide(self.start) + range.end
+    }
+
+    /// The run in which a byte of the whole lies.
     fn run_at(&self, offset: usize) -> Run {
-        self.more.iter().rev().find(|run| run.start <= offset).copied().unwrap_or(self.first)
+        let written = Run { start: wide(self.line_start), column: 1, shared: 0 };
+        self.whole.runs.iter().rev().find(|run| run.start <= offset).copied().unwrap_or(written)
     }
 
-    /// The first column and the number of columns of a part.
+    fn column_at(&self, offset: usize) -> u32 {
+        self.run_at(offset).column_at(offset)
+    }
+
+    /// The first column and the number of columns of a part of the whole.
     fn extent(&self, range: Range<usize>) -> (u32, u32) {
         let first = self.run_at(range.start);
         let column = first.column_at(range.start);
-        if first.shared == 0 && self.more.is_empty() {
+        if self.whole.runs.is_empty() {
             return (column, narrow(range.len()));
         }
         let last_byte = range.end.saturating_sub(1).max(range.start);
@@ -182,31 +191,40 @@ fn narrow(offset: usize) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
 }
 
+fn wide(offset: u32) -> usize {
+    usize::try_from(offset).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+impl Text {
+    /// A line as it would stand alone in a file.
+    pub(crate) fn alone(string: &str) -> Self {
+        Self::written(&Whole::written(string.to_owned()), 0..string.len(), FileId::default(), 1)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Line;
 
     fn words(text: Text) -> Vec<(String, u32, u32)> {
-        let line = text.into_line().unwrap();
-        line.words()
+        Line::new(text)
+            .words()
             .map(|word| (word.text.to_owned(), word.place.column, word.place.length))
             .collect()
     }
 
-    fn written(string: &str) -> Text {
-        Text::written(string, FileId::default(), 1, 1)
-    }
-
     #[test]
     fn words_know_their_columns() {
-        let mut text = written("  state MASTER # x");
+        let mut text = Text::alone("  state MASTER # x");
         text.keep(2..14);
         assert_eq!(words(text), [("state".to_owned(), 3, 5), ("MASTER".to_owned(), 9, 6)]);
     }
 
     #[test]
     fn replaced_text_stands_where_its_reference_stood() {
-        let mut text = written("a x${N}y ${M} z");
+        let mut text = Text::alone("a x${N}y ${M} z");
         text.replace(3..7, "1 2");
         text.replace(8..12, "mm");
         assert_eq!(text.as_str(), "a x1 2y mm z");
@@ -224,7 +242,7 @@ mod tests {
 
     #[test]
     fn replacing_within_a_replacement_keeps_the_outer_place() {
-        let mut text = written("k ${A} end");
+        let mut text = Text::alone("k ${A} end");
         text.replace(2..6, "<$B> t");
         text.replace(3..5, "long value");
         assert_eq!(text.as_str(), "k <long value> t end");
@@ -236,7 +254,7 @@ mod tests {
 
     #[test]
     fn removing_leaves_the_other_columns_alone() {
-        let mut text = written(r"a\#b c");
+        let mut text = Text::alone(r"a\#b c");
         text.remove(1..2);
         assert_eq!(words(text), [("a#b".to_owned(), 1, 4), ("c".to_owned(), 6, 1)]);
     }

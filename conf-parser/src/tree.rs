@@ -3,8 +3,8 @@
 use crate::diagnostic::Diagnostic;
 use crate::expand::{Expander, Logical};
 use crate::keyword::Shape;
-use crate::statement::Span;
 use crate::suggest::suggest;
+use crate::text::Text;
 use crate::value::scan;
 use crate::{Args, Body, Class, Diagnostics, Entry, Line, Place, Schema, Statement};
 
@@ -19,6 +19,10 @@ pub(crate) struct Builder<'a> {
     closed: Option<Place>,
     /// How many unknown keywords a way out may still be looked for.
     suggestions: u32,
+    /// The statements so far of the blocks that are being read, those of the innermost last.
+    statements: Vec<Statement>,
+    /// The entries so far of the value block that is being read.
+    entries: Vec<Line>,
 }
 
 /// The block whose lines are read.
@@ -36,13 +40,22 @@ impl<'a> Builder<'a> {
         root: &'static dyn Schema,
         diagnostics: &'a mut Diagnostics,
     ) -> Self {
-        Self { lines, root, diagnostics, open: Vec::new(), closed: None, suggestions: 100 }
+        Self {
+            lines,
+            root,
+            diagnostics,
+            open: Vec::new(),
+            closed: None,
+            suggestions: 100,
+            statements: Vec::new(),
+            entries: Vec::new(),
+        }
     }
 
     /// The statements of the top level.
     pub(crate) fn build(mut self) -> Vec<Statement> {
         let top = Block { schema: self.root, statement: None, depth: 0 };
-        let statements = self.statements(top);
+        self.read(top);
         if let Some(&last) = self.open.last() {
             self.diagnostics.push(Diagnostic {
                 class: Class::MissingEnd,
@@ -52,7 +65,7 @@ impl<'a> Builder<'a> {
                 related: Some((last, "the block that is opened here is not closed".to_owned())),
             });
         }
-        statements
+        self.statements
     }
 
     /// The next logical line. Braces are counted whatever block they stand in.
@@ -75,8 +88,14 @@ impl<'a> Builder<'a> {
     }
 
     /// The statements of a block, up to its `}`.
-    fn statements(&mut self, block: Block<'_>) -> Vec<Statement> {
-        let mut statements = Vec::new();
+    fn block(&mut self, block: Block<'_>) -> Box<[Statement]> {
+        let outer = self.statements.len();
+        self.read(block);
+        self.statements.drain(outer..).collect()
+    }
+
+    /// Adds the statements of a block, up to its `}`.
+    fn read(&mut self, block: Block<'_>) {
         let mut brace_due = block.statement.is_some();
         while let Some(next) = self.next() {
             let is_open = matches!(next, Logical::Open(_));
@@ -97,14 +116,18 @@ impl<'a> Builder<'a> {
                     let message = "Unknown keyword '}'";
                     self.diagnostics.report(Class::UnknownKeyword, place, message);
                 }
-                Logical::Line(line) => statements.extend(self.statement(line, block)),
+                Logical::Line(line) => self.add(line, block),
                 Logical::Unmatched(line, place) => {
                     self.report_unmatched(&line, place, Some(block.schema));
-                    statements.extend(self.statement(line, block));
+                    self.add(line, block);
                 }
             }
         }
-        statements
+    }
+
+    fn add(&mut self, line: Line, block: Block<'_>) {
+        let statement = self.statement(line, block);
+        self.statements.extend(statement);
     }
 
     fn report_missing_brace(&mut self, found: &Logical, block: Block<'_>) {
@@ -130,14 +153,14 @@ impl<'a> Builder<'a> {
             self.report_unknown(&line, block);
             return None;
         };
-        self.follow(&line, &entry, block);
+        self.follow(&line, entry, block);
         let body = match entry.args.shape() {
             Shape::Leaf => Body::None,
             Shape::Block(schema) => {
                 let inner = Block { schema, statement: Some(&line), depth: block.depth + 1 };
-                Body::Block(self.statements(inner).into())
+                Body::Block(self.block(inner))
             }
-            Shape::Lines(arguments) => Body::Lines(self.entries(&line, arguments).into()),
+            Shape::Lines(arguments) => Body::Lines(self.entries(&line, arguments)),
         };
         let end = match body {
             Body::None => line.place(),
@@ -147,13 +170,12 @@ impl<'a> Builder<'a> {
     }
 
     /// The entries of a value block, up to the first `}`.
-    fn entries(&mut self, keyword: &Line, arguments: usize) -> Vec<Line> {
+    fn entries(&mut self, keyword: &Line, arguments: usize) -> Box<[Line]> {
         let name = keyword.word(0).map_or("", |word| word.text);
         if let Some(extra) = keyword.word(arguments + 1) {
             let message = format!("Block {name} has extra parameters {} ...", extra.text);
             self.diagnostics.report(Class::GeneralError, extra.place, message);
         }
-        let mut entries = Vec::new();
         let mut brace_due = true;
         while let Some(next) = self.next() {
             if brace_due {
@@ -165,28 +187,27 @@ impl<'a> Builder<'a> {
                 self.diagnostics.report(Class::Notice, keyword.place(), message);
             }
             match next {
-                Logical::Open(place) => entries.push(brace(place)),
+                Logical::Open(place) => self.entries.push(brace(place)),
                 Logical::Close(_) => break,
-                Logical::Line(line) => entries.push(line),
+                Logical::Line(line) => self.entries.push(line),
                 Logical::Unmatched(line, place) => {
                     self.report_unmatched(&line, place, None);
-                    entries.push(line);
+                    self.entries.push(line);
                 }
             }
         }
-        entries.retain(|line| !line.is_empty());
-        entries
+        self.entries.drain(..).filter(|line| !line.is_empty()).collect()
     }
 
     /// Does at once what keywords say to the language itself.
     fn follow(&mut self, line: &Line, entry: &Entry, block: Block<'_>) {
-        let outer = block.statement.and_then(|line| line.word(0)).map(|word| word.text);
-        if block.depth != 1 || outer != Some("global_defs") {
-            return;
-        }
+        let is_global = || {
+            let outer = block.statement.and_then(|line| line.word(0)).map(|word| word.text);
+            block.depth == 1 && outer == Some("global_defs")
+        };
         match entry.name {
-            "include_check" => self.lines.sources.checks.set(line, self.diagnostics),
-            "random_seed" => {
+            "include_check" if is_global() => self.lines.sources.checks.set(line, self.diagnostics),
+            "random_seed" if is_global() => {
                 let seed = line.word(1).map(|word| scan(word.text, 10));
                 if let Some(seed) = seed.and_then(|seed| seed.magnitude) {
                     self.lines.definitions.seed(seed);
@@ -232,6 +253,5 @@ impl<'a> Builder<'a> {
 
 /// A `{` as an entry of a value block.
 fn brace(place: Place) -> Line {
-    let span = Span { start: 0, end: 1, column: place.column, length: place.length };
-    Line::new("{".into(), vec![span], place.file, place.line)
+    Line::new(Text::standing_for("{", place))
 }

@@ -111,7 +111,8 @@ pub fn parse_decimal(
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     let kept = decimals.get(..width).unwrap_or(decimals);
     let rounded = decimals.as_bytes().get(width).is_some_and(|&digit| digit >= b'5');
-    let scanned = scan(&format!("{whole}{kept:0<width$}"), 10);
+    let zeros = "0".repeat(width.saturating_sub(kept.len()));
+    let scanned = scan(&[whole, kept, &zeros].concat(), 10);
     let value = scanned.magnitude.and_then(|value| value.checked_add(u64::from(rounded)));
     if decimals.len() > width {
         report(format!("{warn}number '{text}' has too many decimal places"));

@@ -13,7 +13,7 @@ impl Root {
 }
 
 impl Schema for Root {
-    fn find(&self, name: &str) -> Option<Entry> {
+    fn find(&self, name: &str) -> Option<&'static Entry> {
         Self::parts().into_iter().find_map(|part| part.find(name))
     }
 

@@ -1,5 +1,4 @@
 use super::*;
-use crate::FileId;
 use crate::limits::MAX_LINE;
 
 struct Expansion {
@@ -9,7 +8,7 @@ struct Expansion {
 }
 
 fn expand(definitions: &mut Definitions, line: &str) -> Expansion {
-    let mut text = Text::written(line, FileId::default(), 1, 1);
+    let mut text = Text::alone(line);
     let mut diagnostics = Diagnostics::default();
     let surroundings = Surroundings { directory: Path::new("/"), config_id: "main" };
     let mut budget = Budget::default();

@@ -10,24 +10,26 @@ pub(super) struct Reported;
 #[derive(Clone, Copy)]
 pub(super) struct Words<'a> {
     line: &'a Line,
-    next: usize,
+    rest: conf_parser::Words<'a>,
+    taken: usize,
 }
 
 impl<'a> Words<'a> {
     /// All words of `line`.
     pub(super) fn new(line: &'a Line) -> Self {
-        Self { line, next: 0 }
+        Self { line, rest: line.words(), taken: 0 }
     }
 
     /// The next word, which stays where it is.
     pub(super) fn peek(&self) -> Option<Word<'a>> {
-        self.line.word(self.next)
+        let mut rest = self.rest;
+        rest.next()
     }
 
     /// The next word.
     pub(super) fn next(&mut self) -> Option<Word<'a>> {
-        let word = self.peek()?;
-        self.next += 1;
+        let word = self.rest.next()?;
+        self.taken += 1;
         Some(word)
     }
 
@@ -35,7 +37,7 @@ impl<'a> Words<'a> {
     pub(super) fn take(&mut self, text: &str) -> bool {
         let found = self.peek().is_some_and(|word| word.text == text);
         if found {
-            self.next += 1;
+            self.next();
         }
         found
     }
@@ -49,8 +51,8 @@ impl<'a> Words<'a> {
         let text = format!(
             "*** Configuration line starting `{}` is missing a parameter after keyword `{}` at word position {}",
             word(0),
-            word(self.next.saturating_sub(1)),
-            self.next + 1
+            word(self.taken.saturating_sub(1)),
+            self.taken + 1
         );
         diagnostics.report(Class::MissingParameter, self.line.place(), text);
         Err(Reported)
