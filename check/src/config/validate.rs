@@ -369,15 +369,15 @@ impl Settling<'_> {
             ServiceDraft::Address(_, port) => Some(port.unwrap_or(0)),
             ServiceDraft::Mark(_) | ServiceDraft::Group(_) => None,
         };
-        let name = self.name();
         for server in real_servers {
             let port = server.address.port();
-            let shown = trio(server.address.ip(), self.server.protocol, Some(port));
             if server.forwarding == Forwarding::Nat {
                 server.address.set_port(if port == 0 { service_port.unwrap_or(0) } else { port });
                 continue;
             }
             if port != 0 && service_port != Some(port) {
+                let name = self.name();
+                let shown = trio(server.address.ip(), self.server.protocol, Some(port));
                 self.report(match service_port {
                     None => format!(
                         "WARNING - fwmark virtual server {name}, real server {shown} has port specified - clearing"
@@ -392,6 +392,7 @@ impl Settling<'_> {
         let Some(sorry) = sorry.filter(|sorry| sorry.forwarding != Forwarding::Nat) else { return };
         let port = sorry.address.port();
         if port != 0 && service_port != Some(port) {
+            let name = self.name();
             self.report(match service_port {
                 None => format!(
                     "WARNING - virtual server {name}, sorry server has port specified - clearing"
