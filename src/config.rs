@@ -99,17 +99,15 @@ pub(crate) fn interpret(
     global.bfd_names.clone_from(&bfd.names);
     check_scripts(&mut global, purpose, diagnostics);
     let machine = machine(&global, purpose, diagnostics);
-    // Virtual servers may be many: what has been read of them makes room for what it means.
+    // What has been read makes room for what it means.
     let (balancing, others): (Vec<_>, Vec<_>) = statements
         .into_iter()
         .partition(|statement| check::config::ROOT.find(statement.keyword()).is_some());
     let checker = check::config::load(balancing, &global, diagnostics);
     let vrrp = machine.map(|machine| {
-        vrrp::config::load(&others, &global, &machine, &global.bfd_names, diagnostics)
+        vrrp::config::load(others, &global, &machine, &global.bfd_names, diagnostics)
     });
     let vrrp = vrrp.unwrap_or_default();
-    // The process ends soon: to give back every word of a large file would only hold it up.
-    std::mem::forget(others);
     if checker.needs_child() || vrrp.needs_child() {
         check_fifo_scripts(&mut global, diagnostics);
     }

@@ -43,6 +43,7 @@ mod unicast_keywords;
 mod unused;
 mod virtual_addresses;
 
+use std::borrow::Borrow;
 use std::rc::Rc;
 
 use conf_parser::{Diagnostics, Statement};
@@ -66,7 +67,7 @@ pub use track_rules::longest_link_delay;
 /// `bfd_names` are the BFD sessions of the configuration. The result is complete even where something is wrong with the
 /// file; [`Config::usable`] says whether the child can run with it.
 pub fn load(
-    statements: &[Statement],
+    statements: impl IntoIterator<Item: Borrow<Statement>>,
     global: &Global,
     machine: &Machine,
     bfd_names: &[BfdName],
@@ -74,7 +75,7 @@ pub fn load(
 ) -> Config {
     let mut draft = Draft::default();
     for statement in statements {
-        ROOT.apply(&mut draft, statement, diagnostics);
+        ROOT.apply(&mut draft, statement.borrow(), diagnostics);
     }
     let mut context = context::Context::new(global, machine, diagnostics);
     finish::finish(draft, bfd_names, &mut context)

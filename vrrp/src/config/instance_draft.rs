@@ -26,8 +26,8 @@ pub(super) struct InstanceDraft {
     pub(super) wants_master: Option<bool>,
     pub(super) interface: Option<Spanned<String>>,
     pub(super) vrf: Option<Spanned<String>>,
-    pub(super) vmac: Option<VmacDraft>,
-    pub(super) ipvlan: Option<IpvlanDraft>,
+    pub(super) vmac: Option<Box<VmacDraft>>,
+    pub(super) ipvlan: Option<Box<IpvlanDraft>>,
     pub(super) xmit_base: bool,
     pub(super) address_vmacs: bool,
     pub(super) unicast: UnicastDraft,
@@ -57,14 +57,15 @@ pub(super) struct InstanceDraft {
     pub(super) promote_secondaries: bool,
     pub(super) dont_track_primary: bool,
     pub(super) track: TrackLines,
-    pub(super) notify: NotifyDraft,
+    pub(super) notify: Option<Box<NotifyDraft>>,
     pub(super) notify_priority_changes: Option<bool>,
     pub(super) smtp_alert: Option<bool>,
     pub(super) sync_daemon: Option<Spanned<String>>,
     pub(super) bfd_takeover: Option<(Spanned<String>, bool)>,
     pub(super) linkbeat_use_polling: bool,
     pub(super) debug: u8,
-    seen: SeenAddresses,
+    /// While the block is read.
+    seen: Option<Box<SeenAddresses>>,
 }
 
 /// The entries of the `track_*` blocks.
@@ -150,14 +151,14 @@ impl InstanceDraft {
             promote_secondaries: false,
             dont_track_primary: false,
             track: TrackLines::default(),
-            notify: NotifyDraft::default(),
+            notify: None,
             notify_priority_changes: None,
             smtp_alert: None,
             sync_daemon: None,
             bfd_takeover: None,
             linkbeat_use_polling: false,
             debug: 0,
-            seen: SeenAddresses::default(),
+            seen: None,
         }
     }
 
@@ -191,16 +192,22 @@ impl InstanceDraft {
 
     /// Makes room for so many more addresses.
     pub(super) fn expect_addresses(&mut self, count: usize, carried: Carried) {
+        let seen = self.seen.get_or_insert_default();
         match carried {
             Carried::Yes => {
-                self.addresses.reserve(count);
-                self.seen.carried.reserve(count);
+                self.addresses.reserve_exact(count);
+                seen.carried.reserve(count);
             }
             Carried::No => {
-                self.excluded.reserve(count);
-                self.seen.excluded.reserve(count);
+                self.excluded.reserve_exact(count);
+                seen.excluded.reserve(count);
             }
         }
+    }
+
+    /// Forgets what only matters while the block is read.
+    pub(super) fn end(&mut self) {
+        self.seen = None;
     }
 
     /// Adds an address, unless it is of the wrong family or a repetition, which is reported then.
@@ -219,7 +226,7 @@ impl InstanceDraft {
             diagnostics.report(Class::GeneralError, address.place(), text);
             return;
         }
-        if let Err(what) = self.seen.insert(&address, carried) {
+        if let Err(what) = self.seen.get_or_insert_default().insert(&address, carried) {
             let kind = if carried == Carried::Yes { "" } else { "Excluded " };
             let text = format!(
                 "({}): {kind}VIP duplicates {what} {} - ignoring",

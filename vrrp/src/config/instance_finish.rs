@@ -20,7 +20,6 @@ use super::context::Context;
 use super::garp_keywords::ExtraInterfaces;
 use super::instance::{BfdTakeover, Instance, OwnInterface, Shown};
 use super::instance_draft::InstanceDraft;
-use super::own_interface::VmacDraft;
 use super::trackables::Trackables;
 use super::{GroupId, auth_finish, route_entry, rule_entry, virtual_addresses};
 use crate::fsm::Preempt;
@@ -128,7 +127,7 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
             unicast: self.draft.unicast.configured,
             checks_source: self.draft.unicast.check_source,
             fault_without_peers: self.draft.unicast.fault_no_peer,
-            mac_with_vrid: self.draft.vmac.as_ref().is_some_and(VmacDraft::mac_has_vrid),
+            mac_with_vrid: self.draft.vmac.as_ref().is_some_and(|vmac| vmac.mac_has_vrid()),
             ..Shown::default()
         };
         let own_interface = self.own_interface();
@@ -201,7 +200,9 @@ impl<'f, 'w, 'm> Finish<'f, 'w, 'm> {
             promote_secondaries,
             track_primary: !draft.dont_track_primary,
             trackers: Rc::new(trackers),
-            notify: Rc::new(draft.notify.finish(checker, context)),
+            notify: Rc::new(
+                draft.notify.map(|notify| notify.finish(checker, context)).unwrap_or_default(),
+            ),
             notify_priority_changes: draft
                 .notify_priority_changes
                 .or(self.membership.and_then(|group| group.notify_priority_changes))

@@ -138,6 +138,7 @@ fn instance(draft: &mut Draft, _: Value<'_>, statement: &Statement, diagnostics:
     }
     let mut instance = InstanceDraft::new(name, statement.extent());
     instance_keywords::TABLE.fill(&mut instance, statement, diagnostics);
+    instance.end();
     draft.instances.push(instance);
 }
 

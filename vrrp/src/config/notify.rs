@@ -102,7 +102,8 @@ pub(super) fn of_instance(
     diagnostics: &mut Diagnostics,
 ) {
     let name = &draft.name.value;
-    draft.notify.set(|| format!("({name})"), statement, diagnostics);
+    let notify = draft.notify.get_or_insert_default();
+    notify.set(|| format!("({name})"), statement, diagnostics);
 }
 
 /// `notify_deleted`, whose script may be left out.
@@ -113,8 +114,9 @@ pub(super) fn deleted(
     diagnostics: &mut Diagnostics,
 ) {
     let script = statement.arg(0);
-    if draft.notify.deleted.is_none() {
-        draft.notify.deleted = Some(script.map(|_| statement.line.clone()));
+    let notify = draft.notify.get_or_insert_default();
+    if notify.deleted.is_none() {
+        notify.deleted = Some(script.map(|_| statement.line.clone()));
         return;
     }
     let ignored = script.map_or("", |word| word.text);

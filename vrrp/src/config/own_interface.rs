@@ -205,7 +205,7 @@ pub(super) fn use_ipvlan(
             _ => ipvlan.set_name(word, &name, diagnostics),
         }
     }
-    draft.ipvlan = Some(ipvlan);
+    draft.ipvlan = Some(Box::new(ipvlan));
 }
 
 impl IpvlanDraft {

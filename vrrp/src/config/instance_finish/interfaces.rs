@@ -49,7 +49,7 @@ impl Finish<'_, '_, '_> {
         }
         match self.draft.vmac.take() {
             None => OwnInterface::None,
-            Some(vmac) => OwnInterface::Vmac(Box::new(self.vmac(vmac, xmit_base))),
+            Some(vmac) => OwnInterface::Vmac(Box::new(self.vmac(*vmac, xmit_base))),
         }
     }
 
