@@ -165,9 +165,10 @@ impl Loading {
         self.pid
     }
 
-    /// Takes what has come, without waiting. Once the loader has ended, [`Self::finish`] has the result.
-    pub(crate) fn receive(&mut self) {
+    /// Takes what has come, without waiting. Says whether that is all.
+    pub(crate) fn receive(&mut self) -> bool {
         while self.is_readable(PollTimeout::ZERO) && self.take_packet() {}
+        self.received.iter().all(Option::is_some)
     }
 
     /// Waits for the end of the delivery, not of the loader.
@@ -181,16 +182,14 @@ impl Loading {
         let _ = kill(self.pid, Signal::SIGKILL);
     }
 
-    /// What the loader has delivered before it ended as `ending` says.
-    pub(crate) fn finish(mut self, ending: Ending) -> Result<Loaded, Error> {
+    /// What the loader has delivered; `None` where something is missing.
+    pub(crate) fn finish(mut self) -> Option<Result<Loaded, Error>> {
         self.receive();
-        match self.received {
-            [Some(report), Some(vrrp), Some(checker), Some(bfd)] => {
-                let report = handover::open(&report).map_err(Error::Handover)?;
-                Ok(Loaded { report, parts: Parts { vrrp, checker, bfd } })
-            }
-            _ => Err(Error::Died(ending)),
-        }
+        let [Some(report), Some(vrrp), Some(checker), Some(bfd)] = self.received else {
+            return None;
+        };
+        let report = handover::open(&report).map_err(Error::Handover);
+        Some(report.map(|report| Loaded { report, parts: Parts { vrrp, checker, bfd } }))
     }
 
     fn is_readable(&self, timeout: PollTimeout) -> bool {
@@ -226,7 +225,7 @@ pub(crate) fn load(order: &Order<'_>) -> Result<Loaded, Error> {
     let mut loading = Loading::start(order)?;
     loading.wait();
     let ending = process::wait_for(loading.pid)?;
-    loading.finish(ending)
+    loading.finish().unwrap_or(Err(Error::Died(ending)))
 }
 
 /// Exit status of a loader that could not deliver, or that a bug has stopped.
@@ -255,7 +254,7 @@ fn be_loader(order: &Order<'_>, socket: &OwnedFd) -> i32 {
         }
         let configuration = config::interpret(statements, global, purpose, &mut diagnostics);
         let delivered = deliver(order, &configuration, &diagnostics, socket);
-        // A reload waits for the end of this process, which gives it back faster.
+        // The end of this process gives it back faster.
         std::mem::forget(configuration);
         delivered
     };

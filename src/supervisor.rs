@@ -236,12 +236,7 @@ impl Supervisor {
         match source {
             Source::Signals => self.hear_signals(),
             Source::Control(kind) => self.hear_child(kind),
-            Source::Loader => {
-                if let Some((loading, _)) = &mut self.loading {
-                    loading.receive();
-                }
-                ControlFlow::Continue(())
-            }
+            Source::Loader => self.hear_loader(),
             Source::ReloadTime => {
                 self.watch_reload_time();
                 ControlFlow::Continue(())

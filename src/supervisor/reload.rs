@@ -93,24 +93,40 @@ impl Supervisor {
     pub(super) fn abandon_reload(&mut self) {
         self.stop_monitor();
         self.reload_queued = false;
-        self.reactor.disarm(Timer::Loader);
-        if let Some((loading, registration)) = self.loading.take() {
+        if let Some(loading) = self.take_loading() {
             loading.kill();
-            // The descriptor is closed either way.
-            let _ = self.reactor.deregister(&loading, registration);
-            reload_file::remove(&self.global.files, &self.pid_path);
         }
     }
 
-    pub(super) fn loader_ended(&mut self, ending: Ending) -> Flow {
-        let Some((loading, registration)) = self.loading.take() else {
+    /// The configuration is there before the loader has given back all that it took.
+    pub(super) fn hear_loader(&mut self) -> Flow {
+        let is_complete = self.loading.as_mut().is_some_and(|(loading, _)| loading.receive());
+        if !is_complete {
             return ControlFlow::Continue(());
-        };
+        }
+        match self.take_loading().and_then(Loading::finish) {
+            Some(loaded) => self.conclude(loaded),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    /// What is missing by now does not come any more.
+    pub(super) fn loader_ended(&mut self, ending: Ending) -> Flow {
+        let Some(loading) = self.take_loading() else { return ControlFlow::Continue(()) };
+        self.conclude(loading.finish().unwrap_or(Err(Error::Died(ending))))
+    }
+
+    fn take_loading(&mut self) -> Option<Loading> {
+        let (loading, registration) = self.loading.take()?;
         self.reactor.disarm(Timer::Loader);
         // The descriptor is closed either way.
         let _ = self.reactor.deregister(&loading, registration);
         reload_file::remove(&self.global.files, &self.pid_path);
-        match loading.finish(ending) {
+        Some(loading)
+    }
+
+    fn conclude(&mut self, loaded: Result<Loaded, Error>) -> Flow {
+        match loaded {
             Ok(loaded) => self.judge(loaded),
             Err(error) => self.refuse(&[error.to_string()]),
         }
