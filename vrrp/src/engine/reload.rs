@@ -81,8 +81,12 @@ impl Engine {
             self.signal_name(id);
         }
         self.signal_reload();
-        self.go_on(&found, &states, now);
+        let steady = self.go_on(&found, &states, now);
         self.note_remains();
+        if steady {
+            // Nobody takes over, and so nobody waits for adverts: the addresses come first, as in the original.
+            self.reconcile();
+        }
     }
 
     /// Takes leave of the instances that are not in the new configuration, and of what hangs on the numbers of the
@@ -137,7 +141,13 @@ impl Engine {
             .collect()
     }
 
-    fn go_on(&mut self, found: &[Option<usize>], states: &HashMap<String, State>, now: Instant) {
+    /// Says whether all that go on are what they were, and nobody else is master.
+    fn go_on(
+        &mut self,
+        found: &[Option<usize>],
+        states: &HashMap<String, State>,
+        now: Instant,
+    ) -> bool {
         let old: Vec<InstanceId> = self.places(found, true);
         let before: HashMap<InstanceId, (State, Priority)> = old
             .iter()
@@ -172,9 +182,15 @@ impl Engine {
             })
             .collect();
         self.forget_groups(now);
-        let known = before.into_iter().map(|(id, (state, _))| (id, state)).collect();
+        let known: HashMap<InstanceId, State> =
+            before.into_iter().map(|(id, (state, _))| (id, state)).collect();
         self.start_elections(&known, now);
         self.dirty = true;
+        let states = self.instances.iter().map(|instance| instance.router.state());
+        self.instances.keys().zip(states).all(|(id, state)| match known.get(&id) {
+            Some(&before) => state == before,
+            None => state != State::Master,
+        })
     }
 
     /// Tells listeners once what a reload has made of a priority, as of the state that they know.
