@@ -72,11 +72,9 @@ pub struct Ends {
 }
 
 impl Ends {
-    /// Whether the session of `other` goes on as that of `self`, under new settings perhaps.
-    pub fn go_on_as(&self, other: &Self) -> bool {
-        let Self { name, neighbor, source, multihop, ttl, .. } = self;
-        (name, neighbor, source) == (&other.name, &other.neighbor, &other.source)
-            && (multihop, ttl) == (&other.multihop, &other.ttl)
+    /// What is the same for a session that goes on, under new settings perhaps.
+    pub fn identity(&self) -> (&str, IpAddr, Option<IpAddr>, bool, u8) {
+        (&self.name, self.neighbor, self.source, self.multihop, self.ttl)
     }
 }
 

@@ -4,7 +4,7 @@ mod echoing;
 mod live;
 mod report;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
@@ -184,18 +184,14 @@ impl Engine {
         global.bfd_names = Vec::new();
         self.present = present;
         let now = Instant::now();
-        let gone: Vec<SessionId> = self
-            .sessions
-            .iter()
-            .filter(|(_, live)| {
-                !config.sessions.iter().any(|wanted| live.ends().go_on_as(&wanted.ends))
-            })
-            .map(|(&id, _)| id)
-            .collect();
-        for id in gone {
-            let name = self.sessions.get(&id).map(|live| &live.ends().name);
+        let known = self.known(&config);
+        let kept: HashSet<SessionId> = known.iter().flatten().copied().collect();
+        let gone = self.sessions.keys().copied().filter(|id| !kept.contains(id));
+        let names: HashSet<&str> = config.sessions.iter().map(|one| &*one.ends.name).collect();
+        for id in gone.collect::<Vec<SessionId>>() {
+            let name = self.sessions.get(&id).map(|live| &*live.ends().name);
             // Under the name of one that was up there is one now that is not.
-            if config.sessions.iter().any(|wanted| Some(&wanted.ends.name) == name) {
+            if name.is_some_and(|name| names.contains(name)) {
                 self.event(id, Event::Disable, now);
             }
             self.remove(id, now);
@@ -203,11 +199,9 @@ impl Engine {
         self.open_arrivals(&config)?;
         self.open_echoes(&config)?;
         self.make_room(config.sessions.len())?;
-        for instance in config.sessions {
-            let known =
-                self.sessions.iter_mut().find(|(_, live)| live.ends().go_on_as(&instance.ends));
-            match known {
-                Some((&id, live)) => {
+        for (instance, known) in config.sessions.into_iter().zip(known) {
+            match known.and_then(|id| Some((id, self.sessions.get_mut(&id)?))) {
+                Some((id, live)) => {
                     live.adopt(instance.ends, instance.authentication)?;
                     self.event(id, Event::Reconfigure(instance.parameters), now);
                 }
@@ -232,6 +226,13 @@ impl Engine {
         process::trim_memory();
         self.lead.report_loaded();
         Ok(())
+    }
+
+    /// For each session of `config` the one that goes on as it.
+    fn known(&self, config: &Config) -> Vec<Option<SessionId>> {
+        let known: HashMap<_, SessionId> =
+            self.sessions.iter().map(|(&id, live)| (live.ends().identity(), id)).collect();
+        config.sessions.iter().map(|one| known.get(&one.ends.identity()).copied()).collect()
     }
 
     fn add(&mut self, instance: Instance, now: Instant) -> io::Result<()> {
