@@ -36,13 +36,18 @@ impl Line {
 
     /// Whether there is no word at all.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        Ranges::of(self.raw()).next().is_none()
     }
 
     /// The word at `index`, from 0.
     pub fn word(&self, index: usize) -> Option<Word<'_>> {
         let range = Ranges::of(self.raw()).nth(index)?;
         self.word_in(range)
+    }
+
+    fn first(&self) -> &str {
+        let range = Ranges::of(self.raw()).next();
+        range.and_then(|range| self.raw().get(range)).unwrap_or_default()
     }
 
     fn word_in(&self, range: Range<usize>) -> Option<Word<'_>> {
@@ -90,7 +95,7 @@ pub struct Statement {
 impl Statement {
     /// The keyword.
     pub fn keyword(&self) -> &str {
-        self.line.word(0).map_or("", |word| word.text)
+        self.line.first()
     }
 
     /// Argument `index`, from 0.

@@ -153,6 +153,7 @@ impl<'a> Builder<'a> {
             self.report_unknown(&line, block);
             return None;
         };
+        let place = keyword.place;
         self.follow(&line, entry, block);
         let body = match entry.args.shape() {
             Shape::Leaf => Body::None,
@@ -163,8 +164,8 @@ impl<'a> Builder<'a> {
             Shape::Lines(arguments) => Body::Lines(self.entries(&line, arguments)),
         };
         let end = match body {
-            Body::None => line.place(),
-            Body::Block(_) | Body::Lines(_) => self.closed.unwrap_or(line.place()),
+            Body::None => place,
+            Body::Block(_) | Body::Lines(_) => self.closed.unwrap_or(place),
         };
         Some(Statement { line, body, end })
     }

@@ -122,7 +122,8 @@ fn finish_instances(
     mut workshop: Workshop<'_, '_>,
     config: &mut Config,
 ) -> Vec<Place> {
-    let mut places = Vec::new();
+    let mut places = Vec::with_capacity(drafts.len());
+    config.instances.reserve_exact(drafts.len());
     for draft in drafts {
         let everywhere = workshop.context.global.vrrp.linkbeat_use_polling;
         let (place, polled) = (draft.place(), draft.linkbeat_use_polling || everywhere);
