@@ -102,6 +102,14 @@ impl Kind {
         }
     }
 
+    /// Whether it puts anything into the kernel that outlives it.
+    pub(crate) fn changes_kernel(self) -> bool {
+        match self {
+            Self::Checker | Self::Vrrp => true,
+            Self::Bfd => false,
+        }
+    }
+
     /// What does its work.
     fn engine(self) -> fn(Setup) -> i32 {
         match self {

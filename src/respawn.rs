@@ -33,6 +33,11 @@ impl Backoff {
     }
 }
 
+/// Whether a child that has ended in this way had no time to remove what it had put into the kernel.
+pub(crate) fn leaves_traces(ending: Ending) -> bool {
+    ending != Ending::Exited(0) && Permanent::of(ending).is_none()
+}
+
 /// An end after which a new start would end in the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Permanent {

@@ -78,10 +78,21 @@ enum Phase {
     Preparing,
     /// The children run.
     Running,
-    /// The children have been told to stop; `forced` once they have been killed.
-    Stopping { status: i32, with_script: bool, forced: bool },
+    /// The children have been told to stop.
+    Stopping { status: i32, with_script: bool, pressure: Pressure },
     /// The shutdown script runs.
     Parting { status: i32 },
+}
+
+/// What has been done to bring the children to their end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pressure {
+    /// They were told to stop.
+    Told,
+    /// Others have been started for what killed ones left behind, and told to stop.
+    Followed,
+    /// They were killed.
+    Forced,
 }
 
 /// A place for a child.
@@ -89,6 +100,8 @@ enum Phase {
 struct Slot {
     kind: Kind,
     running: Option<RunningChild>,
+    /// What ran here was killed, and nobody has taken care of what it left in the kernel.
+    traces: bool,
     backoff: Backoff,
     pid_path: PathBuf,
     pid_file: Option<PidFile>,
@@ -177,6 +190,7 @@ impl Supervisor {
         let slot = |kind, (pid_path, pid_file)| Slot {
             kind,
             running: None,
+            traces: false,
             backoff: Backoff::default(),
             pid_path,
             pid_file,

@@ -17,7 +17,7 @@ use super::{Flow, Outcome, Phase, RunningChild, Source, Supervisor, Timer};
 use crate::child::{Born, Kind, log_settings};
 use crate::crash_report;
 use crate::pid_file::PidFile;
-use crate::respawn::{Permanent, describe};
+use crate::respawn::{self, Permanent, describe};
 
 /// How long to wait before trying again to make a process.
 const FORK_AGAIN: Duration = Duration::from_secs(1);
@@ -54,6 +54,11 @@ impl Supervisor {
         if self.phase != Phase::Running || self.slot(kind).running.is_some() {
             return ControlFlow::Continue(());
         }
+        self.make_child(kind)
+    }
+
+    /// Makes the process of a child. It returns twice, as a fork does.
+    pub(super) fn make_child(&mut self, kind: Kind) -> Flow {
         self.renew_pid_file(kind);
         match self.fork(kind) {
             Ok((Side::Child, _, setup)) => {
@@ -67,6 +72,7 @@ impl Supervisor {
             }
             Ok((Side::Parent(pid), control, _)) => {
                 info!("Starting {} child process, pid={pid}", kind.title());
+                self.slot(kind).traces = false;
                 self.adopt(kind, pid, control);
                 ControlFlow::Continue(())
             }
@@ -184,6 +190,7 @@ impl Supervisor {
         // The descriptor is closed either way.
         let _ = self.reactor.deregister(&control, registration);
         drop(control);
+        self.slot(kind).traces = kind.changes_kernel() && respawn::leaves_traces(ending);
         if let Phase::Stopping { .. } = self.phase {
             if let Some(text) = describe(kind.ident(), ending) {
                 info!("{text}");

@@ -112,13 +112,8 @@ fn objects(namespace: &Namespace) -> Vec<String> {
     found
 }
 
-/// Nobody else would ever remove it, as nobody knows whose it is.
-#[test]
-fn what_a_killed_router_left_behind_goes_where_the_next_configuration_does_not_name_it() {
-    let lan = Lan::new(1);
-    let node = lan.nodes()[0].namespace();
-    let before = objects(node);
-    let many = "static_ipaddress {
+/// A router with all kinds of objects.
+const MANY: &str = "static_ipaddress {
     10.8.0.100/24 dev inner0
 }
 static_routes {
@@ -146,6 +141,13 @@ vrrp_instance web {
     }
 }
 ";
+
+/// Nobody else would ever remove it, as nobody knows whose it is.
+#[test]
+fn what_a_killed_router_left_behind_goes_where_the_next_configuration_does_not_name_it() {
+    let lan = Lan::new(1);
+    let node = lan.nodes()[0].namespace();
+    let before = objects(node);
     let other = "vrrp_instance other {
     interface eth0
     virtual_router_id 52
@@ -169,7 +171,7 @@ vrrp_instance web {
     await_address(&first, "10.9.0.102");
     let wanted = objects(node);
     assert!(first.stop().success());
-    let mut second = start(many);
+    let mut second = start(MANY);
     await_address(&second, "10.9.0.100");
     second.kill();
     // The mark says whose an address is, and this one has none.
@@ -185,6 +187,54 @@ vrrp_instance web {
     assert_eq!(objects(node), before);
     let left = fs::read_dir(directory.path()).expect("it is ours").count();
     assert_eq!(left, 0, "no note is left behind");
+}
+
+/// Whoever stops the daemon takes it for gone, and its addresses with it.
+#[test]
+fn a_stop_finds_no_time_too_early_to_remove_what_a_killed_child_left() {
+    let lan = Lan::new(1);
+    let node = lan.nodes()[0].namespace();
+    let before = objects(node);
+    let address: [IpAddr; 1] = ["10.9.0.100".parse().expect("it is an address")];
+    let start = |options: &[&str]| {
+        let daemon = Daemon::start_with(&Binary::under_test(), node, MANY, options);
+        let there = lan.nodes()[0].addresses().wait(&address, true, PATIENCE);
+        assert!(there, "{}", daemon.log_text());
+        daemon
+    };
+    let kill = |daemon: &Daemon| {
+        let child = daemon.vrrp().expect("it has written its pid file");
+        child.signal(Signal::SIGKILL);
+        assert!(child.wait(PATIENCE));
+    };
+    let await_the_end = |mut daemon: Daemon| {
+        assert!(daemon.wait().success(), "{}", daemon.log_text());
+        assert_eq!(objects(node), before, "{}", daemon.log_text());
+    };
+
+    // The parent hears of the stop before it could start another child.
+    let daemon = start(&[]);
+    daemon.process().signal(Signal::SIGSTOP);
+    kill(&daemon);
+    daemon.process().signal(Signal::SIGTERM);
+    daemon.process().signal(Signal::SIGCONT);
+    await_the_end(daemon);
+
+    // The next one is to start in a second.
+    let daemon = start(&[]);
+    let mark = daemon.log().mark();
+    kill(&daemon);
+    daemon.await_log(mark, "nobody else took over");
+    let mark = daemon.log().mark();
+    kill(&daemon);
+    daemon.await_log(mark, "Restart of VRRP process delayed 1 seconds");
+    daemon.process().signal(Signal::SIGTERM);
+    await_the_end(daemon);
+
+    // There is to be none.
+    let daemon = start(&["-R"]);
+    kill(&daemon);
+    await_the_end(daemon);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use lab::{Binary, Daemon, Mark, Namespace, each_on_machine, run};
+use nix::sys::signal::Signal;
 use nix::sys::socket::{NetlinkAddr, getsockname, setsockopt, sockopt};
 
 /// The virtual machine is slow.
@@ -337,6 +338,17 @@ fn it_is_what_the_configuration_says() {
     );
 }
 
+/// Nobody is to take its place, and all the same somebody does, for as long as it takes.
+fn what_a_killed_checker_left_goes_with_the_daemon() {
+    let namespace = Namespace::new();
+    let config = web("", "", TWO);
+    let mut daemon = Daemon::start_with(&Binary::under_test(), &namespace, &config, &["-R"]);
+    await_table(&namespace, TWO_SHOWN, &daemon);
+    daemon.checker().expect("it has written its pid file").signal(Signal::SIGKILL);
+    assert!(daemon.wait().success(), "{}", daemon.log_text());
+    assert_eq!(ipvsadm(&namespace, "-Sn"), "", "{}", daemon.log_text());
+}
+
 #[test]
 fn it_becomes_that_again() {
     each_on_machine(
@@ -346,6 +358,10 @@ fn it_becomes_that_again() {
             // Before anything else holds modules.
             ("trouble_with_ipvs_is_said_and_overcome", trouble_with_ipvs_is_said_and_overcome),
             ("what_others_do_to_it_is_repaired", what_others_do_to_it_is_repaired),
+            (
+                "what_a_killed_checker_left_goes_with_the_daemon",
+                what_a_killed_checker_left_goes_with_the_daemon,
+            ),
         ],
     );
 }
