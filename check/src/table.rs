@@ -391,7 +391,7 @@ fn read(client: &mut Client, entries: &mut HashMap<Key, Entry>, all: bool) -> Re
         if is_unknown || entry.there == There::Nothing {
             let servers = client.destinations(*key)?;
             let destinations = servers.into_iter().map(|(server, _)| server).collect();
-            entry.there = There::This(Wanted { service: Rc::new(service), destinations });
+            entry.found(Wanted { service: Rc::new(service), destinations });
         } else if let There::This(there) = &mut entry.there {
             if *there.service != service {
                 there.service = Rc::new(service);

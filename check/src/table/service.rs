@@ -69,6 +69,12 @@ impl Entry {
         self.is_abandoned() && self.there == There::Nothing
     }
 
+    /// The kernel has this. What is as it is wanted need not be kept twice.
+    pub(super) fn found(&mut self, there: Wanted) {
+        let wanted = self.wanted().filter(|wanted| wanted.is_like(&there));
+        self.there = There::This(wanted.unwrap_or(there));
+    }
+
     /// Whether the kernel has refused something of it.
     pub(super) fn is_refused(&self) -> bool {
         !self.refused.is_empty()
