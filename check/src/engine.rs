@@ -85,10 +85,8 @@ impl From<audience::Member> for Source {
 /// What the loop waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Timer {
-    /// The next attempt of a check.
-    Attempt(CheckId),
-    /// The end of the time that an attempt has.
-    Deadline(CheckId),
+    /// The next attempt of a check, or the end of the time that the one under way has.
+    Check(CheckId),
     /// Those who are told what has happened.
     Audience(audience::Due),
     /// Time to try again what the kernel did not take, and to see whether its table is as it should be.
@@ -187,8 +185,7 @@ impl EventLoop for Engine {
 
     fn expired(&mut self, timer: Timer, now: Instant) {
         match timer {
-            Timer::Attempt(id) => self.attempt(id, now),
-            Timer::Deadline(id) => self.deadline(id, now),
+            Timer::Check(id) => self.due(id, now),
             Timer::Audience(due) => self.audience.due(due, &mut self.reactor, now),
             Timer::Table => self.look_at_table(now),
             Timer::Snmp => self.serve_subagent(now),

@@ -25,7 +25,7 @@ impl Engine {
         let Some(live) = self.checks.get_mut(id) else { return };
         match self.reactor.register(&probe, Source::Probe(id), probe.readiness()) {
             Ok(registration) => {
-                self.reactor.arm(Timer::Deadline(id), probe.deadline());
+                self.reactor.arm(Timer::Check(id), probe.deadline());
                 live.work = Work::Attempt(Box::new(probe), registration);
             }
             Err(failure) => {
@@ -40,9 +40,9 @@ impl Engine {
         let Some(live) = self.checks.get_mut(id) else { return };
         let Work::Attempt(probe, _) = &mut live.work else { return };
         match probe.on_ready(&mut self.tools, now) {
-            Progress::Waiting => self.reactor.arm(Timer::Deadline(id), probe.deadline()),
+            Progress::Waiting => self.reactor.arm(Timer::Check(id), probe.deadline()),
             Progress::Again => {
-                self.reactor.arm(Timer::Deadline(id), probe.deadline());
+                self.reactor.arm(Timer::Check(id), probe.deadline());
                 self.reactor.again(Source::Probe(id));
             }
             Progress::Over(outcome) => self.end_attempt(id, &outcome, now),
@@ -55,12 +55,12 @@ impl Engine {
         let Work::Attempt(probe, _) = &mut live.work else { return };
         match probe.on_deadline(now) {
             Some(outcome) => self.end_attempt(id, &outcome, now),
-            None => self.reactor.arm(Timer::Deadline(id), probe.deadline()),
+            None => self.reactor.arm(Timer::Check(id), probe.deadline()),
         }
     }
 
     fn end_attempt(&mut self, id: CheckId, outcome: &Outcome, now: Instant) {
-        self.reactor.disarm(Timer::Deadline(id));
+        self.reactor.disarm(Timer::Check(id));
         let Some(live) = self.checks.get_mut(id) else { return };
         let Work::Attempt(probe, registration) = std::mem::take(&mut live.work) else { return };
         if !probe.keeps_descriptor(outcome) {

@@ -66,8 +66,7 @@ impl Engine {
     /// Ends what checks are doing, without a result.
     pub(super) fn end_work(&mut self) {
         for id in self.checks.ids() {
-            self.reactor.disarm(Timer::Attempt(id));
-            self.reactor.disarm(Timer::Deadline(id));
+            self.reactor.disarm(Timer::Check(id));
             self.drop_work(id);
         }
     }
@@ -125,7 +124,8 @@ impl Engine {
         let known: HashMap<ServerId, &Continuation> =
             continuations.iter().map(|one| (one.new, one)).collect();
         let config = Rc::clone(&self.config);
-        let mut checks = Vec::new();
+        let servers = config.virtual_servers.iter().flat_map(|service| &service.real_servers);
+        let mut checks = Vec::with_capacity(servers.map(|server| server.checkers.len()).sum());
         for (pool, service) in config.virtual_servers.iter().enumerate() {
             for (place, server) in service.real_servers.iter().enumerate() {
                 let id = ServerId { pool: crate::balance::PoolId(pool), place };

@@ -29,7 +29,7 @@ impl Engine {
             Ok(run) => {
                 live.check.begin_run(now);
                 live.work = run;
-                self.reactor.arm(Timer::Deadline(id), patience.deadline());
+                self.reactor.arm(Timer::Check(id), patience.deadline());
             }
             Err(failure) => {
                 error!("cannot run script {}: {failure}", misc.script.program.to_string_lossy());
@@ -52,7 +52,7 @@ impl Engine {
                 debug!("script {pid}: {failure}");
             }
         }
-        self.reactor.arm(Timer::Deadline(id), patience.deadline());
+        self.reactor.arm(Timer::Check(id), patience.deadline());
     }
 
     /// A run has ended.
@@ -68,7 +68,7 @@ impl Engine {
                 Ended::Exited(u8::MAX)
             }
         };
-        self.reactor.disarm(Timer::Deadline(id));
+        self.reactor.disarm(Timer::Check(id));
         if let Work::Run(run) = std::mem::take(&mut live.work) {
             self.reactor.forget(run.registration);
         }

@@ -30,15 +30,24 @@ impl Engine {
                 );
             }
             let first = now + BOOTSTRAP + at_random(timing.warmup);
-            self.reactor.arm(Timer::Attempt(id), first);
+            self.reactor.arm(Timer::Check(id), first);
         }
         info!("Activating BFD healthchecker");
         // From now on nothing grows, and loading has left behind what the old configuration and the table's took.
         process::trim_memory();
     }
 
-    /// An attempt is due.
-    pub(super) fn attempt(&mut self, id: CheckId, now: Instant) {
+    /// What a check waits for is due: its next attempt, or the end of the one under way, or of a phase of it.
+    pub(super) fn due(&mut self, id: CheckId, now: Instant) {
+        match self.checks.get(id).map(|live| &live.work) {
+            Some(Work::Nothing) => self.attempt(id, now),
+            Some(Work::Attempt(..)) => self.attempt_late(id, now),
+            Some(Work::Run(..)) => self.lose_patience(id, now),
+            None => {}
+        }
+    }
+
+    fn attempt(&mut self, id: CheckId, now: Instant) {
         let Some(live) = self.checks.get(id) else { return };
         let Some(subject) = live.subject(&self.config) else { return };
         match subject.checker.kind {
@@ -53,16 +62,7 @@ impl Engine {
         let Some(live) = self.checks.get_mut(id) else { return };
         let Some(subject) = live.subject(&self.config) else { return };
         let next = live.check.pass_over(subject, now);
-        self.reactor.arm(Timer::Attempt(id), next);
-    }
-
-    /// The time of an attempt is up, or that of a phase of it.
-    pub(super) fn deadline(&mut self, id: CheckId, now: Instant) {
-        match self.checks.get(id).map(|live| &live.work) {
-            Some(Work::Attempt(..)) => self.attempt_late(id, now),
-            Some(Work::Run(..)) => self.lose_patience(id, now),
-            Some(Work::Nothing) | None => {}
-        }
+        self.reactor.arm(Timer::Check(id), next);
     }
 
     /// Does what the end of an attempt comes to.
@@ -70,7 +70,7 @@ impl Engine {
         let Some(live) = self.checks.get(id) else { return };
         let (server, place) = (live.server, live.place);
         if let Some(next) = conclusion.next {
-            self.reactor.arm(Timer::Attempt(id), next);
+            self.reactor.arm(Timer::Check(id), next);
         }
         conclusion.notices.iter().for_each(|(level, line)| log!(*level, "{line}"));
         if let Some(contribution) = conclusion.contribution {
