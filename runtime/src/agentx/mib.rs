@@ -88,35 +88,53 @@ fn below<'a>(
 }
 
 /// Finds an object of a table. Rows come in the order of their indexes, columns in that of their numbers.
-pub fn table<R>(
+///
+/// A manager asks for one object after the other, so rows had better be cheap to make: they are made for each question, up
+/// to the one that is the answer.
+pub fn table<I: AsRef<[u32]>, R>(
     columns: &[Column<R>],
-    rows: impl IntoIterator<Item = (Vec<u32>, R)>,
+    rows: impl IntoIterator<Item = (I, R)>,
     ask: Ask<'_>,
 ) -> Found {
     match ask {
         Ask::Exact(name) => {
             let (number, index) = name.split_first()?;
             let column = columns.iter().find(|column| column.number == *number)?;
-            let (_, row) = rows.into_iter().find(|(row, _)| row == index)?;
+            let (_, row) = rows.into_iter().find(|(row, _)| row.as_ref() == index)?;
             Some((name.to_vec(), (column.value)(&row)?))
         }
-        Ask::After(from, inclusive) => {
-            let rows: Vec<(Vec<u32>, R)> = rows.into_iter().collect();
-            let (first, index) =
-                from.split_first().map_or((0, from), |(&first, rest)| (first, rest));
-            columns.iter().filter(|column| column.number >= first).find_map(|column| {
-                let is_first = column.number == first;
-                let wanted = |row: &[u32]| !is_first || inclusive.admits(row, index);
-                rows.iter().filter(|(row, _)| wanted(row)).find_map(|(row, cells)| {
-                    let value = (column.value)(cells)?;
-                    Some((Oid::join(&[column.number], row).0, value))
-                })
-            })
+        Ask::After(from, inclusive) => after(columns, rows.into_iter(), from, inclusive),
+    }
+}
+
+fn after<I: AsRef<[u32]>, R>(
+    columns: &[Column<R>],
+    mut rows: impl Iterator<Item = (I, R)>,
+    from: &[u32],
+    inclusive: Inclusive,
+) -> Found {
+    let cell = |column: &Column<R>, (index, row): &(I, R)| {
+        let value = (column.value)(row)?;
+        Some((Oid::join(&[column.number], index.as_ref()).0, value))
+    };
+    let (first, index) = from.split_first().map_or((0, from), |(&first, rest)| (first, rest));
+    let mut passed = Vec::new();
+    if let Some(column) = columns.iter().find(|column| column.number == first) {
+        for row in rows.by_ref() {
+            if inclusive.admits(row.0.as_ref(), index) {
+                if let Some(found) = cell(column, &row) {
+                    return Some(found);
+                }
+            }
+            passed.push(row);
         }
     }
+    passed.extend(rows);
+    let mut others = columns.iter().filter(|column| column.number > first);
+    others.find_map(|column| passed.iter().find_map(|row| cell(column, row)))
 }
 
 /// Finds one of some scalars, whose names end with 0.
 pub fn scalars<R>(columns: &[Column<R>], state: R, ask: Ask<'_>) -> Found {
-    table(columns, [(vec![0], state)], ask)
+    table(columns, [([0], state)], ask)
 }

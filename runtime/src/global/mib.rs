@@ -112,7 +112,7 @@ fn switches(global: &Global, ask: Ask<'_>) -> Found {
 
 fn emails(global: &Global, ask: Ask<'_>) -> Found {
     let columns: &[Column<&String>] = &[column(2, |address| Some(Value::text(address)))];
-    table(columns, (1..).map(|number| vec![number]).zip(&global.mail.to), ask)
+    table(columns, (1..).map(|number| [number]).zip(&global.mail.to), ask)
 }
 
 fn server(global: &Global) -> IpAddr {

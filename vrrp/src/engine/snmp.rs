@@ -153,8 +153,8 @@ fn ticks(time: std::time::Duration) -> u32 {
 }
 
 /// Rows with their positions, from 1.
-fn numbered<T>(rows: impl IntoIterator<Item = T>) -> impl Iterator<Item = (Vec<u32>, T)> {
-    (1..).map(|number| vec![number]).zip(rows)
+fn numbered<T>(rows: impl IntoIterator<Item = T>) -> impl Iterator<Item = ([u32; 1], T)> {
+    (1..).map(|number| [number]).zip(rows)
 }
 
 /// A command, as far as there is one.
@@ -188,11 +188,12 @@ fn scope(scope: u8) -> Option<Value> {
 
 /// Rows of two indexes: 0 for what is static and the positions of instances, then the positions of what each has.
 fn by_owner<T>(
-    fixed: Vec<T>,
-    owned: impl Iterator<Item = Vec<T>>,
-) -> impl Iterator<Item = (Vec<u32>, T)> {
-    let all = std::iter::once(fixed).chain(owned);
-    (0..).zip(all).flat_map(|(owner, rows)| {
-        (1..).zip(rows).map(move |(number, row)| (vec![owner, number], row))
-    })
+    fixed: impl Iterator<Item = T>,
+    owned: impl Iterator<Item = impl Iterator<Item = T>>,
+) -> impl Iterator<Item = ([u32; 2], T)> {
+    let fixed = (1..).zip(fixed).map(|(number, row)| ([0, number], row));
+    let owned = (1..)
+        .zip(owned)
+        .flat_map(|(owner, rows)| (1..).zip(rows).map(move |(number, row)| ([owner, number], row)));
+    fixed.chain(owned)
 }

@@ -10,7 +10,7 @@ use crate::config::group::Entry;
 /// `virtualServerGroupTable`
 pub(super) fn table(engine: &Engine, ask: Ask<'_>) -> Found {
     let columns: &[Column<&Group>] = &[column(2, |group| Some(Value::text(&group.name)))];
-    find(columns, (1..).map(|number| vec![number]).zip(&engine.config.groups), ask)
+    find(columns, (1..).map(|number| [number]).zip(&engine.config.groups), ask)
 }
 
 /// `virtualServerGroupMemberTable`: marks before addresses.
@@ -51,7 +51,7 @@ pub(super) fn members(engine: &Engine, ask: Ask<'_>) -> Found {
     let rows = (1..).zip(&engine.config.groups).flat_map(|(number, group)| {
         let marks = group.entries.iter().filter(|entry| entry.is_mark());
         let ordered = marks.chain(group.entries.iter().filter(|entry| !entry.is_mark()));
-        (1..).zip(ordered).map(move |(place, entry)| (vec![number, place], entry))
+        (1..).zip(ordered).map(move |(place, entry)| ([number, place], entry))
     });
     find(columns, rows, ask)
 }

@@ -98,7 +98,7 @@ pub(super) fn table(engine: &Engine, ask: Ask<'_>) -> Found {
     ];
     let rows = engine.balance.pools().flat_map(|pool| {
         let number = u32::try_from(pool.0 + 1).unwrap_or(u32::MAX);
-        (1..).zip(of_pool(engine, pool)).map(move |(place, row)| (vec![number, place], row))
+        (1..).zip(of_pool(engine, pool)).map(move |(place, row)| ([number, place], row))
     });
     find(columns, rows, ask)
 }

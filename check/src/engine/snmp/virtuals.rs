@@ -117,7 +117,7 @@ pub(super) fn table(engine: &Engine, ask: Ask<'_>) -> Found {
     ];
     let rows = engine.balance.pools().filter_map(|id| {
         let service = engine.balance.virtual_server(id)?;
-        Some((vec![u32::try_from(id.0 + 1).ok()?], Row { engine, id, service }))
+        Some(([u32::try_from(id.0 + 1).ok()?], Row { engine, id, service }))
     });
     find(columns, rows, ask)
 }

@@ -50,13 +50,13 @@ pub(super) fn table(engine: &Engine, ask: Ask<'_>) -> Found {
     find(columns, rows(engine), ask)
 }
 
-fn rows(engine: &Engine) -> impl Iterator<Item = (Vec<u32>, Row<'_>)> {
+fn rows(engine: &Engine) -> impl Iterator<Item = ([u32; 2], Row<'_>)> {
     let row = move |address, owner, advertised| Row { engine, address, owner, advertised };
     let fixed = engine.config.static_addresses.iter().map(move |one| row(one, None, false));
     let owned = engine.instances.iter().map(move |instance| {
         let vips = instance.config.addresses.iter().map(move |one| row(one, Some(instance), true));
         let excluded = instance.config.excluded.iter();
-        vips.chain(excluded.map(move |one| row(one, Some(instance), false))).collect()
+        vips.chain(excluded.map(move |one| row(one, Some(instance), false)))
     });
-    super::by_owner(fixed.collect(), owned)
+    super::by_owner(fixed, owned)
 }

@@ -35,7 +35,7 @@ pub(super) fn members(engine: &Engine, ask: Ask<'_>) -> Found {
         let members = (1..).zip(&running.config.members);
         members.filter_map(move |(number, &member)| {
             let instance = engine.instances.get(member)?;
-            Some((vec![group, number], instance.name()))
+            Some(([group, number], instance.name()))
         })
     });
     find(columns, rows, ask)

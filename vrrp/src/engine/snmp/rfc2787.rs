@@ -84,15 +84,15 @@ pub(super) fn is_suitable(instance: &Instance) -> bool {
 }
 
 /// The index of an instance.
-pub(super) fn index(engine: &Engine, instance: &Instance) -> Vec<u32> {
-    vec![interface_number(engine, instance), instance.config.vrid.0.into()]
+pub(super) fn index(engine: &Engine, instance: &Instance) -> [u32; 2] {
+    [interface_number(engine, instance), instance.config.vrid.0.into()]
 }
 
-fn rows(engine: &Engine) -> Vec<(Vec<u32>, Row<'_>)> {
+fn rows(engine: &Engine) -> Vec<([u32; 2], Row<'_>)> {
     let suitable = engine.instances.iter().filter(|instance| is_suitable(instance));
     let mut rows: Vec<_> =
         suitable.map(|instance| (index(engine, instance), Row { engine, instance })).collect();
-    rows.sort_by(|(one, _), (two, _)| one.cmp(two));
+    rows.sort_by_key(|(index, _)| *index);
     rows
 }
 
@@ -137,14 +137,15 @@ fn ipv4(address: IpAddr) -> Option<Value> {
 /// `vrrpAssoIpAddrTable`
 fn addresses(engine: &Engine, ask: Ask<'_>) -> Found {
     let columns: &[Column<()>] = &[column(2, |()| Some(Value::Integer(1)))];
-    let mut all: Vec<(Vec<u32>, ())> = rows(engine)
+    let mut all: Vec<([u32; 6], ())> = rows(engine)
         .into_iter()
         .flat_map(|(index, row)| {
             let addresses = row.instance.config.addresses.iter();
             addresses.filter_map(move |address| match address.address {
                 IpAddr::V4(address) => {
-                    let octets = address.octets().map(u32::from);
-                    Some(([&index[..], &octets[..]].concat(), ()))
+                    let ([interface, vrid], [a, b, c, d]) =
+                        (index, address.octets().map(u32::from));
+                    Some(([interface, vrid, a, b, c, d], ()))
                 }
                 IpAddr::V6(_) => None,
             })

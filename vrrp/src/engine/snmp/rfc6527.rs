@@ -23,19 +23,19 @@ pub(super) static MIB: Mib<Engine> = Mib {
 };
 
 /// The index of an instance.
-pub(super) fn index(engine: &Engine, instance: &Instance) -> Vec<u32> {
+pub(super) fn index(engine: &Engine, instance: &Instance) -> [u32; 3] {
     let family = match instance.config.family {
         Family::V4 => 1,
         Family::V6 => 2,
     };
-    vec![interface_number(engine, instance), instance.config.vrid.0.into(), family]
+    [interface_number(engine, instance), instance.config.vrid.0.into(), family]
 }
 
-fn rows(engine: &Engine) -> Vec<(Vec<u32>, Row<'_>)> {
+fn rows(engine: &Engine) -> Vec<([u32; 3], Row<'_>)> {
     let instances = engine.instances.iter().filter(|one| !one.config.addresses.is_empty());
     let mut rows: Vec<_> =
         instances.map(|instance| (index(engine, instance), Row { engine, instance })).collect();
-    rows.sort_by(|(one, _), (two, _)| one.cmp(two));
+    rows.sort_by_key(|(index, _)| *index);
     rows
 }
 
@@ -72,7 +72,7 @@ fn addresses(engine: &Engine, ask: Ask<'_>) -> Found {
                     IpAddr::V4(address) => address.octets().to_vec(),
                     IpAddr::V6(address) => address.octets().to_vec(),
                 };
-                (index.iter().copied().chain(octets.into_iter().map(u32::from)).collect(), ())
+                (index.into_iter().chain(octets.into_iter().map(u32::from)).collect(), ())
             })
         })
         .collect();

@@ -100,8 +100,8 @@ pub(super) fn table(engine: &Engine, ask: Ask<'_>) -> Found {
     find(columns, by_owner(rows(engine, &engine.config.static_routes), owned), ask)
 }
 
-fn rows<'a>(engine: &'a Engine, routes: &'a [Route]) -> Vec<Row<'a>> {
-    routes.iter().map(|route| Row { engine, route }).collect()
+fn rows<'a>(engine: &'a Engine, routes: &'a [Route]) -> impl Iterator<Item = Row<'a>> {
+    routes.iter().map(move |route| Row { engine, route })
 }
 
 struct Hop<'a> {
@@ -135,7 +135,7 @@ pub(super) fn next_hops(engine: &Engine, ask: Ask<'_>) -> Found {
     let rows = (0..).zip(all).flat_map(|(owner, routes)| {
         (1..).zip(routes).flat_map(move |(route, config)| {
             let hops = (1..).zip(&config.next_hops);
-            hops.map(move |(number, hop)| (vec![owner, route, number], Hop { engine, hop }))
+            hops.map(move |(number, hop)| ([owner, route, number], Hop { engine, hop }))
         })
     });
     find(columns, rows, ask)

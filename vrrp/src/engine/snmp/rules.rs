@@ -109,8 +109,8 @@ pub(super) fn table(engine: &Engine, ask: Ask<'_>) -> Found {
     find(columns, by_owner(rows(engine, &engine.config.static_rules), owned), ask)
 }
 
-fn rows<'a>(engine: &'a Engine, rules: &'a [Rule]) -> Vec<Row<'a>> {
-    rules.iter().map(|rule| Row { engine, rule }).collect()
+fn rows<'a>(engine: &'a Engine, rules: &'a [Rule]) -> impl Iterator<Item = Row<'a>> {
+    rules.iter().map(move |rule| Row { engine, rule })
 }
 
 /// The address that the table had when it had only one: where to, else where from.

@@ -63,7 +63,7 @@ fn trackers(engine: &Engine, by: By) -> impl Iterator<Item = &Trackers> {
     of_instances.chain(groups.map(|running| &running.config.trackers))
 }
 
-fn find_named<'a>(rows: impl Iterator<Item = (Vec<u32>, Row<'a>)>, ask: Ask<'_>) -> Found {
+fn find_named<'a>(rows: impl Iterator<Item = ([u32; 2], Row<'a>)>, ask: Ask<'_>) -> Found {
     let columns: &[Column<Row<'_>>] = &[
         column(2, |row| Some(Value::text(row.name))),
         column(3, |row| weight(row.weighting)),
@@ -78,11 +78,11 @@ fn rows<'a, T: 'a>(
     by: By,
     kind: fn(&Trackers) -> &Vec<Tracker<T>>,
     name: impl Fn(&'a T) -> Option<&'a str> + Copy,
-) -> impl Iterator<Item = (Vec<u32>, Row<'a>)> {
+) -> impl Iterator<Item = ([u32; 2], Row<'a>)> {
     (1..).zip(trackers(engine, by)).flat_map(move |(owner, trackers)| {
         (1..).zip(kind(trackers)).filter_map(move |(number, tracker)| {
             let row = Row { name: name(&tracker.what)?, weighting: tracker.weighting };
-            Some((vec![owner, number], row))
+            Some(([owner, number], row))
         })
     })
 }
