@@ -14,7 +14,10 @@ use crate::{Namespace, Process, Scratch, run, target_directory};
 /// A virtual machine takes its time to start it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A web server on ports 80, and 443 with TLS. It is gone with this value.
+/// How long it may take for the answers that it still owes.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A web server on ports 80, and 443 with TLS. It is gone with this value, and has answered what it was asked before.
 #[derive(Debug)]
 pub struct Nginx {
     child: Child,
@@ -100,16 +103,26 @@ http {{
         self.workers().iter().for_each(|worker| worker.signal(signal));
     }
 
+    fn master(&self) -> Option<Process> {
+        Process::new(i32::try_from(self.child.id()).ok()?)
+    }
+
     fn workers(&self) -> Vec<Process> {
-        let master = i32::try_from(self.child.id()).ok().and_then(Process::new);
-        master.map(|master| master.children()).unwrap_or_default()
+        self.master().map(|master| master.children()).unwrap_or_default()
     }
 }
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // It would have another worker at once for one that is killed.
         let workers = self.workers();
+        // One that is killed breaks off in the middle of an answer, which is not how a server that is gone fails.
+        if let Some(master) = self.master() {
+            master.signal(Signal::SIGQUIT);
+            // One that is paused could not end.
+            self.go_on();
+            master.wait(GRACE);
+        }
+        // It would have another worker at once for one that is killed.
         let _ = self.child.kill();
         let _ = self.child.wait();
         workers.iter().for_each(|worker| worker.signal(Signal::SIGKILL));
