@@ -2,16 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::thread::{self, JoinHandle};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, SystemTime};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, setsockopt,
     socket, sockopt,
 };
 
+use crate::intake::{Intake, Source};
 use crate::{Namespace, Timeline};
 
 /// An address came or went.
@@ -31,8 +30,15 @@ pub struct AddressEvent {
 #[derive(Debug)]
 pub struct AddressWatch {
     events: Timeline<AddressEvent>,
-    stop: Option<OwnedFd>,
-    thread: Option<JoinHandle<()>>,
+    intake: Intake<Notifications>,
+}
+
+/// The socket on which the kernel tells.
+#[derive(Debug)]
+struct Notifications {
+    socket: OwnedFd,
+    buffer: Vec<u8>,
+    record: Timeline<AddressEvent>,
 }
 
 /// `RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR`
@@ -50,39 +56,29 @@ impl AddressWatch {
             Ok::<_, nix::Error>(socket)
         };
         let socket = namespace.enter(open).expect("a netlink socket needs no privilege");
-        let (stopped, stop) =
-            nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).expect("there are descriptors left");
         let events = Timeline::default();
         let record = events.clone();
-        let thread = thread::spawn(move || receive(&socket, &stopped, &record));
-        Self { events, stop: Some(stop), thread: Some(thread) }
+        let intake = Intake::start(Notifications { socket, buffer: vec![0; 65_536], record });
+        Self { events, intake }
     }
 
-    /// What came and went.
+    /// What came and went until now.
     pub fn events(&self) -> &Timeline<AddressEvent> {
+        self.intake.catch_up();
         &self.events
     }
 
     /// Those that are there now.
     pub fn present(&self) -> BTreeSet<IpAddr> {
-        present(&self.events.all())
+        present(&self.events().all())
     }
 
     /// Waits until all of `addresses` are there (or none of them is); `false` if that takes longer than `within`.
     pub fn wait(&self, addresses: &[IpAddr], there: bool, within: Duration) -> bool {
-        self.events.wait_until(within, |events| {
+        self.events().wait_until(within, |events| {
             let present = present(events);
             addresses.iter().all(|address| present.contains(address) == there)
         })
-    }
-}
-
-impl Drop for AddressWatch {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 
@@ -98,29 +94,25 @@ fn present(events: &[AddressEvent]) -> BTreeSet<IpAddr> {
     present
 }
 
-fn receive(socket: &OwnedFd, stopped: &OwnedFd, record: &Timeline<AddressEvent>) {
-    let mut buffer = vec![0; 65_536];
-    loop {
-        let mut sources = [
-            PollFd::new(socket.as_fd(), PollFlags::POLLIN),
-            PollFd::new(stopped.as_fd(), PollFlags::POLLIN),
-        ];
-        if poll(&mut sources, PollTimeout::NONE).is_err() {
-            continue;
-        }
-        while let Ok(length) = recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
+impl AsFd for Notifications {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Source for Notifications {
+    fn take_in(&mut self) -> bool {
+        while let Ok(length) = recv(self.socket.as_raw_fd(), &mut self.buffer, MsgFlags::empty()) {
             let at = SystemTime::now();
-            let mut messages = buffer.get(..length).unwrap_or_default();
+            let mut messages = self.buffer.get(..length).unwrap_or_default();
             while let Some((message, rest)) = first_message(messages) {
                 if let Some((address, length, present)) = address_change(message) {
-                    record.push(AddressEvent { at, address, length, present });
+                    self.record.push(AddressEvent { at, address, length, present });
                 }
                 messages = rest;
             }
         }
-        if sources[1].any().unwrap_or(true) {
-            return;
-        }
+        true
     }
 }
 

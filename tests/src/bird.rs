@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::{Namespace, PATIENCE, Scratch, target_directory};
+use crate::{Namespace, PATIENCE, Scratch, precedence, target_directory};
 
 /// A BIRD that speaks BFD with its neighbours. Dropping it kills it.
 #[derive(Debug)]
@@ -49,6 +49,7 @@ impl Bird {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child =
             namespace.enter(|| command.spawn()).expect("tests/fetch-peers.sh has fetched it");
+        precedence::of(&child);
         Self { child, directory, sessions }
     }
 

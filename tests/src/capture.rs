@@ -2,19 +2,18 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, IoSliceMut, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::cmsg_space;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType,
     recvmsg, setsockopt, socket, sockopt,
 };
 use nix::sys::time::TimeSpec;
 
+use crate::intake::{Intake, Source};
 use crate::{Frame, Namespace, PATIENCE, Timeline};
 
 /// A frame, when it passed, and where it came in.
@@ -32,9 +31,21 @@ pub struct Captured {
 #[derive(Debug)]
 pub struct Capture {
     frames: Timeline<Captured>,
-    stop: Option<OwnedFd>,
-    thread: Option<JoinHandle<()>>,
+    intake: Intake<Wiretap>,
 }
+
+/// The socket by which frames come in.
+#[derive(Debug)]
+struct Wiretap {
+    socket: OwnedFd,
+    except: Option<usize>,
+    buffer: Vec<u8>,
+    control: Vec<u8>,
+    record: Timeline<Captured>,
+}
+
+/// What the kernel keeps until it is read: a second of the greatest flood.
+const ROOM: usize = 32 << 20;
 
 impl Capture {
     /// Begins to record: whatever is sent after the return is seen. What comes in by the interface `except`, such as a
@@ -43,7 +54,7 @@ impl Capture {
         let open = || {
             let kind = (SockType::Raw, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK);
             let socket = socket(AddressFamily::Packet, kind.0, kind.1, SockProtocol::EthAll)?;
-            setsockopt(&socket, sockopt::RcvBufForce, &(8 << 20))?;
+            setsockopt(&socket, sockopt::RcvBufForce, &ROOM)?;
             setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
             Ok::<_, nix::Error>(socket)
         };
@@ -51,16 +62,16 @@ impl Capture {
         let number =
             |name| namespace.enter(|| nix::net::if_::if_nametoindex(name)).expect("it is there");
         let except = except.map(|name| usize::try_from(number(name)).expect("interfaces are few"));
-        let (stopped, stop) =
-            nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).expect("there are descriptors left");
         let frames = Timeline::default();
         let record = frames.clone();
-        let thread = thread::spawn(move || receive(&socket, &stopped, except, &record));
-        Self { frames, stop: Some(stop), thread: Some(thread) }
+        let (buffer, control) = (vec![0; 65_536], cmsg_space!(TimeSpec));
+        let intake = Intake::start(Wiretap { socket, except, buffer, control, record });
+        Self { frames, intake }
     }
 
-    /// What was recorded, as it grows.
+    /// What was recorded, as it grows: all that was sent until now is in it.
     pub fn frames(&self) -> &Timeline<Captured> {
+        self.intake.catch_up();
         &self.frames
     }
 
@@ -70,11 +81,11 @@ impl Capture {
     pub fn assert_steady(&self, more: Duration, latest: Duration) {
         let at = |captured: &Captured| captured.frame.advert().map(|_| captured.at);
         let end = SystemTime::now() + more;
-        let last = self.frames.wait(self.frames.mark(), more + PATIENCE, |captured| {
-            at(captured).filter(|&at| at >= end)
-        });
+        let frames = self.frames();
+        let last = frames
+            .wait(frames.mark(), more + PATIENCE, |captured| at(captured).filter(|&at| at >= end));
         assert!(last.is_some(), "no more adverts");
-        let times: Vec<SystemTime> = self.frames.all().iter().filter_map(at).collect();
+        let times: Vec<SystemTime> = self.frames().all().iter().filter_map(at).collect();
         let gaps = times.windows(2).filter_map(|pair| pair[1].duration_since(pair[0]).ok());
         let longest = gaps.max().unwrap_or_default();
         assert!(longest < latest, "an advert was {longest:?} after the one before");
@@ -86,7 +97,7 @@ impl Capture {
         for word in [0xa1b2_3c4d_u32, 0x0004_0002, 0, 0, 0xffff, 1] {
             file.write_all(&word.to_le_bytes())?;
         }
-        for captured in self.frames.all() {
+        for captured in self.frames().all() {
             let since = captured.at.duration_since(UNIX_EPOCH).unwrap_or_default();
             let seconds = u32::try_from(since.as_secs()).unwrap_or(u32::MAX);
             let length = u32::try_from(captured.frame.bytes.len()).unwrap_or(u32::MAX);
@@ -99,42 +110,25 @@ impl Capture {
     }
 }
 
-impl Drop for Capture {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
 /// `PACKET_OUTGOING`: what the namespace itself sends is left to those who receive it.
 const OUTGOING: u8 = 4;
 
-fn receive(
-    socket: &OwnedFd,
-    stopped: &OwnedFd,
-    except: Option<usize>,
-    record: &Timeline<Captured>,
-) {
-    let mut buffer = vec![0; 65_536];
-    let mut control = cmsg_space!(TimeSpec);
-    loop {
-        let mut sources = [
-            PollFd::new(socket.as_fd(), PollFlags::POLLIN),
-            PollFd::new(stopped.as_fd(), PollFlags::POLLIN),
-        ];
-        if poll(&mut sources, PollTimeout::NONE).is_err() {
-            continue;
-        }
-        while let Some(captured) = receive_one(socket, &mut buffer, &mut control) {
-            if let Some(captured) = captured.filter(|captured| Some(captured.interface) != except) {
-                record.push(captured);
+impl AsFd for Wiretap {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Source for Wiretap {
+    fn take_in(&mut self) -> bool {
+        while let Some(captured) = receive_one(&self.socket, &mut self.buffer, &mut self.control) {
+            if let Some(captured) =
+                captured.filter(|captured| Some(captured.interface) != self.except)
+            {
+                self.record.push(captured);
             }
         }
-        if sources[1].any().unwrap_or(true) {
-            return;
-        }
+        true
     }
 }
 

@@ -1,15 +1,17 @@
 //! A keepalived in a namespace: started, watched, told to reload, ended.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{ErrorKind, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
-use std::thread;
 use std::time::SystemTime;
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
 
-use crate::{Binary, Mark, Namespace, PATIENCE, Process, Scratch, Timeline};
+use crate::intake::{Intake, Source};
+use crate::{Binary, Mark, Namespace, PATIENCE, Process, Scratch, Timeline, precedence};
 
 /// A line of the log, without its time stamp.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +28,17 @@ pub struct Daemon {
     process: Process,
     child: Child,
     log: Timeline<LogLine>,
+    intake: Intake<Log>,
     scratch: Scratch,
+}
+
+/// Where its log comes in.
+#[derive(Debug)]
+struct Log {
+    pipe: File,
+    /// A line of which the rest is still to come.
+    begun: Vec<u8>,
+    record: Timeline<LogLine>,
 }
 
 /// What `-t` said of a configuration.
@@ -86,18 +98,15 @@ impl Daemon {
         };
         let mut child =
             spawned.unwrap_or_else(|error| panic!("{}: {error}", binary.path().display()));
-        let stderr = BufReader::new(child.stderr.take().expect("it was asked for"));
+        precedence::of(&child);
+        let pipe = OwnedFd::from(child.stderr.take().expect("it was asked for"));
+        fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("it is a pipe");
         let log = Timeline::default();
         let record = log.clone();
-        thread::spawn(move || {
-            for text in stderr.split(b'\n').map_while(Result::ok) {
-                let text = without_stamp(&String::from_utf8_lossy(&text)).to_owned();
-                record.push(LogLine { at: SystemTime::now(), text });
-            }
-        });
+        let intake = Intake::start(Log { pipe: pipe.into(), begun: Vec::new(), record });
         let pid = i32::try_from(child.id()).expect("the kernel numbers processes as int");
         let process = Process::new(pid).expect("a child that is not reaped has a number");
-        Self { process, child, log, scratch }
+        Self { process, child, log, intake, scratch }
     }
 
     /// Lets `binary` judge the configuration in `file` (`-t`), in `namespace`. One that takes too long is killed.
@@ -123,8 +132,9 @@ impl Daemon {
         Verdict { status, complaints }
     }
 
-    /// Its log.
+    /// Its log: all that was written until now is in it.
     pub fn log(&self) -> &Timeline<LogLine> {
+        self.intake.catch_up();
         &self.log
     }
 
@@ -172,13 +182,13 @@ impl Daemon {
     #[track_caller]
     pub fn await_log(&self, mark: Mark, text: &str) -> LogLine {
         let found =
-            self.log.wait(mark, PATIENCE, |line| line.text.contains(text).then(|| line.clone()));
+            self.log().wait(mark, PATIENCE, |line| line.text.contains(text).then(|| line.clone()));
         found.unwrap_or_else(|| panic!("the log does not say {text:?}:\n{}", self.log_text()))
     }
 
     /// The whole log, for the message of a failed test.
     pub fn log_text(&self) -> String {
-        self.log.all().iter().map(|line| format!("  {}\n", line.text)).collect()
+        self.log().all().iter().map(|line| format!("  {}\n", line.text)).collect()
     }
 
     /// Replaces the configuration and tells it to read it again. The file is never seen half written.
@@ -222,6 +232,46 @@ impl Daemon {
             child.wait(PATIENCE);
         }
         let _ = self.child.wait();
+        self.intake.catch_up();
+    }
+}
+
+impl AsFd for Log {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pipe.as_fd()
+    }
+}
+
+impl Source for Log {
+    fn take_in(&mut self) -> bool {
+        let mut buffer = [0; 4096];
+        let goes_on = loop {
+            match self.pipe.read(&mut buffer) {
+                Ok(0) => break false,
+                Ok(count) => self.begun.extend_from_slice(&buffer[..count]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => break error.kind() == ErrorKind::WouldBlock,
+            }
+            self.note_lines();
+        };
+        if !goes_on && !self.begun.is_empty() {
+            self.begun.push(b'\n');
+            self.note_lines();
+        }
+        goes_on
+    }
+}
+
+impl Log {
+    /// Notes the lines that are complete.
+    fn note_lines(&mut self) {
+        let at = SystemTime::now();
+        let complete = self.begun.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        for line in self.begun[..complete].split_inclusive(|&byte| byte == b'\n') {
+            let text = String::from_utf8_lossy(&line[..line.len() - 1]);
+            self.record.push(LogLine { at, text: without_stamp(&text).to_owned() });
+        }
+        self.begun.drain(..complete);
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::{Namespace, PATIENCE, Scratch, target_directory};
+use crate::{Namespace, PATIENCE, Scratch, precedence, target_directory};
 
 /// The group that FRR wants its user to belong to.
 const GROUP: &str = "frrvty";
@@ -92,6 +92,7 @@ impl Frr {
         command.env("LD_LIBRARY_PATH", joined);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = namespace.enter(|| command.spawn()).expect("unshare is installed");
+        precedence::of(&child);
         self.daemons.push(child);
     }
 

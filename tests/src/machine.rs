@@ -18,10 +18,15 @@ pub fn on_machine(name: &str, work: impl FnOnce()) {
     on_machine_for(name, 120, work);
 }
 
+/// Whether this is the virtual machine.
+pub(crate) fn is_inside() -> bool {
+    std::env::var_os(INSIDE).is_some()
+}
+
 /// [`on_machine`], for as many `seconds` at most. Returns what was printed there, and nothing inside.
 #[track_caller]
 pub fn on_machine_for(name: &str, seconds: u32, work: impl FnOnce()) -> Option<String> {
-    if std::env::var_os(INSIDE).is_some() {
+    if is_inside() {
         work();
         return None;
     }

@@ -201,6 +201,7 @@ fn a_file_that_takes_its_time_holds_up_nobody() {
     let child = daemon.process().children()[0].pid();
     let mark = daemon.log().mark();
     // Long enough that the process that reads it is seen.
+    lab::go_first();
     daemon.reload(&format!("{SESSION}~SEQ(N, 1, 200000) ! ${{N}}\n"));
     let deadline = Instant::now() + PATIENCE;
     let reader = loop {

@@ -184,9 +184,14 @@ impl Stage {
         Ok(transcript)
     }
 
+    /// What the daemon has said, also when it is gone.
+    fn log(&self) -> &Timeline<LogLine> {
+        self.daemon.as_ref().map_or(&self.log, Daemon::log)
+    }
+
     fn marks(&self) -> Marks {
         Marks {
-            log: self.log.mark(),
+            log: self.log().mark(),
             told: self.listener.told().mark(),
             general: self.general.as_ref().map_or_else(Mark::default, |one| one.told().mark()),
             notified: self.notified().len(),
@@ -283,7 +288,7 @@ impl Stage {
         };
         if matches!(step.event, Event::Start(_) | Event::Reload(_) | Event::KillChecker) {
             let ready = |line: &LogLine| line.text.starts_with(READY).then_some(());
-            let _ = self.log.wait(marks.log, PATIENCE, ready);
+            let _ = self.log().wait(marks.log, PATIENCE, ready);
         }
         let mut seen = self.see(step, story, marks);
         loop {
@@ -325,7 +330,7 @@ impl Stage {
     /// What was said since `marks`.
     fn hear(&self, step: &Step, marks: Marks) -> Seen {
         let path = self.path();
-        let lines = self.log.since(marks.log);
+        let lines = self.log().since(marks.log);
         let own = self.daemon.as_ref().map(|daemon| daemon.directory().display().to_string());
         let lines = lines.iter().filter_map(|line| {
             let text = own.as_ref().map_or(line.text.clone(), |own| line.text.replace(own, "$ETC"));
