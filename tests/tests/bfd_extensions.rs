@@ -2,13 +2,15 @@
 
 mod better_than_the_original {
     use std::net::IpAddr;
-    use std::time::{Duration, SystemTime};
+    use std::time::{Duration, Instant, SystemTime};
 
     use lab::bfd::{idle_instance, session};
     use lab::{Binary, Bird, Control, Daemon, Frr, Lan, Mark, Namespace, PATIENCE, judge_sessions};
 
     const UP: &str = "(other) Entering Up state";
     const DOWN: &str = "(other) Entering Down state";
+    /// What a session that is not to fall has in its block: it is no matter how soon it would.
+    const PATIENT: &str = "multiplier 10\n";
     const FINAL: u8 = 0x10;
     const DEMAND: u8 = 0x02;
 
@@ -45,19 +47,20 @@ mod better_than_the_original {
         let [own, other] = ends(false);
         let second = lan.nodes()[1].namespace();
         let more = format!(
-            "authentication {name};\npassword \"old secret\" {{ id 1; }};\npassword \"secret\" {{ id 2; }};"
+            "multiplier 10;\nauthentication {name};\npassword \"old secret\" {{ id 1; }};\npassword \"secret\" {{ id 2; }};"
         );
         let bird = Bird::start(second, [other, own], 50, &more);
         // One that does not know the secret is not heard, and hears nobody.
-        let wrong = format!("    auth_type {kind}\n    auth_key 2 wrong");
+        let wrong = format!("{PATIENT}    auth_type {kind}\n    auth_key 2 wrong");
         let daemon = start(&lan, 0, [own, other], &wrong);
         let auth_failed = " (authentication ";
         daemon.await_log(Mark::default(), auth_failed);
         assert!(!say(&daemon, Mark::default(), "Entering Up"));
         let mark = daemon.log().mark();
         // BIRD signs with the first of its keys, and so do we, with another one.
-        let right =
-            format!("    auth_type {kind}\n    auth_key 2 secret\n    auth_key 1 \"old secret\"");
+        let right = format!(
+            "{PATIENT}    auth_type {kind}\n    auth_key 2 secret\n    auth_key 1 \"old secret\""
+        );
         drop(daemon);
         let daemon = start(&lan, 0, [own, other], &right);
         daemon.await_log(Mark::default(), UP);
@@ -108,7 +111,7 @@ mod better_than_the_original {
         let [own, other] = ends(true);
         let keys = |keys: &[&str]| {
             let lines: String = keys.iter().map(|key| format!("    auth_key {key}\n")).collect();
-            format!("    auth_type meticulous_keyed_sha1\n{lines}")
+            format!("{PATIENT}    auth_type meticulous_keyed_sha1\n{lines}")
         };
         let first = start(&lan, 0, [own, other], &keys(&["1 old"]));
         let second = start(&lan, 1, [other, own], &keys(&["1 old"]));
@@ -138,7 +141,7 @@ mod better_than_the_original {
     fn one_that_is_asked_to_be_silent_is_polled() {
         let lan = Lan::new(2);
         let [own, other] = ends(false);
-        let bird = Bird::start(lan.nodes()[1].namespace(), [other, own], 50, "");
+        let bird = Bird::start(lan.nodes()[1].namespace(), [other, own], 50, "multiplier 10;");
         let daemon = start(&lan, 0, [own, other], "demand 400");
         daemon.await_log(Mark::default(), UP);
         bird.await_up(true);
@@ -217,8 +220,13 @@ mod better_than_the_original {
         let [own, other] = ends(false);
         let second = lan.nodes()[1].namespace();
         reflect(second);
-        let _frr = Frr::start(second, [other, own], 300, "  echo receive-interval 20");
-        let daemon = start(&lan, 0, [own, other], "echo_tx 20\n    multiplier 10");
+        let _frr = Frr::start(
+            second,
+            [other, own],
+            300,
+            "  echo receive-interval 20\n  detect-multiplier 10",
+        );
+        let daemon = start(&lan, 0, [own, other], "echo_tx 20\n    multiplier 25");
         echoes_are_missed(&lan, &daemon);
     }
 
@@ -230,12 +238,20 @@ mod better_than_the_original {
         reflect(first);
         let more = "  echo-mode\n  echo transmit-interval 20\n  detect-multiplier 10";
         let frr = Frr::start(second, [other, own], 300, more);
-        let daemon = start(&lan, 0, [own, other], "echo_rx 20");
+        // Echoes are missed by FRR when as many stay away as our multiplier says, not its own.
+        let daemon = start(&lan, 0, [own, other], "echo_rx 20\n    multiplier 50");
         daemon.await_log(Mark::default(), UP);
-        one_second(&lan, lan.capture().frames().mark());
-        let counted = frr.counters();
-        let count = |way: &str| counted[format!("echo-packet-{way}put")].as_u64().unwrap_or(0);
-        assert!(count("in") > 20 && count("out") - count("in") < 5, "{counted}");
+        // Those that are on their way are not counted yet.
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let counted = frr.counters();
+            let count = |way: &str| counted[format!("echo-packet-{way}put")].as_u64().unwrap_or(0);
+            if count("in") > 20 && count("out").saturating_sub(count("in")) < 5 {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{counted}");
+            one_second(&lan, lan.capture().frames().mark());
+        }
         assert!(!say(&daemon, Mark::default(), DOWN), "{}", daemon.log_text());
         // When only they stay away, it says so.
         let mark = daemon.log().mark();
@@ -250,8 +266,8 @@ mod better_than_the_original {
         let [own, other] = ends(true);
         let second = lan.nodes()[1].namespace();
         reflect(second);
-        let _second = start(&lan, 1, [other, own], "echo_rx 20");
-        let daemon = start(&lan, 0, [own, other], "echo_tx 10\n    multiplier 20");
+        let _second = start(&lan, 1, [other, own], "echo_rx 20\n    multiplier 40");
+        let daemon = start(&lan, 0, [own, other], "echo_tx 10\n    multiplier 50");
         echoes_are_missed(&lan, &daemon);
     }
 

@@ -13,7 +13,7 @@ mod better_than_the_original {
     source_ip 10.9.0.{own}
     min_rx 50
     min_tx 50
-    multiplier 3
+    multiplier 6
 }}\n"
         )
     }
@@ -48,7 +48,7 @@ mod better_than_the_original {
     #[track_caller]
     fn await_session(daemon: &Daemon, name: &str) {
         daemon.await_log(Mark::default(), &format!("({name}) Entering Up state"));
-        daemon.await_log(Mark::default(), "Detection time is 150000 us");
+        daemon.await_log(Mark::default(), "Detection time is 300000 us");
     }
 
     fn await_master(lan: &Lan, node: usize) {
@@ -69,7 +69,7 @@ mod better_than_the_original {
         let mut took: Vec<Duration> = (0..3).map(|_| takeover()).collect();
         println!("address on the backup after {took:?}");
         took.sort_unstable();
-        assert!(took[1] < Duration::from_millis(500), "{took:?}");
+        assert!(took[1] < Duration::from_millis(650), "{took:?}");
     }
 
     /// How long after the death of its master a backup has the address.
@@ -111,9 +111,9 @@ mod better_than_the_original {
         let line = backups[0].await_log(marks[0], "(web) Entering MASTER STATE");
         backups[1].await_log(marks[1], "(web) master changed from 10.9.0.1 to 10.9.0.2");
         let took = line.at.duration_since(killed).unwrap_or_default();
-        // 150 ms to notice, and 56/256 of a second to leave the way to better ones.
-        assert!(took < Duration::from_millis(700), "{took:?}");
-        assert!(took > Duration::from_millis(218), "{took:?}");
+        // 300 ms to notice, and 56/256 of a second to leave the way to better ones.
+        assert!(took < Duration::from_millis(850), "{took:?}");
+        assert!(took > Duration::from_millis(368), "{took:?}");
         let log = backups[1].log().since(marks[1]);
         assert!(log.iter().all(|line| !line.text.contains("Entering MASTER")));
     }
@@ -256,7 +256,13 @@ mod better_than_the_original {
         let marks = backups.each_ref().map(|daemon| daemon.log().mark());
         master.kill();
         backups[0].await_log(marks[0], &entering("web", "MASTER"));
-        backups[1].await_log(marks[1], "(web) master changed from 10.9.0.1 to 10.9.0.2");
+        // It may have heard of the other one only as a master itself.
+        let yields =
+            ["changed from 10.9.0.1 to 10.9.0.2", "received advert from 10.9.0.2 with higher"];
+        let heard = backups[1].log().wait(marks[1], PATIENCE, |line| {
+            yields.iter().any(|what| line.text.contains(what)).then_some(())
+        });
+        assert!(heard.is_some(), "{}", backups[1].log_text());
         let address = ["10.9.0.100".parse().expect("it is one")];
         assert!(lan.nodes()[2].addresses().wait(&address, false, PATIENCE));
         await_master(&lan, 1);

@@ -35,7 +35,7 @@ fn ends(node: usize, is_v6: bool) -> [IpAddr; 2] {
 fn near(name: &str, node: usize, is_first: bool) -> String {
     let address = |node: usize| IpAddr::from([10, 9, 0, u8::try_from(node + 1).expect("few")]);
     let [own, other] = if is_first { [0, node] } else { [node, 0] };
-    session(name, [address(own), address(other)], "multiplier 20")
+    session(name, [address(own), address(other)], "multiplier 60")
 }
 
 /// Five nodes whose far addresses reach each other by way of the last one.

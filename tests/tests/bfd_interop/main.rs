@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use lab::{Binary, Captured, Control, Daemon, Lan, Mark, Namespace, PATIENCE, judge_sessions};
-use others::{BirdSide, FrrSide, Keepalived, Other, Side};
+use others::{BirdSide, FrrSide, Keepalived, MULTIPLIER, Other, Side};
 
 /// An instance with which one sees what becomes of the session.
 const INSTANCE: &str = "vrrp_instance web {
@@ -33,11 +33,16 @@ const DOWN_ON_THE_WIRE: u8 = 1;
 const UP_ON_THE_WIRE: u8 = 3;
 const BY_THE_NEIGHBOR: u8 = 3;
 const BY_THE_OPERATOR: u8 = 7;
-/// How long after the last packet the session falls, at 150 ms and three packets.
-const DETECTION: Duration = Duration::from_millis(450);
+/// How long after the last packet the session falls, at 150 ms.
+const DETECTION: Duration = Duration::from_millis(150 * MULTIPLIER as u64);
 
 fn config(side: Side, interval: u32) -> String {
     others::session(side, interval) + INSTANCE
+}
+
+/// What the log says when the session is to fall after so many milliseconds for each packet.
+fn detection(interval: u32) -> String {
+    format!("Detection time is {} us", interval * MULTIPLIER * 1000)
 }
 
 /// Whether packets of BFD from elsewhere reach a node.
@@ -69,10 +74,10 @@ fn converse<O: Other>(lan: &Lan, ours: Side, mut other: O) {
     // Other intervals on either side, and the session stays up.
     let mark = daemon.log().mark();
     other.set_interval(100);
-    daemon.await_log(mark, "Detection time is 300000 us");
+    daemon.await_log(mark, &detection(100));
     daemon.reload(&config(ours, 150));
     daemon.await_log(mark, "Reload complete");
-    daemon.await_log(mark, "Detection time is 450000 us");
+    daemon.await_log(mark, &detection(150));
     other.await_up(true);
     assert!(daemon.log().since(mark).iter().all(|line| line.text != DOWN), "{}", daemon.log_text());
 
@@ -88,7 +93,7 @@ fn converse<O: Other>(lan: &Lan, ours: Side, mut other: O) {
     let numbers: Vec<u32> =
         expired.split([' ', '(']).filter_map(|word| word.parse().ok()).collect();
     let &[millis, overdue] = numbers.as_slice() else { panic!("{expired}") };
-    assert!(overdue < 400_000 && millis == 450 + overdue / 1000, "{expired}");
+    assert!(overdue < 400_000 && millis == 150 * MULTIPLIER + overdue / 1000, "{expired}");
     println!("noticed {late:?} after the detection time");
 
     // It comes back, and takes its leave in an orderly way.

@@ -5,6 +5,9 @@ use std::net::IpAddr;
 use lab::bfd::idle_instance;
 use lab::{Binary, Bird, Daemon, Frr, LogLine, Namespace, PATIENCE};
 
+/// How many packets in a row may be missed by either side: a machine that stands still for a moment is not to be noticed.
+pub(crate) const MULTIPLIER: u32 = 6;
+
 /// Both ends of a session as one of them sees them.
 #[derive(Clone, Copy)]
 pub(crate) struct Side {
@@ -34,7 +37,7 @@ pub(crate) fn session(side: Side, interval: u32) -> String {
     min_rx {interval}
     min_tx {interval}
     idle_tx 1000
-    multiplier 3
+    multiplier {MULTIPLIER}
 }}\n"
     )
 }
@@ -70,7 +73,8 @@ impl Other for BirdSide<'_> {
 
     fn start(&mut self) {
         let ends = [self.side.own, self.side.other];
-        self.bird = Some(Bird::start(self.namespace, ends, 50, ""));
+        let more = format!("multiplier {MULTIPLIER};");
+        self.bird = Some(Bird::start(self.namespace, ends, 50, &more));
     }
 
     fn leave(&mut self) {
@@ -118,7 +122,8 @@ impl Other for FrrSide<'_> {
 
     fn start(&mut self) {
         let ends = [self.side.own, self.side.other];
-        self.frr = Some(Frr::start(self.namespace, ends, 50, ""));
+        let more = format!("  detect-multiplier {MULTIPLIER}");
+        self.frr = Some(Frr::start(self.namespace, ends, 50, &more));
     }
 
     fn leave(&mut self) {
@@ -156,7 +161,17 @@ impl<'a, const OURS: bool> Keepalived<'a, OURS> {
 
     /// Takes the session out of its configuration.
     pub(crate) fn forget(&self) {
-        self.daemon().reload(&idle_instance(52));
+        self.reload(&idle_instance(52));
+    }
+
+    /// One reload after the other: one whose processes are killed is never over for the original, and keeps it from any
+    /// other.
+    fn reload(&self, config: &str) {
+        let mark = self.daemon().log().mark();
+        self.daemon().reload(config);
+        // Ours says that it is complete.
+        let over = if self.binary.is_original() { "Reload finished" } else { "Reload complete" };
+        self.daemon().await_log(mark, over);
     }
 
     fn config(&self, interval: u32) -> String {
@@ -165,11 +180,20 @@ impl<'a, const OURS: bool> Keepalived<'a, OURS> {
     }
 }
 
+impl<const OURS: bool> Drop for Keepalived<'_, OURS> {
+    fn drop(&mut self) {
+        // What went wrong may be seen on the other side only.
+        if let Some(daemon) = self.daemon.as_ref().filter(|_| std::thread::panicking()) {
+            eprintln!("the other side:\n{}", daemon.log_text());
+        }
+    }
+}
+
 impl<const OURS: bool> Other for Keepalived<'_, OURS> {
     const SAYS_GOODBYE: bool = OURS;
 
     fn set_interval(&mut self, interval: u32) {
-        self.daemon().reload(&self.config(interval));
+        self.reload(&self.config(interval));
     }
 
     fn kill(&mut self) {
