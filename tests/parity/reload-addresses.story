@@ -1,4 +1,5 @@
-# Addresses come and go with a reload.
+# Addresses come and go with a reload. Until both have been reloaded, 2.2 does not listen to who has others.
+recent
 router 51 10.9.0.100
 
 -- config main

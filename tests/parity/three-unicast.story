@@ -7,10 +7,10 @@ vrrp_instance web {
     interface eth0
     virtual_router_id 51
     version 3
-    @first priority 150
-    @second priority 100
-    @third priority 50
-    advert_int 0.2
+    @first priority 250
+    @second priority 130
+    @third priority 10
+    advert_int 1
     @first unicast_src_ip 10.9.0.1
     @second unicast_src_ip 10.9.0.2
     @third unicast_src_ip 10.9.0.3

@@ -92,7 +92,10 @@ fn what_a_killed_router_left_behind_is_gone_after_its_restart_as_a_backup() {
     let node = pair.lan().nodes()[0].namespace().name().to_owned();
     let left: Vec<IpAddr> = pair.lan().nodes()[0].holds(&float.addresses);
     assert_eq!(left.len(), 2, "{node} should still hold what nobody took away");
-    pair.daemon(1).await_log(Mark::default(), "(web) no advert for 1.");
+    let told = pair.daemon(1).await_log(Mark::default(), "(web) no advert for ").text;
+    let silence = told.split(' ').nth(4).and_then(|seconds| seconds.parse::<f64>().ok());
+    // Three intervals, and longer where the machine stood still.
+    assert!(silence.is_some_and(|seconds| seconds > 1.2), "{told}");
     pair.start(0);
     pair.await_addresses(&float, 0, false);
     pair.await_master(&float, 0);

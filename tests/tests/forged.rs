@@ -9,7 +9,7 @@ use lab::{Advert, Binary, Captured, Float, Flood, PATIENCE, Pair, Reader, repair
 
 /// Packets a second.
 const RATE: u64 = 20_000;
-/// How long the flood goes on.
+/// How long the flood goes on at least.
 const TIME: Duration = Duration::from_secs(4);
 /// No advert of the master may be later than this after the one before, on a loaded machine.
 const LATEST: Duration = Duration::from_millis(600);
@@ -123,13 +123,21 @@ fn withstand(authentication: &str, packets: fn(&Advert) -> Packets) {
         let ours = pair.lan().sender(captured) == Some(0);
         (ours && float.advert(&captured.frame).is_some()).then_some(captured.at)
     };
+    // A machine that is busy with other things sends them in a longer time.
     let over = frames.wait(mark, PATIENCE, |captured| {
-        own(captured).filter(|at| at.duration_since(began).unwrap_or_default() > TIME)
+        own(captured).filter(|at| {
+            at.duration_since(began).unwrap_or_default() > TIME && flood.sent() > RATE * 3
+        })
     });
     let sent = flood.sent();
     drop(flood);
     let reading = reader.cost();
-    assert!(over.is_some(), "the master fell silent{}", pair.logs());
+    assert!(
+        over.is_some(),
+        "the master fell silent, or only {sent} packets were sent{}",
+        pair.logs()
+    );
+    let most = began.elapsed().unwrap_or_default().as_secs() + 2;
     let adverts: Vec<SystemTime> = frames.since(mark).iter().filter_map(own).collect();
     for pair_of in adverts.windows(2) {
         let gap = pair_of[1].duration_since(pair_of[0]).unwrap_or_default();
@@ -145,7 +153,6 @@ fn withstand(authentication: &str, packets: fn(&Advert) -> Packets) {
         for line in pair.daemon(node).log().since(marks[node]) {
             *kinds.entry(kind(&line.text)).or_default() += 1;
         }
-        let most = TIME.as_secs() + 2;
         let loud: Vec<_> = kinds.iter().filter(|&(_, &count)| count > most).collect();
         assert!(loud.is_empty(), "{loud:?}");
         let (memory, time) = before[node];
@@ -159,7 +166,6 @@ fn withstand(authentication: &str, packets: fn(&Advert) -> Packets) {
         );
         assert!(each < reading * COSTLIEST, "{each:?} for a packet that is read in {reading:?}");
     }
-    assert!(sent > RATE * 3, "only {sent} packets were sent");
 }
 
 #[test]
