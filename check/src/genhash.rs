@@ -254,7 +254,8 @@ mod tests {
 
     #[test]
     fn nobody_there_is_a_failure() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        // Not where other tests have their ports, of which one may be this one by then.
+        let listener = TcpListener::bind("127.9.9.9:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
         let refused = fetch(address).run(None).unwrap_err();

@@ -201,9 +201,9 @@ mod tests {
         audience.run(shell("sleep 60"), vec![]);
         audience.flush(&mut reactor, Instant::now());
         let mark = audience.mark();
+        let began = Instant::now();
         audience.run(shell("sleep 0.05"), vec![]);
         audience.flush(&mut reactor, Instant::now());
-        let began = Instant::now();
         assert_eq!(audience.await_told(mark, Duration::from_secs(10), &mut reactor), 0);
         let took = began.elapsed();
         assert!(took >= Duration::from_millis(40) && took < Duration::from_secs(5), "{took:?}");

