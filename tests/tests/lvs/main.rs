@@ -119,7 +119,7 @@ fn keep(output: &str) {
 fn what_happens_to_real_servers() {
     play_all(
         "what_happens_to_real_servers",
-        300,
+        600,
         &[
             "all-checks",
             "alpha",
@@ -154,7 +154,7 @@ fn what_happens_to_real_servers() {
 fn what_stands_in_the_table() {
     play_all(
         "what_stands_in_the_table",
-        300,
+        600,
         &[
             "crash",
             "crash-checker",

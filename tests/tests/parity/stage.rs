@@ -441,8 +441,9 @@ impl Player {
     fn stood_still(&self, mark: Mark) -> Duration {
         let lines = self.daemon.as_ref().map_or_else(Vec::new, |daemon| daemon.log().since(mark));
         let told = lines.iter().filter_map(|line| {
-            let rest = line.text.strip_prefix("A thread timer expired ")?;
-            rest.strip_suffix(" seconds ago")?.parse::<f64>().ok()
+            let timer = line.text.strip_prefix("A thread timer expired ");
+            let late = timer.or_else(|| Some(line.text.split_once(" ran late by ")?.1))?;
+            late.split(' ').next()?.parse::<f64>().ok()
         });
         Duration::from_secs_f64(told.sum()).min(STANDSTILL)
     }
