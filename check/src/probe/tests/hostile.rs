@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -171,12 +171,13 @@ fn a_server_that_says_nothing_at_all_is_bad() {
 }
 
 /// Between a client and a server at `to`: of what the server sends, only the first `limit` bytes come through. Then the
-/// connection is reset, or the client is told that nothing more comes. `passed` is how many there were.
+/// connection is reset, or the client is told that nothing more comes. `passed` is told how many there were, also of those
+/// that the client did not wait for.
 fn cutting_proxy(
     to: SocketAddr,
     limit: usize,
     resets: bool,
-    passed: Arc<AtomicUsize>,
+    passed: mpsc::Sender<usize>,
 ) -> SocketAddr {
     server::tcp(move |client| {
         let Ok(server) = TcpStream::connect(to) else { return };
@@ -186,8 +187,12 @@ fn cutting_proxy(
             let _ = std::io::copy(&mut from_client, &mut to_server);
         });
         let mut downstream = (&server).take(u64::try_from(limit).unwrap());
-        let count = std::io::copy(&mut downstream, &mut &client).unwrap_or(0);
-        passed.store(usize::try_from(count).unwrap(), Ordering::Relaxed);
+        let (mut buffer, mut count) = ([0; 4096], 0);
+        while let Ok(length @ 1..) = downstream.read(&mut buffer) {
+            count += length;
+            let _ = (&client).write_all(&buffer[..length]);
+        }
+        let _ = passed.send(count);
         let _ = shutdown(server.as_raw_fd(), Shutdown::Both);
         if resets {
             // The other thread must not hold it open.
@@ -214,10 +219,10 @@ fn tls_is_bad_wherever_it_is_cut() {
     let http = Http { tls: true, ..http() };
     let mut tools = Tools::for_pages(true).unwrap();
     let mut fetch = |limit, resets| {
-        let passed = Arc::new(AtomicUsize::new(0));
-        let to = cutting_proxy(behind, limit, resets, Arc::clone(&passed));
+        let (passed, told) = mpsc::channel();
+        let to = cutting_proxy(behind, limit, resets, passed);
         let outcome = attempt_with(page(&http), &connection(to), &mut tools, &mut Kept::default());
-        (outcome.verdict, passed.load(Ordering::Relaxed))
+        (outcome.verdict, told.recv_timeout(client::PATIENCE).unwrap())
     };
     let (verdict, whole) = fetch(1 << 20, false);
     assert_eq!(verdict, Ok(Good::Page(LastTest::Status)));
