@@ -10,7 +10,7 @@ mod link;
 mod name;
 mod wanted;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
 use log::info;
@@ -64,9 +64,12 @@ impl OwnLinks {
         Self { inherited: links, ..Self::default() }
     }
 
-    /// From now on exactly these interfaces are wanted. Those that are there already keep their names.
+    /// From now on exactly these interfaces are wanted. Those that are there already keep their names, unless those are asked
+    /// for elsewhere.
     pub fn want(&mut self, wanted: Vec<Wanted>, interfaces: &Interfaces) {
         let mut before = std::mem::take(&mut self.links);
+        let given: HashMap<String, Key> =
+            wanted.iter().filter_map(|one| Some((one.name.clone()?, one.key.clone()))).collect();
         let mut fresh = Vec::new();
         for (place, wanted) in wanted.into_iter().enumerate() {
             if let Some(link) = self.links.get_mut(&wanted.key) {
@@ -75,7 +78,12 @@ impl OwnLinks {
             }
             let key = wanted.key.clone();
             let link = match before.remove(&key) {
-                Some(link) if link.may_keep_its_name(&wanted) => link.adjusted(wanted, place),
+                Some(link)
+                    if link.may_keep_its_name(&wanted)
+                        && given.get(&link.name).is_none_or(|of| *of == key) =>
+                {
+                    link.adjusted(wanted, place)
+                }
                 old => {
                     if let Some(link) = old {
                         info!("({}) Deleting old VMAC interface {}", wanted.user, link.name);
@@ -298,7 +306,10 @@ impl OwnLinks {
         let goes = |index| self.leaving.iter().any(|link| link.index == index);
         let is_taken = |name: &str| {
             interfaces.by_name(name).is_some_and(|one| !goes(one.link().index))
-                || self.links.values().any(|one| one.name == name)
+                || self
+                    .links
+                    .values()
+                    .any(|one| one.name == name || one.wanted.name.as_deref() == Some(name))
         };
         let name = name.clone().unwrap_or_else(|| name::free(prefix, *vrid, *family, is_taken));
         if let Some(link) = self.links.get_mut(key) {

@@ -389,6 +389,24 @@ fn listeners_hear_of_the_interface_below_where_it_is_asked_for() {
 }
 
 #[test]
+fn a_name_goes_to_the_one_that_it_is_given_to() {
+    let mut kernel = Kernel::new();
+    let mut links = OwnLinks::default();
+    let before = wanted_by(&[("eth1", "use_vmac own", "10.0.0.1")], &kernel.machine);
+    links.want(before, &kernel.interfaces);
+    kernel.tend(&mut links);
+    assert_eq!(kernel.names(), ["own"]);
+    // The address has one where that was, and would keep its name.
+    let instance = ("eth0", "use_vmac own\n use_vmac_addr", "10.0.0.1 dev eth1");
+    let after = wanted_by(&[instance], &kernel.machine);
+    links.want(after, &kernel.interfaces);
+    kernel.tend(&mut links);
+    let parent = |name| kernel.machine.by_name(name).and_then(|link| link.parent);
+    assert_eq!(parent("own"), kernel.index("eth0"));
+    assert_eq!(parent("vrrp.51"), kernel.index("eth1"));
+}
+
+#[test]
 fn addresses_elsewhere_have_vmacs_of_their_own() {
     let mut kernel = Kernel::new();
     let addresses = "10.9.0.100/24\n 10.10.0.100/24 dev eth1\n 10.10.0.101/24 dev eth1";
