@@ -2,69 +2,11 @@
 
 use std::fs;
 use std::net::IpAddr;
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use lab::{Binary, Daemon, Lan, Mark, Namespace, Node, PATIENCE, Scratch};
+use lab::{Binary, Daemon, Iptables, Lan, Mark, Namespace, Node, PATIENCE, Scratch};
 use nix::fcntl::{Flock, FlockArg};
-
-/// A directory with iptables of one variant, and nothing else.
-struct Programs(Scratch);
-
-impl Programs {
-    fn new(variant: &str) -> Self {
-        let scratch = Scratch::new();
-        let target = PathBuf::from(format!("/usr/sbin/xtables-{variant}-multi"));
-        for name in ["iptables", "iptables-save", "iptables-restore"] {
-            for name in [name.to_owned(), name.replacen("ip", "ip6", 1)] {
-                symlink(&target, scratch.path().join(name)).expect("it is ours");
-            }
-        }
-        Self(scratch)
-    }
-
-    /// As [`Programs::new`], with a lock of their own instead of that of the machine.
-    fn with_lock(variant: &str) -> Self {
-        let programs = Self::new(variant);
-        let (target, lock) = (format!("/usr/sbin/xtables-{variant}-multi"), programs.lock());
-        for name in ["iptables-restore", "ip6tables-restore"] {
-            let path = programs.path().join(name);
-            fs::remove_file(&path).expect("it is ours");
-            let script = format!(
-                "#!/bin/sh\nXTABLES_LOCKFILE={} exec {target} {name} \"$@\"\n",
-                lock.display()
-            );
-            fs::write(&path, script).expect("it is ours");
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is ours");
-        }
-        programs
-    }
-
-    fn lock(&self) -> PathBuf {
-        self.path().join("lock")
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn start(&self, node: &Node, config: &str) -> Daemon {
-        let binary = Binary::under_test().with_programs(self.path());
-        Daemon::start(&binary, node.namespace(), config)
-    }
-
-    /// The rules of the table `filter` of IPv4, then of IPv6.
-    fn rules(&self, namespace: &Namespace) -> Vec<String> {
-        let list = |name: &str| {
-            let (text, _) = inside(namespace, &[&self.path().join(name).to_string_lossy()]);
-            text.lines().filter_map(|line| line.strip_prefix("-A ")).map(str::to_owned).collect()
-        };
-        let both: [Vec<String>; 2] = ["iptables-save", "ip6tables-save"].map(list);
-        both.concat()
-    }
-}
 
 /// Runs a program in a namespace; what it printed, and whether it succeeded.
 fn inside(namespace: &Namespace, command: &[&str]) -> (String, bool) {
@@ -152,7 +94,7 @@ fn assert_closed(lan: &Lan, daemon: &Daemon) {
 fn rules_with_sets_are_those_of_the_original() {
     let lan = Lan::new(2);
     let node = &lan.nodes()[0];
-    let programs = Programs::new("legacy");
+    let programs = Iptables::new("legacy");
     let mut daemon = programs.start(node, &(globals("vrrp_iptables") + &closed()));
     assert_closed(&lan, &daemon);
     let pass = |chain: &str, set: &str, ends: &str| {
@@ -184,7 +126,7 @@ fn rules_with_sets_are_those_of_the_original() {
 fn rules_without_sets_are_those_of_the_original() {
     let lan = Lan::new(2);
     let node = &lan.nodes()[0];
-    let programs = Programs::new("legacy");
+    let programs = Iptables::new("legacy");
     let config = globals("vrrp_iptables\nvrrp_ipsets") + &closed();
     let mut daemon = programs.start(node, &config);
     assert_closed(&lan, &daemon);
@@ -217,7 +159,7 @@ fn rules_without_sets_are_those_of_the_original() {
 fn reports_of_vmacs_are_kept_in() {
     let lan = Lan::new(1);
     let node = &lan.nodes()[0];
-    let programs = Programs::new("legacy");
+    let programs = Iptables::new("legacy");
     let vmacs = instance("V4", 51, "use_vmac", &["10.9.0.100/24"])
         + &instance("V6", 52, "use_vmac", &["fe80::100/64"]);
     let mut daemon = programs.start(node, &(globals("vrrp_iptables") + &vmacs));
@@ -251,7 +193,7 @@ fn reports_of_vmacs_are_kept_in() {
 fn chains_and_sets_have_the_names_of_the_configuration() {
     let lan = Lan::new(1);
     let node = &lan.nodes()[0];
-    let programs = Programs::new("legacy");
+    let programs = Iptables::new("legacy");
     let config = globals("vrrp_iptables vrrp-in\nvrrp_ipsets closed") + &closed();
     let daemon = programs.start(node, &config);
     for address in CLOSED {
@@ -278,7 +220,7 @@ fn chains_and_sets_have_the_names_of_the_configuration() {
 fn rules_and_sets_of_a_killed_router_are_taken_over() {
     let lan = Lan::new(1);
     let node = &lan.nodes()[0];
-    let programs = Programs::new("legacy");
+    let programs = Iptables::new("legacy");
     for sets_wanted in ["", "vrrp_ipsets"] {
         let config = globals(&format!("vrrp_iptables\n{sets_wanted}")) + &closed();
         let mut daemon = programs.start(node, &config);
@@ -304,7 +246,7 @@ fn rules_and_sets_of_a_killed_router_are_taken_over() {
 fn a_reload_changes_entries_and_back_ends() {
     let lan = Lan::new(2);
     let node = &lan.nodes()[0];
-    let programs = Programs::new("legacy");
+    let programs = Iptables::new("legacy");
     let daemon = programs.start(node, &(globals("vrrp_iptables") + &closed()));
     assert_closed(&lan, &daemon);
     let mark = daemon.log().mark();
@@ -322,7 +264,7 @@ fn a_reload_changes_entries_and_back_ends() {
 #[test]
 fn somebody_else_may_hold_the_lock_for_a_moment() {
     let lan = Lan::new(2);
-    let programs = Programs::with_lock("legacy");
+    let programs = Iptables::with_lock("legacy");
     let file = fs::File::create(programs.lock()).expect("it is ours");
     let held = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| error);
     let held = held.expect("nobody else has it");
@@ -340,7 +282,7 @@ fn somebody_else_may_hold_the_lock_for_a_moment() {
 #[test]
 fn a_lock_that_somebody_keeps_keeps_nobody_from_being_master() {
     let lan = Lan::new(2);
-    let programs = Programs::with_lock("legacy");
+    let programs = Iptables::with_lock("legacy");
     let config = globals("vrrp_iptables") + &closed();
     let file = fs::File::create(programs.lock()).expect("it is ours");
     let held = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| error);
@@ -360,7 +302,7 @@ fn a_lock_that_somebody_keeps_keeps_nobody_from_being_master() {
 #[test]
 fn a_machine_without_iptables_proper_gets_nftables() {
     let nothing = Scratch::new();
-    let nft = Programs::new("nft");
+    let nft = Iptables::new("nft");
     let cases = [
         (nft.path(), "Not using iptables since iptables uses nf_tables"),
         (nothing.path(), "Using nftables since no iptables command found"),

@@ -30,6 +30,21 @@ fn two_wishes_for_one_address_make_one_vmac() {
 
 /// In the original the member is a backup from then on, and says at each time-out that it has heard nothing.
 #[test]
+fn one_that_was_taken_down_while_nobody_was_there_is_set_up() {
+    let config = instance("web", "eth0", 51, "use_vmac", "10.9.0.100/24");
+    let mut router = Router::start(&config);
+    router.await_addresses(&["10.9.0.100"], true);
+    router.daemon.kill();
+    router.namespace().ip("link set vrrp.51 down\n");
+    let mut router = Router::on(router.lan, &config);
+    router.daemon.await_log(Mark::default(), "(web) Entering MASTER STATE");
+    assert!(!router.daemon.log_text().contains("FAULT"), "{}", router.daemon.log_text());
+    let (_, mac) = router.advert(true);
+    assert_eq!(mac, [0, 0, 0x5e, 0, 1, 51]);
+    router.stop();
+}
+
+#[test]
 fn a_group_in_fault_stays_so_when_a_vmac_is_made_again() {
     let group = "vrrp_sync_group all {\n    group {\n        web\n        shop\n    }\n}\n";
     let config = group.to_owned()

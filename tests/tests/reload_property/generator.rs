@@ -42,6 +42,17 @@ const OPTIONS4: [&str; 7] =
 
 const OPTIONS6: [&str; 5] = ["", "", "preferred_lft 0", "noprefixroute", "no_track"];
 
+/// What keeps packets away, where that is not `nftables`, which no reload may add or take away. The chains `one` and `two` are
+/// there.
+const FIREWALLS: [&str; 6] = [
+    "",
+    "vrrp_iptables",
+    "vrrp_iptables one",
+    "vrrp_iptables one two",
+    "vrrp_iptables\n    vrrp_ipsets",
+    "vrrp_iptables one two\n    vrrp_ipsets mine mine6 mine_if6",
+];
+
 /// What has not been used yet: nothing may be in two places at once.
 struct Stock {
     names: Vec<&'static str>,
@@ -98,7 +109,8 @@ impl Stock {
 }
 
 /// The configuration of `dice`. It tracks the file `track`, which holds a 1, and the interface `down0`, which is down.
-pub(crate) fn scenario(dice: &mut Dice, track: &Path) -> Scenario {
+/// Without `nftables` it may use iptables.
+pub(crate) fn scenario(dice: &mut Dice, track: &Path, nftables: bool) -> Scenario {
     let mut stock = Stock {
         names: NAMES.to_vec(),
         vrids: (51..59).collect(),
@@ -107,7 +119,7 @@ pub(crate) fn scenario(dice: &mut Dice, track: &Path) -> Scenario {
         routes: (0..8).collect(),
         rules: (0..6).collect(),
     };
-    let mut text = global(dice);
+    let mut text = global(dice, nftables);
     text += &format!("track_file one {{\n    file {}\n}}\n", track.display());
     text += &fixed(&mut stock, dice);
     let count = 1 + dice.below(5);
@@ -126,12 +138,12 @@ pub(crate) fn scenario(dice: &mut Dice, track: &Path) -> Scenario {
     Scenario { text, masters: masters.map(|(one, _)| one.name.to_owned()).collect() }
 }
 
-fn global(dice: &mut Dice) -> String {
+fn global(dice: &mut Dice, nftables: bool) -> String {
     let lines = ["nftables_priority 5", "nftables_counters", "nftables_ifindex", "vrrp_version 3"];
     let lines = lines.iter().filter(|_| dice.chance(20));
     let lines: String = lines.map(|line| format!("    {line}\n")).collect();
-    // No reload takes a firewall away.
-    format!("global_defs {{\n    nftables\n{lines}}}\n")
+    let firewall = if nftables { "nftables" } else { dice.pick(&FIREWALLS) };
+    format!("global_defs {{\n    {firewall}\n{lines}}}\n")
 }
 
 /// A block of `entries`, if there are any.

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lab::{Binary, Daemon, Lan, Mark, Namespace, PATIENCE, Scratch};
+use lab::{Daemon, Iptables, Lan, Mark, Namespace, PATIENCE, Scratch};
 
 use dice::Dice;
 use generator::{Scenario, scenario};
@@ -28,13 +28,15 @@ struct Twins {
     reloaded: Lan,
     started: Lan,
     scratch: Scratch,
+    iptables: Iptables,
 }
 
 impl Twins {
     fn new() -> Self {
         let scratch = Scratch::new();
         scratch.write("one", "1\n");
-        Self { reloaded: lan(), started: lan(), scratch }
+        let iptables = Iptables::with_lock("legacy");
+        Self { reloaded: lan(&iptables), started: lan(&iptables), scratch, iptables }
     }
 
     fn reloaded(&self) -> &Namespace {
@@ -45,19 +47,21 @@ impl Twins {
         self.started.nodes()[0].namespace()
     }
 
-    fn scenario(&self, dice: &mut Dice) -> Scenario {
-        scenario(dice, &self.scratch.path().join("one"))
+    fn scenario(&self, dice: &mut Dice, nftables: bool) -> Scenario {
+        scenario(dice, &self.scratch.path().join("one"), nftables)
     }
 
     /// Tries the pair of `seed`.
     fn try_pair(&self, seed: u64) {
         println!("RELOAD_SEED={seed}");
         let mut dice = Dice::new(seed);
-        let (first, second) = (self.scenario(&mut dice), self.scenario(&mut dice));
+        let nftables = dice.chance(50);
+        let [first, second] = [(); 2].map(|()| self.scenario(&mut dice, nftables));
+        let state = |namespace: &Namespace| state(namespace, &self.iptables);
         let untouched = (state(self.reloaded()), state(self.started()));
         assert_eq!(untouched.0, untouched.1);
-        let mut reloaded = start(self.reloaded(), &first);
-        let mut started = start(self.started(), &second);
+        let mut reloaded = self.iptables.start(&self.reloaded.nodes()[0], &first.text);
+        let mut started = self.iptables.start(&self.started.nodes()[0], &second.text);
         await_masters(&reloaded, &first);
         let mark = reloaded.log().mark();
         reloaded.reload(&second.text);
@@ -88,7 +92,7 @@ impl Twins {
 }
 
 /// A network with what the configurations name, and nothing that differs from one to the other.
-fn lan() -> Lan {
+fn lan(iptables: &Iptables) -> Lan {
     let lan = Lan::new(1);
     lan.nodes()[0].namespace().ip("link set inner0 down
 link set inner1 down
@@ -102,11 +106,8 @@ addr add fe80::2/64 dev inner0 nodad
 addr add fd00:8::1/64 dev inner0 nodad
 link add down0 address 02:00:00:00:02:03 type veth peer name down1 address 02:00:00:00:02:04
 ");
+    iptables.chains(lan.nodes()[0].namespace(), &["one", "two"]);
     lan
-}
-
-fn start(namespace: &Namespace, scenario: &Scenario) -> Daemon {
-    Daemon::start(&Binary::under_test(), namespace, &scenario.text)
 }
 
 #[track_caller]

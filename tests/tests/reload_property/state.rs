@@ -5,19 +5,38 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use lab::Namespace;
+use lab::{Iptables, Namespace};
 use serde_json::Value;
 
 /// What is there, one line for each thing.
-pub(crate) fn state(namespace: &Namespace) -> BTreeSet<String> {
+pub(crate) fn state(namespace: &Namespace, iptables: &Iptables) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     found.extend(addresses(namespace));
     found.extend(links(namespace));
     found.extend(namespace.routes().into_iter().map(|route| format!("route {route}")));
     found.extend(namespace.rules().into_iter().map(|rule| format!("rule {rule}")));
     found.extend(firewall(namespace));
+    found.extend(sets(namespace));
+    found.extend(iptables.rules(namespace).into_iter().map(|rule| format!("iptables {rule}")));
     found.extend(settings(namespace));
-    found
+    let names = made_up(namespace);
+    let steady = |line: String| {
+        names.iter().fold(line, |line, (name, steady)| line.replace(name.as_str(), steady))
+    };
+    found.into_iter().map(steady).collect()
+}
+
+/// Names of VMACs that the configuration does not give, and what to call them instead: which of several has which name
+/// depends on which of them came first.
+fn made_up(namespace: &Namespace) -> Vec<(String, String)> {
+    let Value::Array(interfaces) = namespace.ip_json(&["-d", "link", "show"]) else {
+        return Vec::new();
+    };
+    let steady = |link: &Value| {
+        let name = link["ifname"].as_str().filter(|name| name.starts_with("vrrp"))?;
+        Some((name.to_owned(), format!("{} on {}", link["address"], link["link"])))
+    };
+    interfaces.iter().filter_map(steady).collect()
 }
 
 fn without(mut value: Value, unsteady: &[&str]) -> Value {
@@ -49,6 +68,19 @@ fn links(namespace: &Namespace) -> Vec<String> {
     };
     let unsteady = ["ifindex", "link_index"];
     interfaces.into_iter().map(|link| format!("link {}", without(link, &unsteady))).collect()
+}
+
+/// Sets for iptables: their names and kinds, and what is in them.
+fn sets(namespace: &Namespace) -> Vec<String> {
+    let arguments = ["netns", "exec", namespace.name(), "ipset", "save"];
+    let output = Command::new("ip").args(arguments).output().expect("ip is installed");
+    let text = String::from_utf8_lossy(&output.stdout);
+    // Behind the kind of a set there are numbers that the kernel has made up.
+    let line = |line: &str| match line.split(' ').collect::<Vec<_>>()[..] {
+        ["create", name, kind, ..] => format!("set {name} {kind}"),
+        _ => format!("set {line}"),
+    };
+    text.lines().map(line).collect()
 }
 
 /// The lines of all tables; elements of sets have no order, and counters count.

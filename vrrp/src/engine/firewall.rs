@@ -212,6 +212,9 @@ impl Engine {
             let rules = Box::new(Iptables::new(settings, named));
             self.replace_firewall(Firewall::Iptables { rules, programs });
         }
+        if let Firewall::Iptables { rules, .. } = &mut self.firewall {
+            rules.shrink();
+        }
     }
 
     /// The new one takes over before the old one goes, unless it takes the place of that.

@@ -130,6 +130,8 @@ pub struct Iptables {
 struct KnownFamily {
     family: Family,
     shape: Shape,
+    /// Whether sets that nothing needs any more are to go.
+    is_to_shrink: bool,
     /// `None` where it must be looked up: before the first change, and after one that has failed.
     content: Option<Content>,
     /// The last failure that was told.
@@ -140,8 +142,13 @@ impl Iptables {
     /// One of which nothing is known. `named` is all that the configuration may ever keep away: rules for it that are
     /// there are ours.
     pub fn new(settings: Settings, named: Desired) -> Self {
-        let known =
-            |family| KnownFamily { family, shape: Shape::default(), content: None, told: None };
+        let known = |family| KnownFamily {
+            family,
+            shape: Shape::default(),
+            is_to_shrink: false,
+            content: None,
+            told: None,
+        };
         Self { settings, named, families: [known(Family::Ip), known(Family::Ip6)] }
     }
 
@@ -160,7 +167,9 @@ impl Iptables {
     ) -> Vec<Failure> {
         let mut failures = Vec::new();
         for known in &mut self.families {
-            let shape = known.shape.or(Shape::of(known.family, desired, &self.settings));
+            let shrinks = extent == Extent::All && known.is_to_shrink;
+            let shape = Shape::of(known.family, desired, &self.settings);
+            let shape = if shrinks { shape } else { known.shape.or(shape) };
             let target = rules::content(known.family, desired, &self.settings, shape);
             let named = Shape::of(known.family, &self.named, &self.settings);
             let named = rules::content(known.family, &self.named, &self.settings, named);
@@ -170,6 +179,7 @@ impl Iptables {
                     if known.content.is_some() {
                         known.shape = shape;
                     }
+                    known.is_to_shrink &= !shrinks;
                 }
                 Err(failure) => {
                     let text = failure.to_string();
@@ -181,6 +191,14 @@ impl Iptables {
             }
         }
         failures
+    }
+
+    /// Has sets and their rules go that nothing needs, as soon as exactly what is desired is kept away: they may have been
+    /// for what a reload has taken out of the configuration.
+    pub fn shrink(&mut self) {
+        for known in &mut self.families {
+            known.is_to_shrink = true;
+        }
     }
 
     /// Takes away all that is ours.

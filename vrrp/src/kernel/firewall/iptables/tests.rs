@@ -139,6 +139,20 @@ fn with_sets_only_entries_change() {
 }
 
 #[test]
+fn after_a_reload_sets_that_nothing_needs_go() {
+    let mut fake = Fake::default();
+    let mut iptables = fresh(true, &Desired::default());
+    apply(&mut iptables, &blocking(&["10.0.0.1"]), Extent::All, &mut fake);
+    iptables.shrink();
+    apply(&mut iptables, &Desired::default(), Extent::Block, &mut fake);
+    assert_eq!(fake.entries("s"), ["10.0.0.1"]);
+    fake.failing = TRIES;
+    assert_eq!(iptables.apply(&Desired::default(), Extent::All, &mut fake).len(), 1);
+    apply(&mut iptables, &Desired::default(), Extent::All, &mut fake);
+    assert_eq!((fake.rules(Family::Ip), fake.sets.len()), (vec![], 0));
+}
+
+#[test]
 fn neighbour_discovery_passes() {
     let mut fake = Fake::default();
     let link = Link { index: IfIndex(7), name: "eth0".to_owned(), may_vanish: false };
