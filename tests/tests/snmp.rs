@@ -187,9 +187,10 @@ fn what_is_walked_in_bulk_and_what_is_right_where_the_original_is_not() {
 fn priority_and_preemption_change_until_the_next_reload() {
     let [namespace, other] = linked_as_recorded();
     let agent = MasterAgent::start(&namespace);
-    let config = format!("{}{ONE}", globals(&agent, ""));
+    let config = format!("{}{ONE}", globals(&agent, "enable_snmp_rfcv3"));
     let daemon = Daemon::start(&Binary::under_test(), &namespace, &config);
     daemon.await_log(Mark::default(), "(one) Entering MASTER STATE");
+    let up_time = || ticks(&agent.get(&[&format!("{RFC6527}.1.1.1.1.12.2.1.1")]));
     let cell = |column: u32| format!("{KEEPALIVED}.2.3.1.{column}.1");
     let [priority, effective, preempt, accept] = [7, 8, 13, 27].map(cell);
     let wire = Capture::start(&other, None);
@@ -221,11 +222,23 @@ fn priority_and_preemption_change_until_the_next_reload() {
     agent.set(&[&priority, "i", "90", &preempt, "i", "2"]);
     daemon.await_log(mark, "(one) preemption disabled with SNMP");
     assert_eq!(agent.get(&[&preempt]), format!("{preempt} = INTEGER: 2\n"));
+    let before = up_time();
     let mark = daemon.log().mark();
     daemon.reload(&format!("{config}# changed\n"));
     daemon.await_log(mark, "Reload");
     await_answer(|| agent.get(&[&priority, &preempt]), "INTEGER: 100");
     await_answer(|| agent.get(&[&preempt]), "INTEGER: 1");
+    assert!(
+        before > 0 && up_time() >= before,
+        "it has been up for {before} ticks, and is not any more"
+    );
+}
+
+/// The number in `NAME = Timeticks: (NUMBER) TIME`.
+#[track_caller]
+fn ticks(answer: &str) -> u64 {
+    let number = answer.split(['(', ')']).nth(1).and_then(|number| number.parse().ok());
+    number.unwrap_or_else(|| panic!("no time: {answer}"))
 }
 
 /// What a notification says, without the times and with short names.

@@ -94,6 +94,7 @@ stories! {
     quick_start
     reload_addresses
     reload_faulty_group
+    reload_group_member
     reload_instances
     reload_priority
     routes

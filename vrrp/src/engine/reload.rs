@@ -247,9 +247,11 @@ impl Engine {
 
     /// Gives the election of an instance its settings again.
     fn reconfigure(&mut self, id: InstanceId, now: Instant) {
-        let Some(instance) = self.instances.get(id) else { return };
-        let starts_as_master = self.starts_as_master(&instance.config);
-        let settings = instance::settings(&instance.config, starts_as_master);
+        let Some(instance) = self.instances.get_mut(id) else { return };
+        // What it becomes next is told, even if its group is that already.
+        instance.told = false;
+        let config = Rc::clone(&instance.config);
+        let settings = instance::settings(&config, self.starts_as_master(&config));
         self.drive(id, Event::Reconfigure(Box::new(settings)), now);
     }
 
