@@ -16,6 +16,11 @@ impl Synchronisation {
         self.running != wanted
     }
 
+    /// Another process of ours has them from now on. It stops what is there, and may have done so already.
+    pub fn hand_over(&mut self) {
+        self.running.clear();
+    }
+
     /// They cannot be had: nothing is tried again before something else is wanted.
     pub fn give_up(&mut self, wanted: Vec<SyncDaemon>) {
         self.running = wanted;

@@ -125,6 +125,36 @@ fn each_form_of_the_synchronisation_daemon_is_that_of_the_original() {
 }
 
 #[test]
+fn the_synchronisation_daemon_may_pass_from_process_to_process() {
+    on_machine("the_synchronisation_daemon_may_pass_from_process_to_process", || {
+        let namespace = Namespace::new();
+        namespace.ip("link add sync0 type veth peer name sync1\nlink set sync0 up\nlink set sync1 up\naddr add 10.9.0.1/24 dev sync0\n");
+        let server = "virtual_server 10.9.0.200 80 {\n lvs_sched rr\n lvs_method NAT\n protocol TCP\n real_server 10.9.0.201 80 {\n }\n}\n";
+        let with = |form: &str| config(&format!("lvs_sync_daemon sync0 {form}")) + server;
+        let is = |role: &str, id: u8| {
+            format!(
+                "{role} sync daemon (mcast=sync0, syncid={id}, maxlen=1472, group=224.0.0.81, port=8848, ttl=1)"
+            )
+        };
+        let both = format!("{}\n{}", is("master", 7), is("backup", 7));
+        let mut daemon = Daemon::start(&Binary::under_test(), &namespace, &with("inst web"));
+        await_daemons(&namespace, &is("master", 51), &daemon);
+        for _ in 0..3 {
+            for (form, expected) in [("id 7", &both), ("inst web", &is("master", 51))] {
+                let mark = daemon.log().mark();
+                daemon.reload(&with(form));
+                // The processes are done, in whatever order.
+                daemon.await_log(mark, "Reload complete");
+                daemon.await_log(mark, "Activating BFD healthchecker");
+                await_daemons(&namespace, expected, &daemon);
+            }
+        }
+        assert!(daemon.stop().success());
+        await_daemons(&namespace, "", &daemon);
+    });
+}
+
+#[test]
 fn the_synchronisation_daemon_runs_where_ipvs_is() {
     on_machine("the_synchronisation_daemon_runs_where_ipvs_is", || {
         let (namespace, other) = (Namespace::new(), Namespace::new());

@@ -18,6 +18,10 @@ impl Settings {
     /// Has the kernel do as configured. What is configured no more is put back.
     pub(super) fn apply(&mut self, lvs: &Lvs, client: &mut Client) -> Result<(), Error> {
         self.set_timeouts(&lvs.timeouts, client)?;
+        if lvs.sync_daemon.as_ref().is_some_and(|daemon| daemon.instance.is_some()) {
+            // They are those of the VRRP process.
+            self.daemons.hand_over();
+        }
         self.synchronise(wanted_daemons(lvs), client)
     }
 

@@ -68,6 +68,7 @@ impl Engine {
         self.adjust_delay(&global, now);
         self.global = global;
         self.config = config;
+        self.hand_over_synchronisation();
         self.announce_synchronisation(true);
         self.follow_objects();
         let renamed = self.replace_instances(&found);

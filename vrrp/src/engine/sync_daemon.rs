@@ -57,6 +57,13 @@ impl Engine {
         self.synchronisation.run(None, self.global.processes.ipvs_namespace.as_ref());
     }
 
+    /// To be called after a reload: without an instance the daemons are the checker's.
+    pub(super) fn hand_over_synchronisation(&mut self) {
+        if self.configured_daemon().is_some_and(|daemon| daemon.instance.is_none()) {
+            self.synchronisation.daemons.hand_over();
+        }
+    }
+
     /// Says that IPVS is about to be used, as the checker does for virtual servers.
     pub(super) fn announce_synchronisation(&self, reloads: bool) {
         if self.configured_daemon().is_some_and(|daemon| daemon.instance.is_some()) {
