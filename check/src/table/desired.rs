@@ -74,7 +74,8 @@ fn width(first: IpAddr, last: IpAddr) -> u128 {
     number(last).saturating_sub(number(first)).saturating_add(1)
 }
 
-fn number(address: IpAddr) -> u128 {
+/// An address as a number.
+pub(super) fn number(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(address) => address.to_bits().into(),
         IpAddr::V6(address) => address.to_bits(),
