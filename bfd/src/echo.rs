@@ -19,7 +19,7 @@ use runtime::sys::socket::attach_filter;
 use crate::socket::SINGLE_HOP_PORT;
 
 /// Where echo packets are sent to, and come back to.
-pub const PORT: u16 = 3785;
+pub(crate) const PORT: u16 = 3785;
 
 const ETHERNET: usize = 14;
 const UDP: usize = 8;
@@ -34,7 +34,7 @@ const NETWORK_CONTROL: u8 = 0xc0;
 
 /// What an echo packet says. It means something to its sender only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Payload {
+pub(crate) struct Payload {
     /// The session's number.
     pub discriminator: u32,
     /// The number of the packet.
@@ -43,7 +43,7 @@ pub struct Payload {
 
 /// What was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub(crate) enum Heard {
     /// An echo packet of ours.
     Echo(Payload),
     /// Something else, which is of use at most for where its sender is.
@@ -60,7 +60,7 @@ struct Way {
 }
 
 /// Sends and receives echo packets of one family.
-pub struct Echoes {
+pub(crate) struct Echoes {
     socket: OwnedFd,
     ipv6: bool,
     /// What others cannot know.
@@ -76,7 +76,7 @@ impl fmt::Debug for Echoes {
 
 impl Echoes {
     /// Opens the socket.
-    pub fn open(ipv6: bool) -> io::Result<Self> {
+    pub(crate) fn open(ipv6: bool) -> io::Result<Self> {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let protocol = if ipv6 { SockProtocol::EthIpv6 } else { SockProtocol::EthIp };
         let socket = socket(AddressFamily::Packet, SockType::Raw, flags, protocol)?;
@@ -87,7 +87,7 @@ impl Echoes {
     }
 
     /// The next thing that was received, if there is one.
-    pub fn receive(&mut self) -> io::Result<Option<Heard>> {
+    pub(crate) fn receive(&mut self) -> io::Result<Option<Heard>> {
         let mut frame = [0; ROOM];
         let (length, link) = match recvfrom::<LinkAddr>(self.socket.as_raw_fd(), &mut frame) {
             Err(Errno::EAGAIN) => return Ok(None),
@@ -121,7 +121,7 @@ impl Echoes {
     }
 
     /// Sends an echo packet by way of `neighbour`; `false` when it is not known yet where that is.
-    pub fn send(&self, neighbour: IpAddr, payload: Payload) -> io::Result<bool> {
+    pub(crate) fn send(&self, neighbour: IpAddr, payload: Payload) -> io::Result<bool> {
         let Some(way) = self.ways.get(&neighbour) else { return Ok(false) };
         let frame = frame([way.neighbour, way.own], way.own_address, payload, self.secret);
         sendto(self.socket.as_raw_fd(), &frame, &way.link, MsgFlags::MSG_NOSIGNAL)?;
@@ -129,7 +129,7 @@ impl Echoes {
     }
 
     /// Forgets all neighbours but `kept`: anybody can send control packets.
-    pub fn retain(&mut self, kept: impl Fn(&IpAddr) -> bool) {
+    pub(crate) fn retain(&mut self, kept: impl Fn(&IpAddr) -> bool) {
         self.ways.retain(|address, _| kept(address));
     }
 }

@@ -1,4 +1,4 @@
-//! The BFD child: sockets, clock and log around the [sessions](crate::session).
+//! The BFD child: sockets, clock and log around the sessions (`crate::session`).
 
 mod echoing;
 mod live;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::packet::{ControlPacket, Diagnostic, Micros, State};
 use echo::Echo;
-pub use pulse::Pulse;
+pub(crate) use pulse::Pulse;
 
 /// Deadlines are served that late at most by one that runs.
 const PUNCTUAL: Duration = Duration::from_millis(2);
@@ -42,7 +42,7 @@ pub struct Parameters {
 
 /// What happens to a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
+pub(crate) enum Event {
     /// A packet that belongs to this session came.
     Packet(ControlPacket),
     /// The echo packet of this number has come back.
@@ -59,7 +59,7 @@ pub enum Event {
 
 /// What the engine has to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// Send this packet.
     Send(ControlPacket),
     /// Send an echo packet of this number.
@@ -131,7 +131,7 @@ struct Demand {
 
 /// One session.
 #[derive(Clone, Debug)]
-pub struct Session {
+pub(crate) struct Session {
     parameters: Parameters,
     state: State,
     diagnostic: Diagnostic,
@@ -161,7 +161,7 @@ pub struct Session {
 
 impl Session {
     /// A session that is down. `discriminator` is unique among the sessions of this system, and random.
-    pub fn new(
+    pub(crate) fn new(
         parameters: Parameters,
         discriminator: NonZeroU32,
         pulse: Pulse,
@@ -189,43 +189,43 @@ impl Session {
     }
 
     /// What the configuration says of it.
-    pub fn parameters(&self) -> &Parameters {
+    pub(crate) fn parameters(&self) -> &Parameters {
         &self.parameters
     }
 
     /// The state of our side.
-    pub fn state(&self) -> State {
+    pub(crate) fn state(&self) -> State {
         self.state
     }
 
     /// What those who track the session are to be told: whether it is up. `None` as long as it has only just begun and
     /// the other side has had no time to answer: that it is not up yet says nothing about the other side.
-    pub fn verdict(&self) -> Option<bool> {
+    pub(crate) fn verdict(&self) -> Option<bool> {
         self.undecided.is_none().then_some(self.state == State::Up)
     }
 
     /// Our number for the session.
-    pub fn discriminator(&self) -> NonZeroU32 {
+    pub(crate) fn discriminator(&self) -> NonZeroU32 {
         self.discriminator
     }
 
     /// When the last packet came.
-    pub fn heard(&self) -> Option<Instant> {
+    pub(crate) fn heard(&self) -> Option<Instant> {
         self.heard
     }
 
     /// What the other side last said of itself.
-    pub fn remote_diagnostic(&self) -> Diagnostic {
+    pub(crate) fn remote_diagnostic(&self) -> Diagnostic {
         self.remote.diagnostic
     }
 
     /// Whether the session has ended because nothing was heard for the detection time.
-    pub fn is_silent(&self) -> bool {
+    pub(crate) fn is_silent(&self) -> bool {
         self.state != State::Up && self.diagnostic == Diagnostic::DetectionTimeExpired
     }
 
     /// When [`Event::Deadline`] is due.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         let poll = self.demand.as_ref().and_then(|demand| demand.next_poll);
         let echo = self.echo.as_ref().and_then(|echo| echo.deadline());
         [self.next_send, self.expires(), poll, self.undecided, echo].into_iter().flatten().min()
@@ -236,17 +236,17 @@ impl Session {
     }
 
     /// After how long without a packet the session falls (RFC 5880 §6.8.4); zero before anything was heard.
-    pub fn detection_time(&self) -> Duration {
+    pub(crate) fn detection_time(&self) -> Duration {
         detection_time(self.active_rx, &self.remote)
     }
 
     /// How often we send now, before jitter (RFC 5880 §6.8.7).
-    pub fn transmit_interval(&self) -> Duration {
+    pub(crate) fn transmit_interval(&self) -> Duration {
         micros(self.active_tx.max(self.remote.min_rx))
     }
 
     /// Takes an event at `now`; what has to be done is added to `out`.
-    pub fn on_event(&mut self, event: Event, now: Instant, out: &mut Vec<Action>) {
+    pub(crate) fn on_event(&mut self, event: Event, now: Instant, out: &mut Vec<Action>) {
         let detection_before = self.detection_time();
         let intervals_before = self.intervals();
         self.undecided = self.undecided.filter(|&until| until > now);

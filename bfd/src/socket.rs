@@ -13,9 +13,9 @@ use nix::sys::socket::{
 use runtime::sys::socket::set_option;
 
 /// Control packets of sessions over one hop.
-pub const SINGLE_HOP_PORT: u16 = 3784;
+pub(crate) const SINGLE_HOP_PORT: u16 = 3784;
 /// Control packets of sessions over several hops (RFC 5883 §5).
-pub const MULTIHOP_PORT: u16 = 4784;
+pub(crate) const MULTIHOP_PORT: u16 = 4784;
 /// Source ports (RFC 5881 §4).
 const FIRST_SOURCE_PORT: u16 = 49152;
 /// What the kernel counts for a packet that waits: with a driver that gives each half a page, and at least.
@@ -26,7 +26,7 @@ const TRAFFIC_CLASS: i32 = 0xc0;
 
 /// Packets that arrive: one socket per family and kind of session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Arrival {
+pub(crate) struct Arrival {
     /// Whether the packets are IPv6.
     pub ipv6: bool,
     /// Whether the sessions run over several hops.
@@ -35,12 +35,12 @@ pub struct Arrival {
 
 impl Arrival {
     /// The port that packets are sent to.
-    pub fn port(self) -> u16 {
+    pub(crate) fn port(self) -> u16 {
         if self.multihop { MULTIHOP_PORT } else { SINGLE_HOP_PORT }
     }
 
     /// Opens the socket. Only one BFD daemon can have it.
-    pub fn open(self) -> io::Result<OwnedFd> {
+    pub(crate) fn open(self) -> io::Result<OwnedFd> {
         let any: IpAddr =
             if self.ipv6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
         let opened = open(any)?;
@@ -62,7 +62,7 @@ impl Arrival {
 
 /// Why there is no socket to send from, in the words of the original.
 #[derive(Debug)]
-pub struct Unopened {
+pub(crate) struct Unopened {
     call: &'static str,
     errno: Errno,
 }
@@ -81,7 +81,7 @@ impl fmt::Display for Unopened {
 
 /// The socket that a session sends from. It keeps its port as long as the session lives.
 #[derive(Debug)]
-pub struct Departure {
+pub(crate) struct Departure {
     socket: OwnedFd,
     /// The port to send to, unless the kernel knows whom to send to and need not look for the way each time.
     port: Option<u16>,
@@ -89,7 +89,7 @@ pub struct Departure {
 
 impl Departure {
     /// Opens a socket that sends to `neighbor` from `source`, or from where the routes say. `random` chooses the port.
-    pub fn open(
+    pub(crate) fn open(
         neighbor: IpAddr,
         source: Option<IpAddr>,
         multihop: bool,
@@ -119,7 +119,7 @@ impl Departure {
 
     /// Sends a packet to the neighbor that it was opened for. An answer that nobody listens concerns an earlier one: this one
     /// is sent all the same.
-    pub fn send(&self, packet: &[u8], neighbor: IpAddr) -> io::Result<()> {
+    pub(crate) fn send(&self, packet: &[u8], neighbor: IpAddr) -> io::Result<()> {
         let (descriptor, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_NOSIGNAL);
         let attempt = || match self.port {
             None => send(descriptor, packet, flags),
@@ -143,7 +143,7 @@ impl AsFd for Departure {
 }
 
 /// Has a socket hold `packets` until they are read, as far as the system permits. How many it can hold at most.
-pub fn make_room(opened: &impl AsFd, packets: usize) -> io::Result<usize> {
+pub(crate) fn make_room(opened: &impl AsFd, packets: usize) -> io::Result<usize> {
     let wanted = packets.saturating_mul(LARGE_SHARE);
     if getsockopt(opened, sockopt::RcvBuf)? < wanted {
         // The kernel doubles it. Not everybody may go beyond the limit of the system.

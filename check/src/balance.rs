@@ -19,16 +19,18 @@ use runtime::global::FlushOnStop;
 use crate::config::service::trio;
 use crate::config::{Config, RealServer, SorryServer, VirtualServer};
 
-pub use event::{Event, PoolRef, QuorumCause, QuorumChange, ServerCause, ServerChange, ServerRef};
-pub use load::Continuation;
+pub(crate) use event::{
+    Event, PoolRef, QuorumCause, QuorumChange, ServerCause, ServerChange, ServerRef,
+};
+pub(crate) use load::Continuation;
 
 /// A virtual server, as its position in the configuration: valid until the next load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PoolId(pub usize);
+pub(crate) struct PoolId(pub usize);
 
 /// A real server of a virtual server: valid until the next load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ServerId {
+pub(crate) struct ServerId {
     /// The virtual server.
     pub pool: PoolId,
     /// The position among its real servers.
@@ -37,7 +39,7 @@ pub struct ServerId {
 
 /// Settings of the whole daemon that count here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Whether real servers that come up at the start are notified (`rs_init_notifies`).
     pub notify_start: bool,
     /// What is removed at the end (`lvs_flush_on_stop`).
@@ -46,7 +48,7 @@ pub struct Settings {
 
 /// What is known of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CheckState {
+pub(crate) struct CheckState {
     /// Whether it has succeeded; true before it has run, unless it is to prove itself (`alpha`).
     pub up: bool,
     /// Whether it has come to a result.
@@ -57,7 +59,7 @@ pub struct CheckState {
 
 /// The state of all virtual servers.
 #[derive(Debug, Default)]
-pub struct Balance {
+pub(crate) struct Balance {
     config: Rc<Config>,
     settings: Settings,
     pools: Vec<Pool>,
@@ -129,44 +131,44 @@ fn limited(weight: i64) -> u32 {
 
 impl Balance {
     /// Nothing yet: the first [`prepare`](Self::prepare) and [`complete`](Self::complete) are the start.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// The configuration in force.
-    pub fn config(&self) -> &Rc<Config> {
+    pub(crate) fn config(&self) -> &Rc<Config> {
         &self.config
     }
 
     /// Whether everything has [ended](Self::stop).
-    pub fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.pools.len() < self.config.virtual_servers.len()
     }
 
     /// The virtual servers.
-    pub fn pools(&self) -> impl Iterator<Item = PoolId> + use<> {
+    pub(crate) fn pools(&self) -> impl Iterator<Item = PoolId> + use<> {
         (0..self.config.virtual_servers.len()).map(PoolId)
     }
 
     /// The events since this was last called. After a load the identities in them may be older than that load: each event
     /// carries the configuration that it speaks of.
-    pub fn take_events(&mut self) -> Vec<Event> {
+    pub(crate) fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
     }
 
     /// The virtual servers for which IPVS may have to change since this was last called.
-    pub fn take_dirty(&mut self) -> Vec<PoolId> {
+    pub(crate) fn take_dirty(&mut self) -> Vec<PoolId> {
         std::mem::take(&mut self.dirty).into_iter().collect()
     }
 
     /// With which weight IPVS should have a real server; `None` where it should not have it.
-    pub fn share(&self, id: ServerId) -> Option<u32> {
+    pub(crate) fn share(&self, id: ServerId) -> Option<u32> {
         let pool = self.pools.get(id.pool.0)?;
         pool.share(pool.servers.get(id.place)?, self.real_server(id)?)
     }
 
     /// With which weight IPVS should have the sorry server of a virtual server; `None` where it should not have it.
-    pub fn sorry_share(&self, id: PoolId) -> Option<u32> {
+    pub(crate) fn sorry_share(&self, id: PoolId) -> Option<u32> {
         let sorry = self.virtual_server(id)?.sorry_server.as_ref()?;
         if self.pools.get(id.0)?.sorry_alive {
             return Some(1);
@@ -176,52 +178,52 @@ impl Balance {
     }
 
     /// The configuration of a virtual server.
-    pub fn virtual_server(&self, id: PoolId) -> Option<&VirtualServer> {
+    pub(crate) fn virtual_server(&self, id: PoolId) -> Option<&VirtualServer> {
         self.config.virtual_servers.get(id.0)
     }
 
     /// The configuration of a real server.
-    pub fn real_server(&self, id: ServerId) -> Option<&RealServer> {
+    pub(crate) fn real_server(&self, id: ServerId) -> Option<&RealServer> {
         self.virtual_server(id.pool)?.real_servers.get(id.place)
     }
 
     /// Which entries of its group a virtual server had before the last load already; `None` where it was not there.
-    pub fn kept_entries(&self, id: PoolId) -> Option<&[bool]> {
+    pub(crate) fn kept_entries(&self, id: PoolId) -> Option<&[bool]> {
         self.pools.get(id.0)?.kept_entries.as_deref()
     }
 
     /// Whether a real server should take traffic.
-    pub fn is_alive(&self, id: ServerId) -> bool {
+    pub(crate) fn is_alive(&self, id: ServerId) -> bool {
         self.server(id).is_some_and(|server| server.alive)
     }
 
     /// How many checks of a real server have failed.
-    pub fn failed_checks(&self, id: ServerId) -> usize {
+    pub(crate) fn failed_checks(&self, id: ServerId) -> usize {
         self.server(id).map_or(0, Server::failed_checks)
     }
 
     /// The weight of a real server with what its checks add, before it is limited to what IPVS takes.
-    pub fn weight(&self, id: ServerId) -> i64 {
+    pub(crate) fn weight(&self, id: ServerId) -> i64 {
         self.server(id).map_or(0, |server| server.weight)
     }
 
     /// What a real server weighed before the last load; `None` where that has brought it.
-    pub fn weight_before(&self, id: ServerId) -> Option<i64> {
+    pub(crate) fn weight_before(&self, id: ServerId) -> Option<i64> {
         self.server(id)?.weight_before
     }
 
     /// Whether a virtual server has its quorum.
-    pub fn has_quorum(&self, id: PoolId) -> bool {
+    pub(crate) fn has_quorum(&self, id: PoolId) -> bool {
         self.pools.get(id.0).is_some_and(|pool| pool.quorum_up)
     }
 
     /// Whether the sorry server of a virtual server is in use.
-    pub fn uses_sorry_server(&self, id: PoolId) -> bool {
+    pub(crate) fn uses_sorry_server(&self, id: PoolId) -> bool {
         self.pools.get(id.0).is_some_and(|pool| pool.sorry_alive)
     }
 
     /// The state of a check of a real server, by its position.
-    pub fn check(&self, id: ServerId, check: usize) -> Option<CheckState> {
+    pub(crate) fn check(&self, id: ServerId, check: usize) -> Option<CheckState> {
         self.server(id)?.checks.get(check).copied()
     }
 
@@ -243,7 +245,7 @@ impl Balance {
 }
 
 /// What logs call a real server of `virtual_server`.
-pub fn server_name(virtual_server: &VirtualServer, server: &RealServer) -> String {
+pub(crate) fn server_name(virtual_server: &VirtualServer, server: &RealServer) -> String {
     trio(server.address.ip(), virtual_server.protocol, Some(server.address.port()))
 }
 

@@ -16,11 +16,11 @@ use crate::config::checker::{Kind, Timing};
 use crate::config::{Checker, RealServer, VirtualServer};
 use crate::probe::{Failure, Notice, Outcome};
 
-pub use misc::Ended;
+pub(crate) use misc::Ended;
 
 /// What a check is about: its settings, and what messages call its server.
 #[derive(Clone, Copy, Debug)]
-pub struct Subject<'a> {
+pub(crate) struct Subject<'a> {
     /// The virtual server.
     pub service: &'a VirtualServer,
     /// The real server.
@@ -31,7 +31,7 @@ pub struct Subject<'a> {
 
 impl Subject<'_> {
     /// The name of the real server.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         server_name(self.service, self.server)
     }
 
@@ -47,7 +47,7 @@ impl Subject<'_> {
 
 /// The state of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Check {
+pub(crate) struct Check {
     up: bool,
     has_run: bool,
     /// Failed attempts in a row, as far as they are counted.
@@ -58,7 +58,7 @@ pub struct Check {
 
 /// What the end of an attempt comes to: to be done in the order of the fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Conclusion {
+pub(crate) struct Conclusion {
     /// What the attempt itself had to say, for the log.
     pub notices: Vec<(Level, String)>,
     /// What the check contributes to the weight of its server from now on, where that may have changed.
@@ -77,7 +77,7 @@ pub struct Conclusion {
 
 /// What a check says of its server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     /// Whether it is up.
     pub up: bool,
     /// Whether the check says so for the first time.
@@ -87,7 +87,7 @@ pub struct Verdict {
 impl Check {
     /// A check that has not run, and counts as `up` or not until it has. `one_failure_is_enough`: as when the process
     /// starts, its server is not known to be good.
-    pub fn new(checker: &Checker, up: bool, one_failure_is_enough: bool) -> Self {
+    pub(crate) fn new(checker: &Checker, up: bool, one_failure_is_enough: bool) -> Self {
         let timing = checker.kind.timing();
         let enough = timing.map_or(0, |timing| timing.retry);
         // A mail server has all its attempts at the start too.
@@ -103,47 +103,47 @@ impl Check {
     }
 
     /// Whether the server counts as up for it.
-    pub fn is_up(&self) -> bool {
+    pub(crate) fn is_up(&self) -> bool {
         self.up
     }
 
     /// Whether it has come to a conclusion yet.
-    pub fn has_run(&self) -> bool {
+    pub(crate) fn has_run(&self) -> bool {
         self.has_run
     }
 
     /// Failed attempts in a row, as far as they are counted.
-    pub fn failures(&self) -> u32 {
+    pub(crate) fn failures(&self) -> u32 {
         self.failures
     }
 
     /// The page that is fetched next.
-    pub fn url(&self) -> usize {
+    pub(crate) fn url(&self) -> usize {
         self.round.url()
     }
 
     /// The page that has failed.
-    pub fn failed_url(&self) -> Option<usize> {
+    pub(crate) fn failed_url(&self) -> Option<usize> {
         self.round.failed()
     }
 
     /// When its script was last started.
-    pub fn last_run(&self) -> Option<Instant> {
+    pub(crate) fn last_run(&self) -> Option<Instant> {
         self.runs.begun()
     }
 
     /// With what status its script last ended.
-    pub fn last_status(&self) -> u8 {
+    pub(crate) fn last_status(&self) -> u8 {
         self.runs.last_status()
     }
 
     /// What it contributes to the weight of its server.
-    pub fn contribution(&self) -> i64 {
+    pub(crate) fn contribution(&self) -> i64 {
         self.runs.contribution()
     }
 
     /// Goes on where `old` was before a reload.
-    pub fn adopt(&mut self, old: &Self, subject: Subject<'_>) {
+    pub(crate) fn adopt(&mut self, old: &Self, subject: Subject<'_>) {
         let retry = subject.checker.kind.timing().map_or(0, |timing| timing.retry);
         self.has_run = old.has_run;
         if matches!(subject.checker.kind, Kind::Smtp(..)) {
@@ -158,7 +158,7 @@ impl Check {
     }
 
     /// No attempt is made now. Returns when the next one is due.
-    pub fn pass_over(&mut self, subject: Subject<'_>, now: Instant) -> Instant {
+    pub(crate) fn pass_over(&mut self, subject: Subject<'_>, now: Instant) -> Instant {
         if matches!(subject.checker.kind, Kind::Smtp(..)) {
             self.failures = 0;
         }
@@ -166,12 +166,12 @@ impl Check {
     }
 
     /// A run of the script begins.
-    pub fn begin_run(&mut self, now: Instant) {
+    pub(crate) fn begin_run(&mut self, now: Instant) {
         self.runs.begin(now);
     }
 
     /// An attempt over the network has ended. `details`: whether they are logged.
-    pub fn conclude(
+    pub(crate) fn conclude(
         &mut self,
         subject: Subject<'_>,
         outcome: &Outcome,
@@ -234,7 +234,12 @@ impl Check {
     }
 
     /// A session of BFD is up, or not. `None` when that is known.
-    pub fn session(&mut self, subject: Subject<'_>, session: &str, up: bool) -> Option<Conclusion> {
+    pub(crate) fn session(
+        &mut self,
+        subject: Subject<'_>,
+        session: &str,
+        up: bool,
+    ) -> Option<Conclusion> {
         if up == self.up && self.has_run {
             return None;
         }
@@ -251,7 +256,7 @@ impl Check {
     }
 
     /// The number in a tracked file says that the server is up, or not, and contributes to its weight.
-    pub fn file(&mut self, up: bool, contribution: i64) -> Conclusion {
+    pub(crate) fn file(&mut self, up: bool, contribution: i64) -> Conclusion {
         let changed = up != self.up;
         self.runs.set_contribution(contribution);
         if !changed {

@@ -1,5 +1,5 @@
-//! The checker child: the event loop around the [checks](crate::check), their [attempts](crate::probe), the
-//! [virtual servers](crate::balance) and the [table of IPVS](crate::table).
+//! The checker child: the event loop around the checks (`crate::check`), their [attempts](crate::probe), the
+//! virtual servers (`crate::balance`) and the table of IPVS (`crate::table`).
 
 mod addresses;
 mod attempts;

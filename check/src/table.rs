@@ -25,7 +25,7 @@ use crate::balance::{Balance, PoolId};
 
 use crate::config::{Config, Group, GroupId};
 use desired::Wanted;
-pub use figures::Figures;
+pub(crate) use figures::Figures;
 use marks::Marks;
 use service::{Entry, There};
 
@@ -40,7 +40,7 @@ const CLOSE_LOOKS: usize = 64;
 
 /// IPVS cannot be used.
 #[derive(Debug)]
-pub struct Unusable(Error);
+pub(crate) struct Unusable(Error);
 
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,7 +57,7 @@ impl std::error::Error for Unusable {}
 
 /// Our part of the table.
 #[derive(Debug)]
-pub struct Table {
+pub(crate) struct Table {
     /// `None` after it has failed, until it is opened again.
     client: Option<Client>,
     namespace: Option<IpvsNamespace>,
@@ -78,7 +78,7 @@ pub struct Table {
 
 impl Table {
     /// The marks by which nftables tells IPVS of groups: for TCP, UDP and SCTP; 0 where there is none.
-    pub fn marks(&self, config: &Config) -> Vec<(GroupId, [u32; 3])> {
+    pub(crate) fn marks(&self, config: &Config) -> Vec<(GroupId, [u32; 3])> {
         let groups = (0..).map(GroupId).zip(&config.groups);
         groups.map(|(id, group)| (id, self.marks.given(group))).collect()
     }
@@ -90,7 +90,7 @@ impl Table {
     const FEW: u32 = 3;
 
     /// Opens IPVS, loading its module if need be. The error says what the original logs before it ends with status 1.
-    pub fn open(global: &Global) -> Result<Self, Unusable> {
+    pub(crate) fn open(global: &Global) -> Result<Self, Unusable> {
         info!("Initializing ipvs");
         let namespace = global.processes.ipvs_namespace.clone();
         let client = open(namespace.as_ref()).map_err(Unusable)?;
@@ -111,7 +111,7 @@ impl Table {
 
     /// Puts the settings for all of IPVS in force: time-outs, synchronisation, marks. To be called after
     /// [`open`](Self::open) and at each reload, before [`reconcile`](Self::reconcile).
-    pub fn configure(&mut self, global: &Global) {
+    pub(crate) fn configure(&mut self, global: &Global) {
         self.marks.configure(global.firewall.ipvs_nftables.as_ref());
         self.nftables.configure(&global.firewall, self.namespace.as_ref());
         if std::mem::replace(&mut self.is_configured, true) {
@@ -124,13 +124,13 @@ impl Table {
     }
 
     /// Empties the table, which may have services of others (`lvs_flush` at the start).
-    pub fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         self.execute_each(&[Request::Flush]);
         self.entries.values_mut().for_each(|entry| entry.there = There::Nothing);
     }
 
     /// Has the kernel have what the virtual servers want, as far as they have changed.
-    pub fn reconcile(&mut self, balance: &mut Balance) {
+    pub(crate) fn reconcile(&mut self, balance: &mut Balance) {
         let dirty = balance.take_dirty();
         if dirty.is_empty() {
             return;
@@ -170,13 +170,13 @@ impl Table {
     }
 
     /// How long from now the next [look](Self::look) is due.
-    pub fn until_look(&self) -> Duration {
+    pub(crate) fn until_look(&self) -> Duration {
         let soon = (1..=Self::FEW).contains(&self.failures);
         if soon { Self::AGAIN } else { Self::LOOK }
     }
 
     /// Whether the kernel could not be asked at the last attempt.
-    pub fn is_out_of_reach(&self) -> bool {
+    pub(crate) fn is_out_of_reach(&self) -> bool {
         self.client.is_none()
     }
 
@@ -187,7 +187,7 @@ impl Table {
 
     /// Sees whether somebody else has changed our part of the table, repairs it, and tries again what was refused. Of the
     /// servers a part is read each time, so that it costs little however many there are.
-    pub fn look(&mut self) {
+    pub(crate) fn look(&mut self) {
         let keys: Vec<Key> = self.entries.keys().copied().collect();
         let share = keys.len().div_ceil(LOOKS).max(CLOSE_LOOKS).min(keys.len());
         let start = if self.next_look < keys.len() { self.next_look } else { 0 };
@@ -216,7 +216,7 @@ impl Table {
 
     /// The end: removes what is ours, and puts settings back. With `keep` (`--dont-release-ipvs`) the services stay; else
     /// the virtual servers must have been [stopped](Balance::stop).
-    pub fn close(&mut self, balance: &mut Balance, global: &Global, keep: bool) {
+    pub(crate) fn close(&mut self, balance: &mut Balance, global: &Global, keep: bool) {
         if !keep {
             if global.lvs.flush_on_stop == FlushOnStop::Everything {
                 self.nftables.remove(self.namespace.as_ref());
@@ -233,7 +233,7 @@ impl Table {
     }
 
     /// The services of a virtual server.
-    pub fn services_of(&self, pool: PoolId) -> impl Iterator<Item = Key> + '_ {
+    pub(crate) fn services_of(&self, pool: PoolId) -> impl Iterator<Item = Key> + '_ {
         self.entries.iter().filter(move |(_, entry)| entry.is_for(pool)).map(|(key, _)| *key)
     }
 

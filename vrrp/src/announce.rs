@@ -13,15 +13,15 @@ use std::net::IpAddr;
 
 use runtime::machine::IfIndex;
 
-pub use announcer::Announcer;
-pub use forwarding::Forwarding;
-pub use frame::{gratuitous_arp, neighbour_advertisement};
-pub use pacer::{Pace, Pacing};
-pub use send::Frames;
+pub(crate) use announcer::Announcer;
+pub(crate) use forwarding::Forwarding;
+pub(crate) use frame::{gratuitous_arp, neighbour_advertisement};
+pub(crate) use pacer::{Pace, Pacing};
+pub(crate) use send::Frames;
 
 /// An address to be announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Target {
+pub(crate) struct Target {
     /// The address.
     pub address: IpAddr,
     /// The interface that holds it, whose hardware address is announced.

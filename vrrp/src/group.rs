@@ -10,7 +10,7 @@ use crate::fsm::{Event, Fault, Router, State};
 
 /// What a group sees of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Member {
+pub(crate) struct Member {
     /// Where it stands.
     pub state: State,
     /// Where it would stand alone.
@@ -23,7 +23,7 @@ pub struct Member {
 
 /// What keeps a member out of service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Trouble {
+pub(crate) enum Trouble {
     /// Nothing.
     None,
     /// A script has not given its first result.
@@ -34,7 +34,7 @@ pub enum Trouble {
 
 impl Member {
     /// What can be seen of `router`.
-    pub fn of(router: &Router) -> Self {
+    pub(crate) fn of(router: &Router) -> Self {
         let (mut trouble, mut told) = (Trouble::None, Trouble::None);
         for fault in router.faults().iter() {
             match fault {
@@ -50,7 +50,7 @@ impl Member {
 
 /// What a group wants done, in order. Members are known by their place in the group.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// Log that the members are brought to this state.
     Say(State),
     /// Log that the member has a fault, and the group with it.
@@ -65,7 +65,7 @@ pub enum Step {
 
 /// A sync group.
 #[derive(Clone, Debug)]
-pub struct Group {
+pub(crate) struct Group {
     state: State,
     /// Whether the world knows the state.
     told: bool,
@@ -74,23 +74,23 @@ pub struct Group {
 impl Group {
     /// A group whose members have not started. It begins as master only when all of them own their addresses and want
     /// to begin so.
-    pub fn new(members: &[Member]) -> Self {
+    pub(crate) fn new(members: &[Member]) -> Self {
         Self { state: standing(members, |member| member.wants == State::Master), told: false }
     }
 
     /// A group after a reload, known by what its members are. `before` is what it was, if there was such a group.
-    pub fn resume(members: &[Member], before: Option<State>) -> Self {
+    pub(crate) fn resume(members: &[Member], before: Option<State>) -> Self {
         let state = standing(members, |member| member.state == State::Master);
         Self { state, told: before == Some(state) }
     }
 
     /// Where it stands.
-    pub fn state(&self) -> State {
+    pub(crate) fn state(&self) -> State {
         self.state
     }
 
     /// What to do before the members start, or go on after a reload.
-    pub fn begin(&self, members: &[Member], out: &mut Vec<Step>) {
+    pub(crate) fn begin(&self, members: &[Member], out: &mut Vec<Step>) {
         let faulty = members.iter().position(|member| member.trouble == Trouble::Faulty);
         out.extend(faulty.map(Step::Blame));
         share(members, out);
@@ -101,32 +101,38 @@ impl Group {
 
     /// What to do once those members have started that have a fault, and before the others do. While a member waits for a
     /// script there is nothing to be told of the group.
-    pub fn announce(&self, out: &mut Vec<Step>) {
+    pub(crate) fn announce(&self, out: &mut Vec<Step>) {
         if !self.told && matches!(self.state, State::Backup | State::Fault) {
             out.push(Step::Settle(self.state));
         }
     }
 
     /// Whether the world knows the state.
-    pub fn is_told(&self) -> bool {
+    pub(crate) fn is_told(&self) -> bool {
         self.told
     }
 
     /// Notes that the group is brought to `state`.
-    pub fn settle(&mut self, state: State) {
+    pub(crate) fn settle(&mut self, state: State) {
         self.state = state;
         self.told = true;
     }
 
     /// Whether the member at `place` may become master: the group is, or all the others want to.
-    pub fn may_lead(&self, members: impl Iterator<Item = Member>, place: usize) -> bool {
+    pub(crate) fn may_lead(&self, members: impl Iterator<Item = Member>, place: usize) -> bool {
         let mut others = members.enumerate().filter(|&(other, _)| other != place);
         self.state == State::Master || others.all(|(_, other)| other.wants == State::Master)
     }
 
     /// What follows from an event that took the member at `place` from `before` to where it is now. Nothing does where
     /// nothing of it has changed that a group can see, so then there is no need to ask.
-    pub fn after(&self, members: &[Member], place: usize, before: State, out: &mut Vec<Step>) {
+    pub(crate) fn after(
+        &self,
+        members: &[Member],
+        place: usize,
+        before: State,
+        out: &mut Vec<Step>,
+    ) {
         let Some(mover) = members.get(place) else { return };
         let reached = match (before, mover.state) {
             (State::Backup | State::Fault, State::Master) => Some(State::Master),
@@ -161,7 +167,7 @@ impl Group {
 
     /// What follows when the member at `place` has lost an address, route or rule and is backup for a moment: so are
     /// all, and nobody is told about the group.
-    pub fn after_loss(&self, members: &[Member], place: usize, out: &mut Vec<Step>) {
+    pub(crate) fn after_loss(&self, members: &[Member], place: usize, out: &mut Vec<Step>) {
         drive(members, State::Master, &Event::ObjectLost, Some(place), out);
         out.push(Step::SettleSilently(State::Backup));
     }

@@ -12,11 +12,11 @@ use runtime::netlink::Event;
 use crate::packet::Family;
 
 /// An address with its prefix length, wherever it is.
-pub type Prefixed = (IpAddr, u8);
+pub(crate) type Prefixed = (IpAddr, u8);
 
 /// Something about an interface is new. What it is now, [`Interfaces`] says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
+pub(crate) enum Change {
     /// An interface is there, or is found under a new name.
     Appeared(IfIndex),
     /// No interface has this name any more.
@@ -42,7 +42,7 @@ pub enum Change {
 
 /// An interface with its addresses.
 #[derive(Clone, Debug)]
-pub struct Interface {
+pub(crate) struct Interface {
     link: Link,
     addresses: Vec<Address>,
     /// Addresses that adverts may come from; the first is used, the others are spares.
@@ -56,18 +56,18 @@ impl Interface {
     }
 
     /// The interface itself.
-    pub fn link(&self) -> &Link {
+    pub(crate) fn link(&self) -> &Link {
         &self.link
     }
 
     /// Its addresses, in the order in which they were seen.
-    pub fn addresses(&self) -> &[Address] {
+    pub(crate) fn addresses(&self) -> &[Address] {
         &self.addresses
     }
 
     /// The address that adverts come from: the first IPv4 address that is no virtual one, or the first such IPv6
     /// address of the link.
-    pub fn source(&self, family: Family) -> Option<IpAddr> {
+    pub(crate) fn source(&self, family: Family) -> Option<IpAddr> {
         match family {
             Family::V4 => self.sources4.first().map(|key| key.local),
             Family::V6 => self.sources6.first().map(|key| key.local),
@@ -75,7 +75,7 @@ impl Interface {
     }
 
     /// The addresses that adverts may come from, those in use first.
-    pub fn usable_sources(&self) -> impl Iterator<Item = IpAddr> {
+    pub(crate) fn usable_sources(&self) -> impl Iterator<Item = IpAddr> {
         self.sources4.iter().chain(&self.sources6).map(|key| key.local)
     }
 
@@ -106,7 +106,7 @@ impl Interface {
 
 /// All interfaces.
 #[derive(Clone, Debug, Default)]
-pub struct Interfaces {
+pub(crate) struct Interfaces {
     all: BTreeMap<IfIndex, Interface>,
     names: HashMap<String, IfIndex>,
     virtuals: HashSet<Prefixed>,
@@ -114,40 +114,40 @@ pub struct Interfaces {
 
 impl Interfaces {
     /// The interfaces of a snapshot. Adverts never come from one of `virtuals`, the addresses that move around.
-    pub fn new(machine: &Machine, virtuals: HashSet<Prefixed>) -> Self {
+    pub(crate) fn new(machine: &Machine, virtuals: HashSet<Prefixed>) -> Self {
         let mut interfaces = Self { virtuals, ..Self::default() };
         interfaces.resync(machine, &mut Vec::new());
         interfaces
     }
 
     /// The interface of this number.
-    pub fn get(&self, index: IfIndex) -> Option<&Interface> {
+    pub(crate) fn get(&self, index: IfIndex) -> Option<&Interface> {
         self.all.get(&index)
     }
 
     /// The interface of this name.
-    pub fn by_name(&self, name: &str) -> Option<&Interface> {
+    pub(crate) fn by_name(&self, name: &str) -> Option<&Interface> {
         self.get(*self.names.get(name)?)
     }
 
     /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Interface> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Interface> {
         self.all.values()
     }
 
     /// Whether the machine has this address, on any interface, and may use it.
-    pub fn has(&self, local: IpAddr) -> bool {
+    pub(crate) fn has(&self, local: IpAddr) -> bool {
         let mut addresses = self.all.values().flat_map(|interface| &interface.addresses);
         addresses.any(|address| address.local == local && !address.is_tentative())
     }
 
     /// Whether packets can pass. An interface that is not there is not up.
-    pub fn is_up(&self, index: IfIndex) -> bool {
+    pub(crate) fn is_up(&self, index: IfIndex) -> bool {
         self.get(index).is_some_and(|interface| interface.link.is_up())
     }
 
     /// The interface that a macvlan or ipvlan stands on; another one stands on itself.
-    pub fn base(&self, index: IfIndex) -> IfIndex {
+    pub(crate) fn base(&self, index: IfIndex) -> IfIndex {
         let Some(Link { kind, parent, .. }) = self.get(index).map(Interface::link) else {
             return index;
         };
@@ -158,14 +158,14 @@ impl Interfaces {
     }
 
     /// The VRF that an interface belongs to.
-    pub fn vrf(&self, index: IfIndex) -> Option<&Interface> {
+    pub(crate) fn vrf(&self, index: IfIndex) -> Option<&Interface> {
         let master = self.get(index)?.link.master?;
         self.get(master).filter(|interface| interface.link.is_vrf())
     }
 
     /// Takes in what the kernel has told, and appends what is new to `out`. [`Event::Overrun`] asks for
     /// [`Interfaces::resync`] and changes nothing here.
-    pub fn on_event(&mut self, event: &Event, out: &mut Vec<Change>) {
+    pub(crate) fn on_event(&mut self, event: &Event, out: &mut Vec<Change>) {
         match event {
             Event::LinkChanged(link) => self.link_changed(link, out),
             Event::LinkGone { index, .. } => self.link_gone(*index, out),
@@ -180,7 +180,7 @@ impl Interfaces {
     }
 
     /// Takes in a fresh snapshot, and appends what is new to `out`.
-    pub fn resync(&mut self, machine: &Machine, out: &mut Vec<Change>) {
+    pub(crate) fn resync(&mut self, machine: &Machine, out: &mut Vec<Change>) {
         let gone = self.all.keys().copied().filter(|&index| machine.by_index(index).is_none());
         for index in gone.collect::<Vec<_>>() {
             self.link_gone(index, out);
@@ -200,7 +200,7 @@ impl Interfaces {
     }
 
     /// A reload gave other virtual addresses.
-    pub fn set_virtuals(&mut self, virtuals: HashSet<Prefixed>, out: &mut Vec<Change>) {
+    pub(crate) fn set_virtuals(&mut self, virtuals: HashSet<Prefixed>, out: &mut Vec<Change>) {
         self.virtuals = virtuals;
         for interface in self.all.values_mut() {
             for address in interface.addresses.clone() {

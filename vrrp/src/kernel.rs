@@ -6,17 +6,17 @@
 //!
 //! Everything is wanted by the union of all instances: what moves from one to another in a reload stays where it is.
 
-pub mod address_protocol;
+pub(crate) mod address_protocol;
 mod addresses;
-pub mod firewall;
+pub(crate) mod firewall;
 mod note;
 mod objects;
-pub mod own_links;
-pub mod placement;
-pub mod remains;
+pub(crate) mod own_links;
+pub(crate) mod placement;
+pub(crate) mod remains;
 mod routes;
 mod rules;
-pub mod sysctl;
+pub(crate) mod sysctl;
 
 use runtime::machine::{Address, AddressKey, Machine, Route, Rule};
 use runtime::netlink::{Event, NetlinkError, Request};
@@ -25,11 +25,11 @@ use addresses::Addresses;
 use objects::{Object, Objects};
 
 /// The protocol number that marks addresses, routes and rules as ours, where the machine gives us no other.
-pub const PROTOCOL: u8 = 18;
+pub(crate) const PROTOCOL: u8 = 18;
 
 /// What should be there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Desired {
+pub(crate) struct Desired {
     /// Addresses, in the order in which they are to be added: the first one of a subnet is its primary one. Where two
     /// agree in their [`AddressKey`], the first counts.
     pub addresses: Vec<Address>,
@@ -41,7 +41,7 @@ pub struct Desired {
 
 /// What is there of ours, as far as we know.
 #[derive(Clone, Debug, Default)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     addresses: Addresses,
     routes: Objects<Route>,
     rules: Objects<Rule>,
@@ -52,7 +52,7 @@ impl Ledger {
     /// ([`runtime::netlink::Client::execute`]); it is not called when all is as it should be.
     ///
     /// Returns what could not be done. It is tried again whenever this is called, but told only when the reason is new.
-    pub fn reconcile(
+    pub(crate) fn reconcile(
         &mut self,
         desired: &Desired,
         execute: impl FnOnce(&[Request]) -> Vec<Result<(), NetlinkError>>,
@@ -108,7 +108,7 @@ impl Ledger {
     }
 
     /// Takes in what the kernel has told. [`Event::Overrun`] asks for [`Ledger::resync`] and changes nothing here.
-    pub fn on_event(&mut self, event: &Event) {
+    pub(crate) fn on_event(&mut self, event: &Event) {
         match event {
             Event::AddressAdded(address) => self.addresses.appeared(address.key()),
             Event::AddressRemoved(address) => {
@@ -130,91 +130,91 @@ impl Ledger {
 
     /// Whether asking again may change something: what was refused may be possible now, and what the kernel may have
     /// removed silently is to be put back.
-    pub fn is_unsettled(&self) -> bool {
+    pub(crate) fn is_unsettled(&self) -> bool {
         self.routes.is_unsettled() || self.rules.is_unsettled()
     }
 
     /// What somebody else has taken away since the last call, although it was wanted. [`Ledger::reconcile`] puts it
     /// back.
-    pub fn take_lost(&mut self) -> Vec<Address> {
+    pub(crate) fn take_lost(&mut self) -> Vec<Address> {
         self.addresses.take_lost()
     }
 
     /// Leaves a lost address to whoever has taken it away, until it is not wanted any more.
-    pub fn give_up(&mut self, key: AddressKey) {
+    pub(crate) fn give_up(&mut self, key: AddressKey) {
         self.addresses.give_up(key);
     }
 
     /// As [`Self::take_lost`], of routes.
-    pub fn take_lost_routes(&mut self) -> Vec<Route> {
+    pub(crate) fn take_lost_routes(&mut self) -> Vec<Route> {
         self.routes.take_lost()
     }
 
     /// As [`Self::take_lost`], of rules.
-    pub fn take_lost_rules(&mut self) -> Vec<Rule> {
+    pub(crate) fn take_lost_rules(&mut self) -> Vec<Rule> {
         self.rules.take_lost()
     }
 
     /// What the kernel has shown of a lost route when it went.
-    pub fn last_seen(&self, route: &Route) -> Option<&Route> {
+    pub(crate) fn last_seen(&self, route: &Route) -> Option<&Route> {
         self.routes.last_seen(route)
     }
 
     /// Leaves a lost route to whoever has taken it away.
-    pub fn give_up_route(&mut self, route: &Route) {
+    pub(crate) fn give_up_route(&mut self, route: &Route) {
         self.routes.give_up(route);
     }
 
     /// Leaves a lost rule to whoever has taken it away.
-    pub fn give_up_rule(&mut self, rule: &Rule) {
+    pub(crate) fn give_up_rule(&mut self, rule: &Rule) {
         self.rules.give_up(rule);
     }
 
     /// Whether there are routes of ours, or rules.
-    pub fn has_routes_or_rules(&self) -> bool {
+    pub(crate) fn has_routes_or_rules(&self) -> bool {
         !self.routes.is_empty() || !self.rules.is_empty()
     }
 
     /// Takes in a fresh snapshot, after messages of the kernel were lost.
-    pub fn resync(&mut self, machine: &Machine) {
+    pub(crate) fn resync(&mut self, machine: &Machine) {
         self.addresses.resync(machine);
     }
 
     /// As [`Self::resync`], of all routes that are marked with `protocol`, and all rules.
-    pub fn resync_routes(&mut self, protocol: u8, routes: &[Route], rules: &[Rule]) {
+    pub(crate) fn resync_routes(&mut self, protocol: u8, routes: &[Route], rules: &[Rule]) {
         self.routes.resync(routes, |route| route.protocol == protocol);
         self.rules.resync(rules, |_| true);
     }
 
     /// Takes for ours what a process before us has left behind: those of the `named` addresses that are there. What of
     /// it is not desired goes with the next [`Ledger::reconcile`], and the rest stays without a gap.
-    pub fn adopt(&mut self, machine: &Machine, named: &[Address]) {
+    pub(crate) fn adopt(&mut self, machine: &Machine, named: &[Address]) {
         self.addresses.adopt(machine, named);
     }
 
     /// As [`Self::adopt`], of routes and rules.
-    pub fn adopt_routes(&mut self, routes: &[Route], rules: &[Rule], named: &Desired) {
+    pub(crate) fn adopt_routes(&mut self, routes: &[Route], rules: &[Rule], named: &Desired) {
         self.routes.adopt(routes, &named.routes);
         self.rules.adopt(rules, &named.rules);
     }
 
     /// Whether an address is there because we want it.
-    pub fn holds(&self, key: AddressKey) -> bool {
+    pub(crate) fn holds(&self, key: AddressKey) -> bool {
         self.addresses.holds(key)
     }
 
     /// Whether a route is there because we want it.
-    pub fn holds_route(&self, route: &Route) -> bool {
+    pub(crate) fn holds_route(&self, route: &Route) -> bool {
         self.routes.holds(route)
     }
 
     /// Whether what the kernel shows is this route, or part of it.
-    pub fn is_shown_as(route: &Route, shown: &Route) -> bool {
+    pub(crate) fn is_shown_as(route: &Route, shown: &Route) -> bool {
         Object::is_shown_as(route, shown)
     }
 
     /// Whether a rule is there because we want it.
-    pub fn holds_rule(&self, rule: &Rule) -> bool {
+    pub(crate) fn holds_rule(&self, rule: &Rule) -> bool {
         self.rules.holds(rule)
     }
 }

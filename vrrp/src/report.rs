@@ -4,9 +4,9 @@ mod address;
 mod route;
 mod rule;
 
-pub use address::{Placed, address};
-pub use route::route;
-pub use rule::rule;
+pub(crate) use address::{Placed, address};
+pub(crate) use route::route;
+pub(crate) use rule::rule;
 
 use std::net::IpAddr;
 
@@ -21,7 +21,7 @@ fn prefixed(address: IpAddr, len: u8) -> String {
 }
 
 /// A network, or a single address.
-pub fn prefix(prefix: Prefix) -> String {
+pub(crate) fn prefix(prefix: Prefix) -> String {
     prefixed(prefix.address, prefix.len)
 }
 

@@ -10,12 +10,12 @@ use nix::errno::Errno;
 use runtime::sys::socket::set_option;
 use serde::{Deserialize, Serialize};
 
-pub use receive::{Cast, Key, Receiver};
-pub use send::{Outgoing, Sender};
+pub(crate) use receive::{Cast, Key, Receiver};
+pub(crate) use send::{Outgoing, Sender};
 
 /// What an advert is wrapped in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Protocol {
+pub(crate) enum Protocol {
     /// Nothing.
     Vrrp,
     /// An authentication header (IPv4).
@@ -24,7 +24,7 @@ pub enum Protocol {
 
 impl Protocol {
     /// The IP protocol number.
-    pub fn number(self) -> u8 {
+    pub(crate) fn number(self) -> u8 {
         match self {
             Protocol::Vrrp => crate::packet::PROTOCOL,
             Protocol::Ah => 51,
@@ -34,7 +34,7 @@ impl Protocol {
 
 /// Why a socket cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SocketError {
+pub(crate) struct SocketError {
     /// What was attempted.
     pub attempted: &'static str,
     /// Why not.
@@ -48,7 +48,7 @@ impl SocketError {
     }
 
     /// Whether the source address is missing on this machine.
-    pub fn is_missing_address(&self) -> bool {
+    pub(crate) fn is_missing_address(&self) -> bool {
         self.errno == Errno::EADDRNOTAVAIL
     }
 }

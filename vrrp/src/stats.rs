@@ -7,7 +7,7 @@ use crate::packet::{Refused, Remark, Verdict};
 
 /// Counters of an instance. They live as long as the instance, over reloads too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stats {
+pub(crate) struct Stats {
     /// Well-formed adverts received.
     pub advert_rcvd: u64,
     /// Adverts sent; copies to several peers count once.
@@ -56,7 +56,7 @@ pub struct Stats {
 
 impl Stats {
     /// Counts what the checks found about one advert.
-    pub fn count(&mut self, verdict: &Verdict) {
+    pub(crate) fn count(&mut self, verdict: &Verdict) {
         if verdict.counts {
             self.advert_rcvd += 1;
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// systems do not fall into step. Here it is by 0, 10 or 20 %, or by 10, 15 or 20 %: what is random is the distance
 /// between two moments, and pulses of other systems, or of other seeds, know nothing of it.
 #[derive(Clone, Copy, Debug)]
-pub struct Pulse {
+pub(crate) struct Pulse {
     start: Instant,
     seed: u32,
 }
@@ -43,7 +43,7 @@ impl Lay {
 
 impl Pulse {
     /// Moments from `start` on. Pulses of consecutive seeds take turns.
-    pub fn new(start: Instant, seed: u32) -> Self {
+    pub(crate) fn new(start: Instant, seed: u32) -> Self {
         Self { start, seed }
     }
 

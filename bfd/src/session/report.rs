@@ -9,7 +9,7 @@ use crate::packet::{Micros, State};
 
 impl Session {
     /// Writes what the session knows of both sides, in the words of the original.
-    pub fn report(&self, out: &mut Report) {
+    pub(crate) fn report(&self, out: &mut Report) {
         let Self { remote, .. } = self;
         out.field("local state", name(self.state));
         out.field("remote state", name(remote.state));
@@ -35,7 +35,7 @@ impl Session {
     }
 
     /// What both sides have agreed on, as a table of four lines in the words of the original.
-    pub fn interval_table(&self, name: &str) -> [String; 4] {
+    pub(crate) fn interval_table(&self, name: &str) -> [String; 4] {
         let Self { parameters, remote, .. } = self;
         let indent = " ".repeat(name.len() + 2);
         let min_tx = if self.state == State::Up { parameters.min_tx } else { parameters.idle_tx };

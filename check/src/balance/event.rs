@@ -7,7 +7,7 @@ use crate::config::{Config, RealServer, VirtualServer};
 
 /// Something that others are told.
 #[derive(Clone, Debug)]
-pub enum Event {
+pub(crate) enum Event {
     /// A line for the log (info).
     Log(String),
     /// A real server came up or went down.
@@ -18,7 +18,7 @@ pub enum Event {
 
 /// A real server came up or went down.
 #[derive(Clone, Debug)]
-pub struct ServerChange {
+pub(crate) struct ServerChange {
     /// Which.
     pub server: ServerRef,
     /// Whether it is up now.
@@ -29,7 +29,7 @@ pub struct ServerChange {
 
 /// Why a real server came up or went down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ServerCause {
+pub(crate) enum ServerCause {
     /// Its checks say so; the check that decided sends the e-mail.
     Checked,
     /// It came up at the start (`rs_init_notifies`).
@@ -42,7 +42,7 @@ pub enum ServerCause {
 
 impl ServerCause {
     /// The text of the e-mail, where the change itself sends one.
-    pub fn mail(self) -> Option<&'static str> {
+    pub(crate) fn mail(self) -> Option<&'static str> {
         match self {
             Self::Checked | Self::Started => None,
             Self::Removed => Some("=> Removing <="),
@@ -53,7 +53,7 @@ impl ServerCause {
 
 /// A virtual server gained or lost its quorum.
 #[derive(Clone, Debug)]
-pub struct QuorumChange {
+pub(crate) struct QuorumChange {
     /// Which.
     pub pool: PoolRef,
     /// Whether it has it now.
@@ -64,7 +64,7 @@ pub struct QuorumChange {
 
 /// Why a virtual server gained or lost its quorum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QuorumCause {
+pub(crate) enum QuorumCause {
     /// The weight of its live servers.
     Weight {
         /// Whether this was found at the start, or at the end of a reload.
@@ -85,7 +85,7 @@ pub enum QuorumCause {
 impl QuorumChange {
     /// The text of the e-mail. The original puts a plus between quorum and hysteresis whatever happens, and has room for
     /// 79 characters.
-    pub fn mail(&self) -> String {
+    pub(crate) fn mail(&self) -> String {
         let QuorumCause::Weight { at_start, quorum, hysteresis, threshold, weight } = self.cause
         else {
             return "=> Shutting down <=".to_owned();
@@ -102,24 +102,24 @@ impl QuorumChange {
     }
 
     /// The line for FIFOs.
-    pub fn line(&self, service: &VirtualServer) -> String {
+    pub(crate) fn line(&self, service: &VirtualServer) -> String {
         format!("VS {} {}", service.name, state(self.up))
     }
 
     /// Whether only traps are sent: at the end, scripts, FIFOs and e-mail are for virtual servers with `omega`.
-    pub fn is_quiet(&self, service: &VirtualServer) -> bool {
+    pub(crate) fn is_quiet(&self, service: &VirtualServer) -> bool {
         self.cause == QuorumCause::Shutdown && !service.omega
     }
 }
 
 impl ServerChange {
     /// The line for FIFOs.
-    pub fn line(&self, service: &VirtualServer, server: &RealServer) -> String {
+    pub(crate) fn line(&self, service: &VirtualServer, server: &RealServer) -> String {
         format!("RS {} {} {}", server_name(service, server), service.name, state(self.up))
     }
 
     /// Whether only traps are sent: at the end, scripts, FIFOs and e-mail are for virtual servers with `omega`.
-    pub fn is_quiet(&self, service: &VirtualServer) -> bool {
+    pub(crate) fn is_quiet(&self, service: &VirtualServer) -> bool {
         self.cause == ServerCause::Shutdown && !service.omega
     }
 }
@@ -130,38 +130,38 @@ fn state(up: bool) -> &'static str {
 
 /// A virtual server in the configuration that it belongs to.
 #[derive(Clone, Debug)]
-pub struct PoolRef {
+pub(crate) struct PoolRef {
     pub(super) config: Rc<Config>,
     pub(super) id: PoolId,
 }
 
 impl PoolRef {
     /// Its position in that configuration.
-    pub fn id(&self) -> PoolId {
+    pub(crate) fn id(&self) -> PoolId {
         self.id
     }
 
     /// What that configuration says of it.
-    pub fn virtual_server(&self) -> Option<&VirtualServer> {
+    pub(crate) fn virtual_server(&self) -> Option<&VirtualServer> {
         self.config.virtual_servers.get(self.id.0)
     }
 }
 
 /// A real server in the configuration that it belongs to.
 #[derive(Clone, Debug)]
-pub struct ServerRef {
+pub(crate) struct ServerRef {
     pub(super) pool: PoolRef,
     pub(super) place: usize,
 }
 
 impl ServerRef {
     /// The virtual server that it works for.
-    pub fn pool(&self) -> &PoolRef {
+    pub(crate) fn pool(&self) -> &PoolRef {
         &self.pool
     }
 
     /// What that configuration says of its virtual server and of it.
-    pub fn servers(&self) -> Option<(&VirtualServer, &RealServer)> {
+    pub(crate) fn servers(&self) -> Option<(&VirtualServer, &RealServer)> {
         let service = self.pool.virtual_server()?;
         Some((service, service.real_servers.get(self.place)?))
     }

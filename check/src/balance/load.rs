@@ -19,7 +19,7 @@ use crate::config::{Config, Group, RealServer, Service, VirtualServer};
 
 /// A real server of the configuration before, and what it is in the new one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Continuation {
+pub(crate) struct Continuation {
     /// What it was. Only for looking up what was kept under that identity.
     pub old: ServerId,
     /// What it is.
@@ -49,7 +49,7 @@ struct Kept {
 impl Balance {
     /// Takes a configuration in without putting it in force yet. Returns which real servers go on, so that their checks can.
     /// Until [`complete`](Self::complete), only [`set_check`](Self::set_check) may be called.
-    pub fn prepare(&mut self, config: Rc<Config>, settings: Settings) -> Vec<Continuation> {
+    pub(crate) fn prepare(&mut self, config: Rc<Config>, settings: Settings) -> Vec<Continuation> {
         let mut pools: Vec<Pool> = config.virtual_servers.iter().map(fresh_pool).collect();
         let mut continuations = Vec::new();
         let mut kept = Vec::new();
@@ -86,7 +86,7 @@ impl Balance {
 
     /// Says in which state a check of the configuration that is being prepared is. Meant for those that need no run: files,
     /// and sessions whose state is known; and for what those add to the weight that are carried over.
-    pub fn set_check(&mut self, id: ServerId, check: usize, state: CheckState) {
+    pub(crate) fn set_check(&mut self, id: ServerId, check: usize, state: CheckState) {
         let pool = self.prepared.as_mut().and_then(|prepared| prepared.pools.get_mut(id.pool.0));
         let server = pool.and_then(|pool| pool.servers.get_mut(id.place));
         if let Some(known) = server.and_then(|server| server.checks.get_mut(check)) {
@@ -95,13 +95,13 @@ impl Balance {
     }
 
     /// The state of a check of the configuration that is being prepared.
-    pub fn prepared_check(&self, id: ServerId, check: usize) -> Option<CheckState> {
+    pub(crate) fn prepared_check(&self, id: ServerId, check: usize) -> Option<CheckState> {
         let pool = self.prepared.as_ref()?.pools.get(id.pool.0)?;
         pool.servers.get(id.place)?.checks.get(check).copied()
     }
 
     /// Puts the configuration in force that was prepared, and draws the consequences.
-    pub fn complete(&mut self) {
+    pub(crate) fn complete(&mut self) {
         let Some(Prepared { config, settings, pools, kept }) = self.prepared.take() else { return };
         let old_config = std::mem::replace(&mut self.config, config);
         let old_pools = std::mem::replace(&mut self.pools, pools);

@@ -8,7 +8,7 @@ use super::{
 impl Balance {
     /// A check has come to a result. `first_run`: it is its first one, which tells those who do not know the server yet.
     /// Returns whether the server came up or went down by it.
-    pub fn report(&mut self, id: ServerId, check: usize, up: bool, first_run: bool) -> bool {
+    pub(crate) fn report(&mut self, id: ServerId, check: usize, up: bool, first_run: bool) -> bool {
         let alpha = self.real_server(id).and_then(|server| server.checkers.get(check));
         let alpha = alpha.is_some_and(|checker| checker.alpha);
         let Some(server) = self.server_mut(id) else { return false };
@@ -29,7 +29,7 @@ impl Balance {
     }
 
     /// What a check adds to the weight of a server has changed.
-    pub fn set_contribution(&mut self, id: ServerId, check: usize, contribution: i64) {
+    pub(crate) fn set_contribution(&mut self, id: ServerId, check: usize, contribution: i64) {
         let Some(server) = self.server_mut(id) else { return };
         let Some(state) = server.checks.get_mut(check) else { return };
         state.contribution = contribution;
@@ -39,7 +39,7 @@ impl Balance {
     }
 
     /// Somebody wants a server to weigh something else, until its checks or a load say otherwise.
-    pub fn change_weight(&mut self, id: ServerId, weight: i64) {
+    pub(crate) fn change_weight(&mut self, id: ServerId, weight: i64) {
         if self.set_weight(id, weight) {
             self.evaluate(id.pool, false);
         }
@@ -47,7 +47,7 @@ impl Balance {
 
     /// What a check adds has changed with its state: what the server weighs counts again when it comes back, so nothing is
     /// said of it.
-    pub fn replace_contribution(&mut self, id: ServerId, check: usize, contribution: i64) {
+    pub(crate) fn replace_contribution(&mut self, id: ServerId, check: usize, contribution: i64) {
         let Some(server) = self.server_mut(id) else { return };
         let Some(state) = server.checks.get_mut(check) else { return };
         state.contribution = contribution;

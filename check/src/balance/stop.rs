@@ -22,7 +22,7 @@ pub(super) enum Ending {
 
 impl Balance {
     /// The daemon ends and takes its services with it: IPVS should have nothing of them any more.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         let config = Rc::clone(&self.config);
         let mut pools = std::mem::take(&mut self.pools);
         let quietly = self.settings.flush_on_stop != FlushOnStop::Off;

@@ -8,7 +8,7 @@ use crate::config::misc::Misc;
 
 /// How a run of a script ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub(crate) enum Ended {
     /// By itself, with this status.
     Exited(u8),
     /// By this signal.
@@ -67,7 +67,7 @@ impl Runs {
 
 impl Check {
     /// A run of the script has ended.
-    pub fn ended(&mut self, subject: Subject<'_>, ended: Ended, now: Instant) -> Conclusion {
+    pub(crate) fn ended(&mut self, subject: Subject<'_>, ended: Ended, now: Instant) -> Conclusion {
         let Kind::Misc(timing, misc) = &subject.checker.kind else { return Conclusion::default() };
         if let Ended::Exited(status) = ended {
             self.runs.last_status = status;

@@ -13,7 +13,7 @@ use crate::balance::PoolId;
 
 /// Counters, as they were read last.
 #[derive(Debug, Default)]
-pub struct Figures {
+pub(crate) struct Figures {
     client: Option<Client>,
     services: Option<(Instant, HashMap<Key, Statistics>)>,
     servers: HashMap<Key, (Instant, HashMap<SocketAddr, Statistics>)>,
@@ -21,7 +21,7 @@ pub struct Figures {
 
 impl Figures {
     /// What was counted of a virtual server: the sum of its services. Older figures than `age` are read again.
-    pub fn of_pool(&mut self, table: &Table, pool: PoolId, age: Duration) -> Statistics {
+    pub(crate) fn of_pool(&mut self, table: &Table, pool: PoolId, age: Duration) -> Statistics {
         let now = Instant::now();
         if self.services.as_ref().is_none_or(|(read, _)| now.duration_since(*read) >= age) {
             let read = self.ask(table.namespace.as_ref(), Client::services).unwrap_or_default();
@@ -36,7 +36,7 @@ impl Figures {
     }
 
     /// What was counted of a server of a virtual server, in all its services.
-    pub fn of_server(
+    pub(crate) fn of_server(
         &mut self,
         table: &Table,
         pool: PoolId,
@@ -67,7 +67,7 @@ impl Figures {
     }
 
     /// Forgets what was read: the services are others.
-    pub fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         *self = Self { client: self.client.take(), ..Self::default() };
     }
 

@@ -16,7 +16,7 @@ use crate::packet::Family;
 ///
 /// Whatever is due at once, or has become due, comes out of [`Announcer::due`]; the engine asks for it in every turn.
 #[derive(Clone, Debug)]
-pub struct Announcer<K> {
+pub(crate) struct Announcer<K> {
     schedules: BTreeMap<K, Box<Schedule>>,
     /// No schedule has anything to give before this.
     next: Option<Instant>,
@@ -28,7 +28,7 @@ pub struct Announcer<K> {
 
 impl<K: Copy + Ord> Announcer<K> {
     /// Nothing to announce.
-    pub fn new(pacing: Pacing) -> Self {
+    pub(crate) fn new(pacing: Pacing) -> Self {
         Self {
             schedules: BTreeMap::new(),
             next: None,
@@ -39,12 +39,12 @@ impl<K: Copy + Ord> Announcer<K> {
     }
 
     /// A reload gave other paces, or an interface is there under another number.
-    pub fn set_pacing(&mut self, pacing: Pacing) {
+    pub(crate) fn set_pacing(&mut self, pacing: Pacing) {
         self.pacer.set_pacing(pacing);
     }
 
     /// `instance` has become master and holds `targets`. `extra` are what its `garp_extra_if` announces elsewhere.
-    pub fn enter(
+    pub(crate) fn enter(
         &mut self,
         instance: K,
         garp: &Rc<Garp>,
@@ -60,7 +60,7 @@ impl<K: Copy + Ord> Announcer<K> {
     }
 
     /// A reload changed a master, or its interfaces have changed. New addresses are announced together with the old.
-    pub fn replace(
+    pub(crate) fn replace(
         &mut self,
         instance: K,
         garp: &Rc<Garp>,
@@ -81,7 +81,7 @@ impl<K: Copy + Ord> Announcer<K> {
     }
 
     /// A master has heard an advert of lower priority: whoever sent it may have announced the addresses as its own.
-    pub fn contradict(&mut self, instance: K, now: Instant) {
+    pub(crate) fn contradict(&mut self, instance: K, now: Instant) {
         if let Some(schedule) = self.schedules.get_mut(&instance) {
             let answer = schedule.contradict(now);
             self.begun.extend(told(instance, answer));
@@ -91,12 +91,12 @@ impl<K: Copy + Ord> Announcer<K> {
     }
 
     /// Announces one address once, whether `instance` is master or not.
-    pub fn once(&mut self, instance: K, target: Target, now: Instant) {
+    pub(crate) fn once(&mut self, instance: K, target: Target, now: Instant) {
         self.pacer.announce(instance, target, 1, now, &mut self.ready);
     }
 
     /// `instance` is no longer master. What still waits is not sent: it would be a lie.
-    pub fn leave(&mut self, instance: K) {
+    pub(crate) fn leave(&mut self, instance: K) {
         self.schedules.remove(&instance);
         if self.schedules.is_empty() {
             self.next = None;
@@ -105,18 +105,18 @@ impl<K: Copy + Ord> Announcer<K> {
     }
 
     /// Before when nothing is announced on `interface`, if that is known.
-    pub fn free_at(&self, interface: IfIndex, family: Family) -> Option<Instant> {
+    pub(crate) fn free_at(&self, interface: IfIndex, family: Family) -> Option<Instant> {
         self.pacer.free_at(interface, family)
     }
 
     /// When [`Announcer::due`] is to be called at the latest. Where somebody has ceased to be master, it may then have
     /// nothing to give.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         earlier(self.next, self.pacer.deadline())
     }
 
     /// What is to be sent by `now`, in order.
-    pub fn due(&mut self, now: Instant) -> impl Iterator<Item = Target> + use<K> {
+    pub(crate) fn due(&mut self, now: Instant) -> impl Iterator<Item = Target> + use<K> {
         // Whoever waits has waited longer than what becomes due only now.
         self.pacer.due(now, &mut self.ready);
         if self.next.is_some_and(|next| next <= now) {
@@ -127,7 +127,7 @@ impl<K: Copy + Ord> Announcer<K> {
     }
 
     /// What was begun to be announced since this was asked last: each address of each burst.
-    pub fn take_begun(&mut self) -> Vec<(K, Target)> {
+    pub(crate) fn take_begun(&mut self) -> Vec<(K, Target)> {
         std::mem::take(&mut self.begun)
     }
 

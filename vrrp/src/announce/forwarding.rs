@@ -9,19 +9,19 @@ const FRESH: Duration = Duration::from_secs(5);
 
 /// The `forwarding` settings of interfaces, remembered for a few seconds.
 #[derive(Debug, Default)]
-pub struct Forwarding {
+pub(crate) struct Forwarding {
     known: HashMap<String, (Instant, bool)>,
 }
 
 impl Forwarding {
     /// When it was last looked at, and the answer; `None` before the first look.
-    pub fn last(&self, interface: &str) -> Option<(Instant, bool)> {
+    pub(crate) fn last(&self, interface: &str) -> Option<(Instant, bool)> {
         self.known.get(interface).copied()
     }
 
     /// Whether IPv6 packets are forwarded on `interface`. Where the setting cannot be read they are: a router that
     /// says that it is none is dropped from its neighbours' lists (RFC 4861 §7.2.5).
-    pub fn is_router(&mut self, interface: &str, now: Instant) -> bool {
+    pub(crate) fn is_router(&mut self, interface: &str, now: Instant) -> bool {
         if let Some(&(asked, answer)) = self.known.get(interface) {
             if now.saturating_duration_since(asked) < FRESH {
                 return answer;

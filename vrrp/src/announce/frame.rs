@@ -26,7 +26,7 @@ const FLAG_OVERRIDE: u8 = 0x20;
 ///
 /// `None` where nobody would understand it: on links without ARP, or without a hardware address. Over InfiniBand the
 /// frame is what an IPoIB packet socket takes (RFC 4391 §6): the hardware address of everybody, and a short header.
-pub fn gratuitous_arp(link: &Link, address: Ipv4Addr) -> Option<Vec<u8>> {
+pub(crate) fn gratuitous_arp(link: &Link, address: Ipv4Addr) -> Option<Vec<u8>> {
     let Link { mac, broadcast, hardware, flags, .. } = link;
     let length = u8::try_from(mac.len()).ok()?;
     if flags.contains(LinkFlags::NO_ARP) || mac.is_empty() || mac.len() != broadcast.len() {
@@ -50,7 +50,11 @@ pub fn gratuitous_arp(link: &Link, address: Ipv4Addr) -> Option<Vec<u8>> {
 ///
 /// `None` where nobody would understand it: on links without ARP, or with addresses of another kind than Ethernet's and
 /// InfiniBand's.
-pub fn neighbour_advertisement(link: &Link, address: Ipv6Addr, router: bool) -> Option<Vec<u8>> {
+pub(crate) fn neighbour_advertisement(
+    link: &Link,
+    address: Ipv6Addr,
+    router: bool,
+) -> Option<Vec<u8>> {
     let infiniband = link.hardware == Hardware::INFINIBAND;
     let expected_len = if infiniband { INFINIBAND_LEN } else { ETHERNET_LEN };
     if link.flags.contains(LinkFlags::NO_ARP) || link.mac.len() != expected_len {

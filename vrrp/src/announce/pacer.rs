@@ -13,7 +13,7 @@ const SLACK: Duration = Duration::from_millis(20);
 
 /// The least time from one announcement to the next; zero is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pace {
+pub(crate) struct Pace {
     /// For gratuitous ARP.
     pub garp: Duration,
     /// For neighbour advertisements.
@@ -31,7 +31,7 @@ impl Pace {
 
 /// Which interfaces are paced how.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pacing {
+pub(crate) struct Pacing {
     /// Every interface by itself.
     pub default: Pace,
     /// Interfaces that share one pace, each as the number of its group and the group's pace. Where that is zero, the

@@ -20,7 +20,7 @@ const BATCH: usize = 64;
 /// Frames that leave together. They are given to the interfaces as they are, so the socket must be of the same network
 /// namespace.
 #[derive(Debug)]
-pub struct Frames {
+pub(crate) struct Frames {
     socket: OwnedFd,
     batch: SendBatch,
     targets: Vec<Target>,
@@ -31,7 +31,7 @@ pub struct Frames {
 
 impl Frames {
     /// Opens the socket.
-    pub fn open() -> Result<Self, Errno> {
+    pub(crate) fn open() -> Result<Self, Errno> {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         // Without a protocol nothing is received, so there is nothing to filter.
         let socket = socket(AddressFamily::Packet, SockType::Raw, flags, None)?;
@@ -45,13 +45,13 @@ impl Frames {
     }
 
     /// When it was last looked at whether IPv6 packets are forwarded on an interface, and the answer.
-    pub fn forwarding(&self, interface: &str) -> Option<(Instant, bool)> {
+    pub(crate) fn forwarding(&self, interface: &str) -> Option<(Instant, bool)> {
         self.forwarding.last(interface)
     }
 
     /// Makes the frame that announces `target` and has it wait for [`Frames::send`], or until there are many. False where
     /// there is none: the interface is gone, or knows no announcements.
-    pub fn push(&mut self, target: Target, interfaces: &Interfaces, now: Instant) -> bool {
+    pub(crate) fn push(&mut self, target: Target, interfaces: &Interfaces, now: Instant) -> bool {
         let Some(interface) = interfaces.get(target.interface) else { return false };
         let link = interface.link();
         let (protocol, frame) = match target.address {
@@ -72,7 +72,7 @@ impl Frames {
     }
 
     /// Sends what waits. Returns what could not be sent, now or earlier.
-    pub fn send(&mut self) -> Vec<(Target, Errno)> {
+    pub(crate) fn send(&mut self) -> Vec<(Target, Errno)> {
         self.send_batch();
         std::mem::take(&mut self.failures)
     }

@@ -11,7 +11,7 @@ const NAMES: (u32, u32) = (6, 3);
 const DIRECTORIES: (u32, u32) = (6, 13);
 
 /// Makes `protocol` known as `keepalived` in the configuration of iproute2 below `etc`, if its version has a use for it.
-pub fn publish(protocol: u8, etc: &Path) -> io::Result<()> {
+pub(crate) fn publish(protocol: u8, etc: &Path) -> io::Result<()> {
     let output = Command::new("ip").arg("-V").stdin(Stdio::null()).output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     match version(&text) {

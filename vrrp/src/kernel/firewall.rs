@@ -4,8 +4,8 @@
 //! Reports of group membership leave a VMAC by the interface below it, since switches would otherwise learn the virtual
 //! hardware address from a backup.
 
-pub mod iptables;
-pub mod nftables;
+pub(crate) mod iptables;
+pub(crate) mod nftables;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 /// An address that nobody may talk to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Blocked {
+pub(crate) enum Blocked {
     /// It is the same address whatever interface it is on.
     Anywhere(IpAddr),
     /// An IPv6 address of a link, on this interface.
@@ -24,7 +24,7 @@ pub enum Blocked {
 
 /// An interface, in rules.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Link {
+pub(crate) struct Link {
     /// Its number.
     pub index: IfIndex,
     /// Its name.
@@ -35,7 +35,7 @@ pub struct Link {
 
 /// A VMAC.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Vmac {
+pub(crate) struct Vmac {
     /// Its number.
     pub index: IfIndex,
     /// Its name.
@@ -52,7 +52,7 @@ pub struct Vmac {
 
 /// What is known of the firewall of a process that was killed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Trace {
+pub(crate) enum Trace {
     /// nftables.
     Nftables(nftables::Settings),
     /// iptables, and all that it may keep away.
@@ -61,7 +61,7 @@ pub enum Trace {
 
 /// How far the kernel is to be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
+pub(crate) enum Extent {
     /// What is to be kept away is, and more may be.
     Block,
     /// Exactly what is to be kept away is.
@@ -70,7 +70,7 @@ pub enum Extent {
 
 /// All of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Desired {
+pub(crate) struct Desired {
     /// Addresses that nobody may talk to.
     pub blocked: BTreeSet<Blocked>,
     /// VMACs.
@@ -79,7 +79,7 @@ pub struct Desired {
 
 impl Desired {
     /// Whether nothing is to be kept from anything.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.blocked.is_empty() && self.vmacs.is_empty()
     }
 }

@@ -17,7 +17,7 @@ use log::info;
 use runtime::machine::{Address, IfIndex, Link};
 use runtime::netlink::{LinkChange, LinkKind, NetlinkError, Request};
 
-pub use wanted::{Key, LinkLocal, Wanted, wanted};
+pub(crate) use wanted::{Key, LinkLocal, Wanted, wanted};
 
 use self::leaving::Leaving;
 use self::link::{Found, OwnLink, State};
@@ -27,7 +27,7 @@ use crate::packet::Family;
 
 /// The interfaces that we make, as far as they are there.
 #[derive(Debug, Default)]
-pub struct OwnLinks {
+pub(crate) struct OwnLinks {
     links: BTreeMap<Key, OwnLink>,
     leaving: Vec<Leaving>,
     /// Those that a process before us has made, until it is known which of them are wanted.
@@ -36,7 +36,7 @@ pub struct OwnLinks {
 
 /// Something to be asked of the kernel, and what it is for.
 #[derive(Debug)]
-pub struct Step {
+pub(crate) struct Step {
     request: Request,
     task: Task,
 }
@@ -53,20 +53,20 @@ enum Task {
 
 impl Step {
     /// What is to be asked.
-    pub fn request(&self) -> &Request {
+    pub(crate) fn request(&self) -> &Request {
         &self.request
     }
 }
 
 impl OwnLinks {
     /// What a process before us has made, by number and name: what of it is not wanted goes.
-    pub fn inherited(links: Vec<(IfIndex, String)>) -> Self {
+    pub(crate) fn inherited(links: Vec<(IfIndex, String)>) -> Self {
         Self { inherited: links, ..Self::default() }
     }
 
     /// From now on exactly these interfaces are wanted. Those that are there already keep their names, unless those are asked
     /// for elsewhere.
-    pub fn want(&mut self, wanted: Vec<Wanted>, interfaces: &Interfaces) {
+    pub(crate) fn want(&mut self, wanted: Vec<Wanted>, interfaces: &Interfaces) {
         let mut before = std::mem::take(&mut self.links);
         let given: HashMap<String, Key> =
             wanted.iter().filter_map(|one| Some((one.name.clone()?, one.key.clone()))).collect();
@@ -107,12 +107,12 @@ impl OwnLinks {
     }
 
     /// Whether there is nothing to do, ever.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.links.is_empty() && self.leaving.is_empty() && self.inherited.is_empty()
     }
 
     /// What could not be done before is tried again.
-    pub fn retry(&mut self) {
+    pub(crate) fn retry(&mut self) {
         for link in self.links.values_mut().filter(|link| link.state == State::Refused) {
             link.state = State::Absent;
         }
@@ -122,17 +122,17 @@ impl OwnLinks {
     }
 
     /// The number of an interface, while it is there.
-    pub fn index(&self, key: &Key) -> Option<IfIndex> {
+    pub(crate) fn index(&self, key: &Key) -> Option<IfIndex> {
         self.links.get(key)?.index()
     }
 
     /// The name of an interface, whether it is there or not.
-    pub fn name_of(&self, key: &Key) -> Option<&str> {
+    pub(crate) fn name_of(&self, key: &Key) -> Option<&str> {
         Some(self.links.get(key)?.name.as_str())
     }
 
     /// The VMACs that are there: what they are for, their numbers and names.
-    pub fn vmacs(&self) -> impl Iterator<Item = (&Wanted, IfIndex, &str)> {
+    pub(crate) fn vmacs(&self) -> impl Iterator<Item = (&Wanted, IfIndex, &str)> {
         let vmacs = self
             .links
             .values()
@@ -141,22 +141,22 @@ impl OwnLinks {
     }
 
     /// The names of all of them, whether they are there or not.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.links.values().map(|link| link.name.as_str())
     }
 
     /// Those that are there, by number and name.
-    pub fn made(&self) -> impl Iterator<Item = (IfIndex, &str)> {
+    pub(crate) fn made(&self) -> impl Iterator<Item = (IfIndex, &str)> {
         self.links.values().filter_map(|link| Some((link.index()?, link.name.as_str())))
     }
 
     /// Whether an interface is one of ours.
-    pub fn is_ours(&self, index: IfIndex) -> bool {
+    pub(crate) fn is_ours(&self, index: IfIndex) -> bool {
         self.links.values().any(|link| link.index() == Some(index))
     }
 
     /// What is to be asked of the kernel next; nothing where all is as it should be, or cannot be.
-    pub fn plan(&mut self, interfaces: &Interfaces) -> Vec<Step> {
+    pub(crate) fn plan(&mut self, interfaces: &Interfaces) -> Vec<Step> {
         self.look(interfaces);
         let removals = self.removals(interfaces);
         if !removals.is_empty() {
@@ -192,7 +192,7 @@ impl OwnLinks {
     }
 
     /// How what was planned has ended.
-    pub fn done(&mut self, steps: Vec<Step>, outcomes: Vec<Result<(), NetlinkError>>) {
+    pub(crate) fn done(&mut self, steps: Vec<Step>, outcomes: Vec<Result<(), NetlinkError>>) {
         for (Step { request, task }, outcome) in steps.into_iter().zip(outcomes) {
             match task {
                 Task::Create(key) => {
@@ -214,7 +214,7 @@ impl OwnLinks {
 
     /// The settings that the interfaces and those below them need. Those of the former go with them, those of the latter
     /// are to be put back when nobody needs them any more.
-    pub fn settings(&self, interfaces: &Interfaces) -> BTreeMap<Setting, i32> {
+    pub(crate) fn settings(&self, interfaces: &Interfaces) -> BTreeMap<Setting, i32> {
         let mut settings = BTreeMap::new();
         for link in self.links.values() {
             let Some(index) = link.index() else { continue };
@@ -254,13 +254,13 @@ impl OwnLinks {
     }
 
     /// The addresses that the interfaces have for themselves.
-    pub fn addresses(&self, interfaces: &Interfaces) -> Vec<Address> {
+    pub(crate) fn addresses(&self, interfaces: &Interfaces) -> Vec<Address> {
         let there = self.links.values().filter_map(|link| Some((link, link.index()?)));
         there.flat_map(|(link, index)| link.addresses(index, interfaces)).collect()
     }
 
     /// The address of the link that a VMAC sends adverts over IPv6 from.
-    pub fn link_local(&self, key: &Key, interfaces: &Interfaces) -> Option<IpAddr> {
+    pub(crate) fn link_local(&self, key: &Key, interfaces: &Interfaces) -> Option<IpAddr> {
         let link = self.links.get(key)?;
         link.index()?;
         link.link_local(interfaces)

@@ -10,7 +10,7 @@ use crate::packet::Family;
 
 /// An instance, and its interfaces as far as they are there.
 #[derive(Clone, Copy, Debug)]
-pub struct Owner<'a> {
+pub(crate) struct Owner<'a> {
     /// Its configuration.
     pub config: &'a config::Instance,
     /// The interface that it is on.
@@ -21,7 +21,7 @@ pub struct Owner<'a> {
 
 impl Owner<'_> {
     /// Where addresses of a family live that name no interface: those of the adverts' family on the VMAC.
-    pub fn home(&self, family: Family) -> Option<IfIndex> {
+    pub(crate) fn home(&self, family: Family) -> Option<IfIndex> {
         let on_vmac = self.config.has_vmac() && family == self.config.family;
         if on_vmac { self.own } else { self.base }
     }
@@ -29,7 +29,7 @@ impl Owner<'_> {
 
 /// What the interfaces of this machine say about it.
 #[derive(Clone, Copy, Debug)]
-pub struct Placement<'a> {
+pub(crate) struct Placement<'a> {
     /// All interfaces.
     pub interfaces: &'a Interfaces,
     /// Those that we have made.
@@ -40,7 +40,7 @@ pub struct Placement<'a> {
 
 impl Placement<'_> {
     /// What is to be there for the static part of `config`, and for the instances that hold what is theirs.
-    pub fn desired(&self, config: &Config, holders: &[Owner<'_>]) -> Desired {
+    pub(crate) fn desired(&self, config: &Config, holders: &[Owner<'_>]) -> Desired {
         let fixed = config.static_addresses.iter().map(|address| (address, None));
         let held = holders.iter().flat_map(|&owner| {
             owner.config.all_addresses().map(move |address| (address, Some(owner)))
@@ -59,7 +59,11 @@ impl Placement<'_> {
     }
 
     /// A configured address as it is to be in the kernel; `None` while its interface is missing.
-    pub fn address(&self, address: &config::Address, owner: Option<Owner<'_>>) -> Option<Address> {
+    pub(crate) fn address(
+        &self,
+        address: &config::Address,
+        owner: Option<Owner<'_>>,
+    ) -> Option<Address> {
         let interface = match (&address.interface, owner) {
             (_, Some(owner)) if address.use_vmac => {
                 self.own_links.index(&Key::of_address(owner.config, address)?)
@@ -72,7 +76,7 @@ impl Placement<'_> {
 
     /// A configured route as it is to be in the kernel; `None` while its interface is missing or down, since the kernel
     /// has no routes there.
-    pub fn route(&self, route: &config::Route) -> Option<Route> {
+    pub(crate) fn route(&self, route: &config::Route) -> Option<Route> {
         let link = |name: &str| self.interfaces.by_name(name).map(Interface::link);
         let single = route.interface.as_deref().filter(|_| route.next_hops.is_empty());
         if single

@@ -16,7 +16,7 @@ use super::note;
 
 /// What may be left.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Remains {
+pub(crate) struct Remains {
     /// Interfaces that the process has made.
     pub links: Vec<(IfIndex, String)>,
     /// Addresses that its configuration names.
@@ -31,7 +31,7 @@ pub struct Remains {
 
 /// The file.
 #[derive(Debug)]
-pub struct Note {
+pub(crate) struct Note {
     path: PathBuf,
     /// Which kernel it is about, and who can read it.
     world: String,
@@ -43,7 +43,7 @@ pub struct Note {
 
 impl Note {
     /// The file at `path`, and what a process that was killed has noted in it.
-    pub fn open(path: PathBuf) -> (Self, Remains) {
+    pub(crate) fn open(path: PathBuf) -> (Self, Remains) {
         let world = format!("{} {}", env!("CARGO_PKG_VERSION"), note::world());
         let bytes = fs::read(&path).unwrap_or_default();
         let found = handover::decode::<(String, Remains)>(&bytes);
@@ -52,7 +52,7 @@ impl Note {
     }
 
     /// Has the file say this.
-    pub fn write(&mut self, remains: &Remains) {
+    pub(crate) fn write(&mut self, remains: &Remains) {
         if *remains == Remains::default() {
             self.remove();
             return;
@@ -79,7 +79,7 @@ impl Note {
     }
 
     /// There is nothing left.
-    pub fn remove(&mut self) {
+    pub(crate) fn remove(&mut self) {
         if let Err(error) = note::remove(&self.path) {
             info!("Unable to remove {}: {error}", self.path.display());
         }

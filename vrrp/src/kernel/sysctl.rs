@@ -28,7 +28,7 @@ const LOCAL_IGMP_REPORTS: &str = "ipv4/igmp_link_local_mcast_reports";
 /// Their order is the one in which they are set: a new default reaches all interfaces that were never set themselves,
 /// and what is asked of all is loosened only when each asks for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Setting {
+pub(crate) enum Setting {
     /// What new interfaces start with.
     Default(Knob),
     /// Of one interface, whatever it is called.
@@ -41,7 +41,7 @@ pub enum Setting {
 
 /// What can be set for an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Knob {
+pub(crate) enum Knob {
     /// IPv4: addresses of the same subnet outlive their primary one.
     PromoteSecondaries,
     /// IPv4: for which addresses ARP requests are answered.
@@ -93,14 +93,14 @@ impl Knob {
 
 impl Setting {
     /// Its value now. [`io::ErrorKind::NotFound`] where there is no such interface, or no such setting.
-    pub fn read(self) -> io::Result<i32> {
+    pub(crate) fn read(self) -> io::Result<i32> {
         let text = fs::read_to_string(self.path()?)?;
         let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
         text.trim().parse().map_err(invalid)
     }
 
     /// Gives it a value.
-    pub fn write(self, value: i32, netlink: &mut Client) -> io::Result<()> {
+    pub(crate) fn write(self, value: i32, netlink: &mut Client) -> io::Result<()> {
         let written = fs::write(self.path()?, value.to_string());
         let (Err(error), Some(request)) = (&written, self.request(value)) else { return written };
         if error.kind() == io::ErrorKind::NotFound {
@@ -172,7 +172,7 @@ impl fmt::Display for Setting {
 
 /// Why a setting is not as it should be.
 #[derive(Debug)]
-pub struct SettingError {
+pub(crate) struct SettingError {
     /// Which one.
     pub setting: Setting,
     /// What it should have become.
@@ -195,7 +195,7 @@ impl std::error::Error for SettingError {
 
 /// What we have changed, and what it was before.
 #[derive(Debug, Default)]
-pub struct Settings {
+pub(crate) struct Settings {
     held: BTreeMap<Setting, Held>,
     journal: Journal,
 }
@@ -215,7 +215,7 @@ struct Held {
 impl Settings {
     /// What a process before us has noted in the file at `path` when it was killed is ours, as far as it is still as that
     /// process has left it. From now on the file has what we change.
-    pub fn inherit(path: PathBuf) -> Self {
+    pub(crate) fn inherit(path: PathBuf) -> Self {
         let (journal, entries) = Journal::open(path);
         let held = entries.into_iter().filter_map(|Entry { name, value, before }| {
             let setting = Setting::named(&name)?;
@@ -232,7 +232,7 @@ impl Settings {
     ///
     /// What was as desired before anybody asked is left alone for ever, and what somebody else has changed meanwhile is
     /// not put back. Returns what could not be done. It is tried again with the next call, but told only once.
-    pub fn reconcile(
+    pub(crate) fn reconcile(
         &mut self,
         desired: &BTreeMap<Setting, i32>,
         netlink: &mut Client,
@@ -263,17 +263,17 @@ impl Settings {
     }
 
     /// What a setting was before we changed it.
-    pub fn before(&self, setting: Setting) -> Option<i32> {
+    pub(crate) fn before(&self, setting: Setting) -> Option<i32> {
         self.held.get(&setting)?.before
     }
 
     /// What a setting is where nobody of us has changed it, and otherwise was.
-    pub fn original(&self, setting: Setting) -> io::Result<i32> {
+    pub(crate) fn original(&self, setting: Setting) -> io::Result<i32> {
         self.before(setting).map_or_else(|| setting.read(), Ok)
     }
 
     /// An interface is gone with its settings: there is nothing to put back.
-    pub fn forget_interface(&mut self, gone: IfIndex) {
+    pub(crate) fn forget_interface(&mut self, gone: IfIndex) {
         self.held.retain(
             |setting, _| !matches!(setting, Setting::Interface(index, _) if *index == gone),
         );

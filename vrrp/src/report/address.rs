@@ -7,7 +7,7 @@ use crate::config::Address;
 
 /// Where an address is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Placed {
+pub(crate) struct Placed {
     /// Its interface.
     pub interface: String,
     /// What that stands on, where it is a macvlan or ipvlan.
@@ -25,7 +25,7 @@ pub struct Placed {
 }
 
 /// `10.0.0.1/24 dev eth0 scope global set`
-pub fn address(address: &Address, placed: &Placed) -> String {
+pub(crate) fn address(address: &Address, placed: &Placed) -> String {
     let mut text = prefixed(address.address, address.prefix_len);
     let mut word = |word: &str| text.extend([" ", word]);
     if let Some(broadcast) = address.broadcast {

@@ -44,7 +44,7 @@ impl Words {
 }
 
 /// `prepend 198.18.0.0/16 via inet 10.0.0.2 dev eth0 proto 18 metric 20`. `track_group` is the name of its track group.
-pub fn route(route: &Route, track_group: Option<&str>) -> String {
+pub(crate) fn route(route: &Route, track_group: Option<&str>) -> String {
     let mode = match route.add {
         AddMode::Prepend => "prepend",
         AddMode::Append => "append",

@@ -7,7 +7,7 @@ use crate::config::Rule;
 
 /// `from 10.0.0.1 to 198.18.0.0/16 priority 2000 tos 0x0 protocol 18 lookup 101`. `track_group` is the name of its track
 /// group.
-pub fn rule(rule: &Rule, track_group: Option<&str>) -> String {
+pub(crate) fn rule(rule: &Rule, track_group: Option<&str>) -> String {
     let mut words = selectors(rule);
     words.extend(matches(rule));
     words.push(action(rule));

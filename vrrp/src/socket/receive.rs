@@ -13,7 +13,7 @@ use crate::packet::Family;
 
 /// Whom the adverts of a socket are sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Cast {
+pub(crate) enum Cast {
     /// A group, on an interface.
     Multicast {
         /// The group.
@@ -36,7 +36,7 @@ pub enum Cast {
 
 /// What tells a socket from others. All instances that agree in it share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key {
+pub(crate) struct Key {
     /// What the adverts are wrapped in.
     pub protocol: Protocol,
     /// Whom they are sent to.
@@ -45,7 +45,7 @@ pub struct Key {
 
 impl Key {
     /// Family of the adverts.
-    pub fn family(&self) -> Family {
+    pub(crate) fn family(&self) -> Family {
         match self.cast {
             Cast::Multicast { group, .. } => Family::of(group),
             Cast::Unicast { source, .. } => Family::of(source),
@@ -53,7 +53,7 @@ impl Key {
     }
 
     /// The VRF that it is tied to.
-    pub fn vrf(&self) -> Option<IfIndex> {
+    pub(crate) fn vrf(&self) -> Option<IfIndex> {
         match self.cast {
             Cast::Unicast { vrf, .. } => vrf,
             Cast::Multicast { .. } => None,
@@ -61,7 +61,7 @@ impl Key {
     }
 
     /// The interface that the adverts arrive on; `None` where it may be any.
-    pub fn interface(&self) -> Option<IfIndex> {
+    pub(crate) fn interface(&self) -> Option<IfIndex> {
         match self.cast {
             Cast::Multicast { interface, .. } => Some(interface),
             Cast::Unicast { interface, .. } => interface,
@@ -75,7 +75,7 @@ const ROOM: usize = 1 << 20;
 
 /// A socket that adverts arrive at.
 #[derive(Debug)]
-pub struct Receiver {
+pub(crate) struct Receiver {
     socket: OwnedFd,
     key: Key,
 }
@@ -85,7 +85,7 @@ impl Receiver {
     ///
     /// IPv4 datagrams arrive with their header. IPv6 ones arrive without, their destination, interface and hop limit
     /// beside them.
-    pub fn open(key: Key, buffer: Option<u32>) -> Result<Self, SocketError> {
+    pub(crate) fn open(key: Key, buffer: Option<u32>) -> Result<Self, SocketError> {
         let family = key.family();
         let socket = open_raw(family == Family::V6, key.protocol.number())
             .map_err(SocketError::at("open a socket for adverts"))?;
@@ -106,13 +106,13 @@ impl Receiver {
     }
 
     /// What it listens to.
-    pub fn key(&self) -> Key {
+    pub(crate) fn key(&self) -> Key {
         self.key
     }
 
     /// Receives what is there into `batch`, without waiting: how many datagrams. A full batch means that there may be
     /// more.
-    pub fn receive(&self, batch: &mut RecvBatch) -> Result<usize, SocketError> {
+    pub(crate) fn receive(&self, batch: &mut RecvBatch) -> Result<usize, SocketError> {
         batch.receive(self.socket.as_fd()).map_err(SocketError::at("receive adverts"))
     }
 }

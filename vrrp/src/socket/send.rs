@@ -24,7 +24,7 @@ const BATCH: usize = 64;
 
 /// An advert on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outgoing {
+pub(crate) struct Outgoing {
     /// The group, or a peer.
     pub to: IpAddr,
     /// The source address. That of IPv4 is taken from the datagram.
@@ -43,7 +43,7 @@ pub struct Outgoing {
 /// in one system call for each family, or two where there are both groups and peers. Where they are many, each
 /// `BATCH` leave at once: what waits takes room.
 #[derive(Debug)]
-pub struct Sender<T> {
+pub(crate) struct Sender<T> {
     ipv4: Option<OwnedFd>,
     ipv6: Option<OwnedFd>,
     queues: [Queue<T>; 4],
@@ -61,7 +61,7 @@ struct Queue<T> {
 
 impl<T> Sender<T> {
     /// Opens nothing yet.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let queue = |family, multicast| Queue {
             family,
             multicast,
@@ -82,7 +82,7 @@ impl<T> Sender<T> {
     }
 
     /// Opens the socket of a family, unless it is open. Do it while there are privileges.
-    pub fn open(&mut self, family: Family) -> Result<(), SocketError> {
+    pub(crate) fn open(&mut self, family: Family) -> Result<(), SocketError> {
         let place = match family {
             Family::V4 => &mut self.ipv4,
             Family::V6 => &mut self.ipv6,
@@ -94,14 +94,14 @@ impl<T> Sender<T> {
     }
 
     /// The number of the descriptor for a family, if it is open.
-    pub fn descriptor(&self, family: Family) -> Option<RawFd> {
+    pub(crate) fn descriptor(&self, family: Family) -> Option<RawFd> {
         let socket = socket_of(family, &self.ipv4, &self.ipv6);
         socket.map(|socket| socket.as_raw_fd())
     }
 
     /// Has an advert wait for [`Sender::send`]. `fill` appends its datagram: with IPv4 from the IP header on, whose
     /// checksum the kernel fills in; with IPv6 from the VRRP header on, as is done with that checksum.
-    pub fn push(&mut self, advert: Outgoing, tag: T, fill: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn push(&mut self, advert: Outgoing, tag: T, fill: impl FnOnce(&mut Vec<u8>)) {
         let Outgoing { to, source, interface, hop_limit } = advert;
         let destination = match to {
             IpAddr::V4(to) => Destination::V4 { to, interface },
@@ -131,7 +131,7 @@ impl<T> Sender<T> {
 
     /// Sends what waits; each family's in the order in which it was pushed. Returns what could not be sent, now or
     /// earlier.
-    pub fn send(&mut self) -> Vec<(T, Errno)> {
+    pub(crate) fn send(&mut self) -> Vec<(T, Errno)> {
         for queue in &mut self.queues {
             let socket = socket_of(queue.family, &self.ipv4, &self.ipv6);
             queue.send(socket, &mut self.failures);

@@ -1,8 +1,8 @@
 //! What instances track besides their interface, as values: the verdict of a script, the number in a file, the count of
 //! processes, and what each is worth to the priority.
 
-pub mod process;
-pub mod script;
+pub(crate) mod process;
+pub(crate) mod script;
 mod weight;
 
-pub use weight::{Contribution, Weighting};
+pub(crate) use weight::{Contribution, Weighting};

@@ -91,7 +91,7 @@ enum Cause {
 ///
 /// What a fork or an exit changes may have to last for some time before it counts.
 #[derive(Clone, Debug)]
-pub struct Census {
+pub(crate) struct Census {
     quorum: Quorum,
     processes: HashSet<u32>,
     holds: bool,
@@ -101,71 +101,71 @@ pub struct Census {
 
 impl Census {
     /// The census of those `processes` that are there now.
-    pub fn new(quorum: Quorum, processes: HashSet<u32>) -> Self {
+    pub(crate) fn new(quorum: Quorum, processes: HashSet<u32>) -> Self {
         let mut census = Self { quorum, processes, holds: false, due: None };
         census.holds = census.holds_now();
         census
     }
 
     /// Whether there are as many as there should be, for those who track it.
-    pub fn holds(&self) -> bool {
+    pub(crate) fn holds(&self) -> bool {
         self.holds
     }
 
     /// How many there are.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.processes.len()
     }
 
     /// When [`Census::expired`] is to be called.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         self.due.map(|(due, _)| due)
     }
 
     /// Whether a fork is being waited out.
-    pub fn waits_for_fork(&self) -> bool {
+    pub(crate) fn waits_for_fork(&self) -> bool {
         self.due.is_some_and(|(_, cause)| cause == Cause::Fork)
     }
 
     /// Whether an exit is being waited out.
-    pub fn waits_for_exit(&self) -> bool {
+    pub(crate) fn waits_for_exit(&self) -> bool {
         self.due.is_some_and(|(_, cause)| cause == Cause::Exit)
     }
 
     /// `parent` has made `child`, which is the same program for now. True when [`Census::holds`] has changed; the same
     /// holds for the functions below.
-    pub fn forked(&mut self, parent: u32, child: u32, now: Instant) -> bool {
+    pub(crate) fn forked(&mut self, parent: u32, child: u32, now: Instant) -> bool {
         self.processes.contains(&parent)
             && self.processes.insert(child)
             && self.changed(Cause::Fork, now)
     }
 
     /// `process` was looked at: whether it `is_meant`.
-    pub fn seen(&mut self, process: u32, is_meant: bool, now: Instant) -> bool {
+    pub(crate) fn seen(&mut self, process: u32, is_meant: bool, now: Instant) -> bool {
         let changed =
             if is_meant { self.processes.insert(process) } else { self.processes.remove(&process) };
         changed && self.changed(Cause::Sight, now)
     }
 
     /// `process` has ended.
-    pub fn exited(&mut self, process: u32, now: Instant) -> bool {
+    pub(crate) fn exited(&mut self, process: u32, now: Instant) -> bool {
         self.processes.remove(&process) && self.changed(Cause::Exit, now)
     }
 
     /// All were looked at, and these are there. A change that is being waited out and still stands must last on.
-    pub fn counted(&mut self, processes: HashSet<u32>, now: Instant) -> bool {
+    pub(crate) fn counted(&mut self, processes: HashSet<u32>, now: Instant) -> bool {
         self.processes = processes;
         let still_waits = self.due.is_some() && self.holds_now() != self.holds;
         !still_waits && self.changed(Cause::Sight, now)
     }
 
     /// Goes on under another quorum.
-    pub fn set_quorum(&mut self, quorum: Quorum) {
+    pub(crate) fn set_quorum(&mut self, quorum: Quorum) {
         self.quorum = quorum;
     }
 
     /// The deadline has come.
-    pub fn expired(&mut self, now: Instant) -> bool {
+    pub(crate) fn expired(&mut self, now: Instant) -> bool {
         self.deadline().is_some_and(|due| due <= now) && self.changed(Cause::Sight, now)
     }
 

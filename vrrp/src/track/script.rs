@@ -2,7 +2,7 @@
 
 /// How a run of the script ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// With this exit status; 0 is success.
     Exited(u8),
     /// By this signal.
@@ -13,7 +13,7 @@ pub enum Outcome {
 
 /// What is known of the script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// No run has ended yet.
     Unknown,
     /// Good.
@@ -24,7 +24,7 @@ pub enum Verdict {
 
 /// The score of a script: it is good from `rise` on, and the score never exceeds `rise + fall - 1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Score {
+pub(crate) struct Score {
     rise: u32,
     fall: u32,
     value: u32,
@@ -35,7 +35,7 @@ pub struct Score {
 impl Score {
     /// A script that never ran. The first run decides at once, whatever `rise` and `fall` say, unless it counts as failed
     /// until it has proved itself (`init_fail`).
-    pub fn new(rise: u32, fall: u32, init_fail: bool) -> Self {
+    pub(crate) fn new(rise: u32, fall: u32, init_fail: bool) -> Self {
         let (rise, fall) = (rise.max(1), fall.max(1));
         let verdict = if init_fail { Verdict::Bad } else { Verdict::Unknown };
         let value = if init_fail { 0 } else { rise - 1 };
@@ -43,7 +43,7 @@ impl Score {
     }
 
     /// A script that goes on after a reload, under other limits perhaps.
-    pub fn carried_over(self, rise: u32, fall: u32) -> Self {
+    pub(crate) fn carried_over(self, rise: u32, fall: u32) -> Self {
         let (rise, fall) = (rise.max(1), fall.max(1));
         let value = match self.verdict {
             Verdict::Good => rise.saturating_add(fall) - 1,
@@ -54,17 +54,17 @@ impl Score {
     }
 
     /// What is known.
-    pub fn verdict(&self) -> Verdict {
+    pub(crate) fn verdict(&self) -> Verdict {
         self.verdict
     }
 
     /// How good it is, from 0 to `rise + fall - 1`.
-    pub fn value(&self) -> u32 {
+    pub(crate) fn value(&self) -> u32 {
         self.value
     }
 
     /// Counts a run. The new verdict if it changed.
-    pub fn count(&mut self, outcome: Outcome) -> Option<Verdict> {
+    pub(crate) fn count(&mut self, outcome: Outcome) -> Option<Verdict> {
         let before = self.verdict;
         if outcome == Outcome::Exited(0) {
             self.succeed();
@@ -75,7 +75,7 @@ impl Score {
     }
 
     /// Whether the exit status differs from that of the run before, which is worth a line in the log.
-    pub fn status_changed(&mut self, outcome: Outcome) -> Option<u8> {
+    pub(crate) fn status_changed(&mut self, outcome: Outcome) -> Option<u8> {
         let Outcome::Exited(status) = outcome else { return None };
         (std::mem::replace(&mut self.last_status, status) != status).then_some(status)
     }

@@ -2,7 +2,7 @@
 //!
 //! With sets the rules stay, and only entries change. Without them every address has rules of its own.
 
-pub mod programs;
+pub(crate) mod programs;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +23,7 @@ const STAND_IN: &str = "keepalived~";
 
 /// What the configuration says about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Chain for what comes in.
     pub input: String,
     /// Chain for what goes out.
@@ -34,7 +34,7 @@ pub struct Settings {
 
 /// Names of the sets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SetNames {
+pub(crate) struct SetNames {
     /// IPv4 addresses.
     pub address: String,
     /// IPv6 addresses.
@@ -62,7 +62,7 @@ impl SetNames {
 
 /// Why something could not be done.
 #[derive(Debug)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// A program did not do it.
     Program {
         /// Its name.
@@ -84,7 +84,7 @@ impl fmt::Display for Failure {
 }
 
 /// What changes rules and sets.
-pub trait Tools {
+pub(crate) trait Tools {
     /// The rules of the table `filter`, as `iptables-save` lists them.
     fn list(&mut self, family: Family) -> Result<String, Failure>;
     /// Changes the table `filter` as `iptables-restore` does, all or nothing.
@@ -119,7 +119,7 @@ impl Content {
 
 /// Rules and sets as far as we know them.
 #[derive(Debug)]
-pub struct Iptables {
+pub(crate) struct Iptables {
     settings: Settings,
     /// All that could be there after a process that was killed.
     named: Desired,
@@ -141,7 +141,7 @@ struct KnownFamily {
 impl Iptables {
     /// One of which nothing is known. `named` is all that the configuration may ever keep away: rules for it that are
     /// there are ours.
-    pub fn new(settings: Settings, named: Desired) -> Self {
+    pub(crate) fn new(settings: Settings, named: Desired) -> Self {
         let known = |family| KnownFamily {
             family,
             shape: Shape::default(),
@@ -153,13 +153,13 @@ impl Iptables {
     }
 
     /// What it is made by.
-    pub fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }
 
     /// Keeps away what is `desired`. Nothing is called when all is as it should be. Returns what could not be done; it
     /// is tried again whenever this is called, but told only when the reason is new.
-    pub fn apply(
+    pub(crate) fn apply(
         &mut self,
         desired: &Desired,
         extent: Extent,
@@ -195,14 +195,14 @@ impl Iptables {
 
     /// Has sets and their rules go that nothing needs, as soon as exactly what is desired is kept away: they may have been
     /// for what a reload has taken out of the configuration.
-    pub fn shrink(&mut self) {
+    pub(crate) fn shrink(&mut self) {
         for known in &mut self.families {
             known.is_to_shrink = true;
         }
     }
 
     /// Takes away all that is ours.
-    pub fn remove(&mut self, tools: &mut impl Tools) -> Vec<Failure> {
+    pub(crate) fn remove(&mut self, tools: &mut impl Tools) -> Vec<Failure> {
         for known in &mut self.families {
             known.shape = Shape::default();
         }

@@ -15,7 +15,7 @@ use super::{Blocked, Desired, Extent, Link, Vmac};
 
 /// What the configuration says about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Name of the tables.
     pub table: String,
     /// Priority of the base chains.
@@ -58,7 +58,7 @@ type Elements = BTreeMap<&'static str, BTreeSet<Element>>;
 
 /// The tables as far as we know them.
 #[derive(Debug)]
-pub struct Nftables {
+pub(crate) struct Nftables {
     settings: Settings,
     tables: [KnownTable; 2],
 }
@@ -79,7 +79,7 @@ struct KnownTable {
 
 impl Nftables {
     /// Tables of which nothing is known.
-    pub fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Settings) -> Self {
         let known = |family| KnownTable {
             table: Table { family, name: settings.table.clone() },
             is_certain: false,
@@ -93,14 +93,14 @@ impl Nftables {
     }
 
     /// What they are made by.
-    pub fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }
 
     /// Has the kernel keep away what is `desired`. `commit` makes a transaction; it is not called when all is as it
     /// should be. Returns what could not be done; it is tried again whenever this is called, but told only when the
     /// reason is new.
-    pub fn apply(
+    pub(crate) fn apply(
         &mut self,
         desired: &Desired,
         extent: Extent,
@@ -116,14 +116,14 @@ impl Nftables {
 
     /// Has rules go that match nothing, as soon as exactly what is desired is kept away: they may have been for what a
     /// reload has taken out of the configuration.
-    pub fn shrink(&mut self) {
+    pub(crate) fn shrink(&mut self) {
         for table in &mut self.tables {
             table.is_to_shrink = true;
         }
     }
 
     /// Removes the tables.
-    pub fn remove(
+    pub(crate) fn remove(
         &mut self,
         mut commit: impl FnMut(&[Change], &str) -> Result<(), NetlinkError>,
     ) -> Vec<NetlinkError> {
@@ -137,7 +137,7 @@ impl Nftables {
     }
 
     /// Somebody else has removed a table. Says whether there should be one, and it is to be made again.
-    pub fn lost(&mut self, family: Family, name: &str) -> bool {
+    pub(crate) fn lost(&mut self, family: Family, name: &str) -> bool {
         let mut tables = self.tables.iter_mut();
         let found = tables.find(|known| known.table.family == family && known.table.name == name);
         let Some(known) = found.filter(|known| known.is_certain && !known.shape.is_empty()) else {

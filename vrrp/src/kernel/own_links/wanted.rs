@@ -11,7 +11,7 @@ use crate::packet::Family;
 
 /// What tells an interface of ours from the others: no two of them agree in this.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Key {
+pub(crate) enum Key {
     /// A VMAC. Whoever wants the same address on the same interface shares it.
     Vmac {
         /// The interface below, as the configuration calls it.
@@ -32,7 +32,7 @@ pub enum Key {
 
 impl Key {
     /// The interface that `instance` has for its adverts.
-    pub fn of_instance(instance: &Instance) -> Option<Self> {
+    pub(crate) fn of_instance(instance: &Instance) -> Option<Self> {
         let parent = instance.interface.clone()?;
         let (vrid, family) = (instance.vrid.0, instance.family);
         match &instance.own_interface {
@@ -43,7 +43,7 @@ impl Key {
     }
 
     /// The VMAC that `address` of `instance` has for itself.
-    pub fn of_address(instance: &Instance, address: &Address) -> Option<Self> {
+    pub(crate) fn of_address(instance: &Instance, address: &Address) -> Option<Self> {
         if !address.use_vmac {
             return None;
         }
@@ -52,7 +52,7 @@ impl Key {
     }
 
     /// The interface below.
-    pub fn parent(&self) -> &str {
+    pub(crate) fn parent(&self) -> &str {
         match self {
             Key::Vmac { parent, .. } | Key::Ipvlan { parent, .. } => parent,
         }
@@ -74,7 +74,7 @@ fn mac(instance: &Instance, family: Family) -> [u8; 6] {
 
 /// An interface that is to be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// What tells it from the others.
     pub key: Key,
     /// The first instance that asks for it, for the log.
@@ -103,7 +103,7 @@ pub struct Wanted {
 
 impl Wanted {
     /// Whether a family is spoken on it.
-    pub fn speaks(&self, family: Family) -> bool {
+    pub(crate) fn speaks(&self, family: Family) -> bool {
         self.both_families || family == self.family
     }
 }
@@ -111,7 +111,7 @@ impl Wanted {
 /// Where a VMAC gets an address for adverts over IPv6 from. It is not made from the virtual MAC address (RFC 9568
 /// §7.4), since two routers would then have the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkLocal {
+pub(crate) enum LinkLocal {
     /// It needs none.
     None,
     /// From the interface below, or made from its hardware address.
@@ -121,7 +121,7 @@ pub enum LinkLocal {
 }
 
 /// The interfaces that `config` asks for. Those of the instances come before those of their addresses.
-pub fn wanted(config: &Config, vrrp: &VrrpDefaults) -> Vec<Wanted> {
+pub(crate) fn wanted(config: &Config, vrrp: &VrrpDefaults) -> Vec<Wanted> {
     let mut found = Vec::new();
     for instance in &config.instances {
         found.extend(of_instance(instance, vrrp));

@@ -16,7 +16,7 @@ const LOCKED: &str = "1";
 
 /// Which iptables there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Variant {
+pub(crate) enum Variant {
     /// None.
     Missing,
     /// A face of nftables.
@@ -27,7 +27,7 @@ pub enum Variant {
 
 impl Variant {
     /// Asks the program that the machine has.
-    pub fn of_machine() -> Self {
+    pub(crate) fn of_machine() -> Self {
         match run("iptables", &["-V"], "") {
             Err(_) => Self::Missing,
             Ok(text) => Self::of_version(&text),
@@ -41,13 +41,13 @@ impl Variant {
 
 /// The programs of iptables, and a socket for sets.
 #[derive(Debug)]
-pub struct Programs {
+pub(crate) struct Programs {
     ipset: Option<Ipset>,
 }
 
 impl Programs {
     /// Opens what is needed. `sets` is whether sets are wanted.
-    pub fn open(sets: bool) -> Self {
+    pub(crate) fn open(sets: bool) -> Self {
         if !sets {
             return Self { ipset: None };
         }
@@ -70,7 +70,7 @@ impl Programs {
     }
 
     /// Whether sets can be used.
-    pub fn has_sets(&self) -> bool {
+    pub(crate) fn has_sets(&self) -> bool {
         self.ipset.is_some()
     }
 }
