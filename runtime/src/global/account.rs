@@ -88,8 +88,8 @@ impl Scripts {
     }
 }
 
-/// What the last `script_user` says; without any the account made for the purpose, or else the daemon's own unless script security
-/// asks for a lesser one.
+/// What the last `script_user` says; without any the account made for the purpose, or else the daemon's own unless script
+/// security asks for a lesser one.
 pub(super) fn default_account(
     script_users: &[Statement],
     scripts: &Scripts,
